@@ -1,0 +1,1 @@
+"""What a try-on is: pictures, keypoints, masks, warps, presets and the bundle on disk."""

@@ -1,0 +1,1 @@
+"""Datasets in the layout of VITON-HD: one reader, and what writes it."""

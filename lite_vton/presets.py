@@ -1,0 +1,145 @@
+"""Every model lite-vton knows, as one frozen table.
+
+A preset fixes what cannot change after training: picture size, autoencoder, U-Net and noise schedule.
+Adding a model means adding one literal to `PRESETS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Literal
+
+__all__ = ["PRESETS", "AutoencoderConfig", "ModelConfig", "NoiseSchedule", "UNetConfig", "preset"]
+
+
+@dataclass(frozen=True)
+class NoiseSchedule:
+    """diffusers' `scaled_linear` betas, cut where sampling starts.
+
+    Sampling is warm: it starts from the noised warped composite, so timesteps above the start are never
+    seen. The first 600 of Stable Diffusion's 1000 betas are themselves a scaled-linear schedule that ends
+    at a smaller beta, which lets plain diffusers schedulers express the warm start without an option.
+    """
+
+    num_train_timesteps: int = 600
+    beta_start: float = 0.00085
+    beta_end: float = 0.005986  # beta 599 of Stable Diffusion's 1000 (0.00085 to 0.012)
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """Shape of diffusers' `AutoencoderTiny`, fed with space-to-depth pictures.
+
+    `patch` pixels a side are folded into channels first, then every further level halves the size:
+    the downscale factor is `patch * 2 ** (len(channels) - 1)`.
+    """
+
+    patch: int
+    channels: tuple[int, ...]
+    blocks: tuple[int, ...]
+    latent_channels: int = 4
+
+    @property
+    def downscale(self) -> int:
+        """Picture pixels per latent position, along one side."""
+        return self.patch * 2 ** (len(self.channels) - 1)
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """Shape of diffusers' `UNet2DConditionModel`; attention is self-attention alone (paper: without CLIP)."""
+
+    channels: tuple[int, ...]
+    layers_per_block: tuple[int, ...]
+    attention: tuple[bool, ...]
+    mid_block: bool = False
+    head_dim: int = 32
+    norm_groups: int = 16
+    conditions: tuple[tuple[str, int], ...] = (
+        ("noisy_latent", 4),
+        ("mask", 1),
+        ("masked_person", 4),
+        ("pose", 4),
+    )
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the first convolution: the noisy latent and all its conditions."""
+        return sum(count for _, count in self.conditions)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """One model: what it paints, and the networks that do it. Sizes in pixels."""
+
+    name: str
+    description: str
+    height: int
+    width: int
+    autoencoder: AutoencoderConfig
+    unet: UNetConfig
+    schedule: NoiseSchedule = field(default_factory=NoiseSchedule)
+    default_steps: int = 8
+    default_sampler: Literal["ddpm", "ddim", "euler", "dpmsolver++", "lcm"] = "ddim"
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int, int]:
+        """(1, C, h, w) of the latent one picture becomes."""
+        scale = self.autoencoder.downscale
+        return (1, self.autoencoder.latent_channels, self.height // scale, self.width // scale)
+
+
+_DEMO_AUTOENCODER = AutoencoderConfig(patch=4, channels=(64, 64), blocks=(2, 3))
+_TINY_AUTOENCODER = AutoencoderConfig(patch=4, channels=(16, 16), blocks=(1, 1))
+
+PRESETS: dict[str, ModelConfig] = {
+    config.name: config
+    for config in (
+        ModelConfig(
+            name="demo-teacher",
+            description="the demo student's teacher, trained here on drawn pairs",
+            height=256,
+            width=192,
+            autoencoder=_DEMO_AUTOENCODER,
+            unet=UNetConfig(channels=(64, 128, 160), layers_per_block=(2, 2, 2), attention=(False, True, True)),
+        ),
+        ModelConfig(
+            name="demo",
+            description="the demo student, distilled from demo-teacher; what `lite-vton demo` runs",
+            height=256,
+            width=192,
+            autoencoder=_DEMO_AUTOENCODER,
+            unet=UNetConfig(channels=(64, 96, 128), layers_per_block=(1, 1, 1), attention=(False, True, True)),
+        ),
+        ModelConfig(
+            name="tiny-teacher",
+            description="random weights, for tests of distillation",
+            height=64,
+            width=48,
+            autoencoder=_TINY_AUTOENCODER,
+            unet=UNetConfig(
+                channels=(16, 32), layers_per_block=(2, 2), attention=(False, True), head_dim=8, norm_groups=8
+            ),
+        ),
+        ModelConfig(
+            name="tiny",
+            description="random weights, for tests: every operator of demo at a size that exports in seconds",
+            height=64,
+            width=48,
+            autoencoder=_TINY_AUTOENCODER,
+            unet=UNetConfig(
+                channels=(16, 16), layers_per_block=(1, 1), attention=(False, True), head_dim=8, norm_groups=8
+            ),
+        ),
+    )
+}
+
+
+def preset(name: str) -> ModelConfig:
+    """The preset called `name`; a `ValueError` that suggests the nearest name if there is none."""
+    if name in PRESETS:
+        return PRESETS[name]
+    nearest = get_close_matches(name, PRESETS, n=1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(PRESETS)}"
+    raise ValueError(f"unknown preset {name!r}: {hint}")

@@ -1,0 +1,1 @@
+"""Runs a bundle: one sampler for every backend, and one file a backend."""

@@ -1,0 +1,1 @@
+"""Makes a student: autoencoder, teacher, distillation, and the figures that judge them."""
