@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Literal
 
+from lite_vton.errors import UserError
+
 __all__ = ["PRESETS", "AutoencoderConfig", "ModelConfig", "NoiseSchedule", "UNetConfig", "preset"]
 
 
@@ -24,7 +26,7 @@ class NoiseSchedule:
 
     num_train_timesteps: int = 600
     beta_start: float = 0.00085
-    beta_end: float = 0.005986  # beta 599 of Stable Diffusion's 1000 (0.00085 to 0.012)
+    beta_end: float = 0.005984156  # beta 599 of Stable Diffusion's 1000 (0.00085 to 0.012)
 
 
 @dataclass(frozen=True)
@@ -137,9 +139,9 @@ PRESETS: dict[str, ModelConfig] = {
 
 
 def preset(name: str) -> ModelConfig:
-    """The preset called `name`; a `ValueError` that suggests the nearest name if there is none."""
+    """The preset called `name`; a `UserError` that suggests the nearest name if there is none."""
     if name in PRESETS:
         return PRESETS[name]
     nearest = get_close_matches(name, PRESETS, n=1)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(PRESETS)}"
-    raise ValueError(f"unknown preset {name!r}: {hint}")
+    raise UserError(f"unknown preset {name!r}: {hint}")

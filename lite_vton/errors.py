@@ -1,0 +1,7 @@
+"""The one error a user is meant to see."""
+
+__all__ = ["UserError"]
+
+
+class UserError(ValueError):
+    """Something the user gave cannot be used: one line that says what is wrong and what to do about it."""
