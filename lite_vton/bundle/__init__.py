@@ -1,0 +1,53 @@
+"""The bundle: one folder (or `.zip`) that carries a model to every backend, with proof that it works."""
+
+from __future__ import annotations
+
+from lite_vton.bundle.manifest import (
+    KIND,
+    MANIFEST_NAME,
+    SCHEMA_VERSION,
+    Artifact,
+    ComponentFiles,
+    ComponentTensors,
+    FileRecord,
+    InputChannels,
+    Manifest,
+    Parity,
+    ScheduleNumbers,
+    Source,
+    TensorSpec,
+    compact_metadata,
+    parse_manifest,
+    schema,
+    unet_channels,
+)
+from lite_vton.bundle.paths import confined
+from lite_vton.bundle.reading import REPORTS, Bundle, load_arrays
+from lite_vton.bundle.writing import record_files, write_bundle, write_manifest
+
+__all__ = [
+    "KIND",
+    "MANIFEST_NAME",
+    "REPORTS",
+    "SCHEMA_VERSION",
+    "Artifact",
+    "Bundle",
+    "ComponentFiles",
+    "ComponentTensors",
+    "FileRecord",
+    "InputChannels",
+    "Manifest",
+    "Parity",
+    "ScheduleNumbers",
+    "Source",
+    "TensorSpec",
+    "compact_metadata",
+    "confined",
+    "load_arrays",
+    "parse_manifest",
+    "record_files",
+    "schema",
+    "unet_channels",
+    "write_bundle",
+    "write_manifest",
+]

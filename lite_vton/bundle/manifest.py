@@ -1,0 +1,214 @@
+"""What `manifest.json` says: frozen pydantic models, whose JSON Schema is `docs/bundle.schema.json`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from lite_vton.bundle.paths import is_confined
+from lite_vton.errors import UserError
+from lite_vton.presets import ModelConfig
+
+__all__ = [
+    "KIND",
+    "MANIFEST_NAME",
+    "SCHEMA_VERSION",
+    "Artifact",
+    "ComponentFiles",
+    "ComponentTensors",
+    "FileRecord",
+    "InputChannels",
+    "Manifest",
+    "Parity",
+    "RelativePath",
+    "ScheduleNumbers",
+    "Source",
+    "TensorSpec",
+    "compact_metadata",
+    "parse_manifest",
+    "schema",
+    "unet_channels",
+]
+
+KIND: Literal["lite-vton-bundle"] = "lite-vton-bundle"
+SCHEMA_VERSION = 1
+"""Raised when an older reader would misread the file; new optional fields do not raise it."""
+MANIFEST_NAME = "manifest.json"
+
+
+def _stays_inside(path: str) -> str:
+    if not is_confined(path):
+        raise ValueError(f"path {path!r} leaves the bundle")
+    return path
+
+
+RelativePath = Annotated[str, AfterValidator(_stays_inside)]
+"""A path below the bundle, with forward slashes."""
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Record(BaseModel):
+    # Unknown fields are ignored, so that a later writer of the same schema version may add some.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class TensorSpec(_Record):
+    """One tensor that goes into or comes out of a component."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = Field(default="float32", description="numpy's name for the element type")
+    range: tuple[float, float] | None = Field(default=None, description="lowest and highest value, if bounded")
+    meaning: str = ""
+
+
+class ComponentTensors(_Record):
+    """A network as every backend has to offer it."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class InputChannels(_Record):
+    """Which channels of the U-Net's `sample` carry what: `[start, stop)`."""
+
+    name: str
+    start: int
+    stop: int
+
+
+class ScheduleNumbers(_Record):
+    """The noise schedule as numbers, for ports that have no diffusers.
+
+    `alphas_cumprod[t]` is alpha-bar after `t + 1` noising steps; `timesteps` are those that the default
+    sampler visits in the default number of steps, noisiest first.
+    """
+
+    num_train_timesteps: int
+    beta_start: float
+    beta_end: float
+    beta_schedule: str = "scaled_linear"
+    prediction_type: str = "epsilon"
+    timesteps: tuple[int, ...]
+    alphas_cumprod: tuple[float, ...]
+
+
+class Source(_Record):
+    """Where the weights came from. `sha256` covers the weight files of this bundle."""
+
+    checkpoint: str
+    sha256: Sha256
+
+
+class Parity(_Record):
+    """How close one component came to torch float32, the worst over the golden steps."""
+
+    psnr_db: float = Field(description="peak = the reference's own range; 200 where identical")
+    cosine: float
+    max_abs: float
+
+
+class ComponentFiles(_Record):
+    """One component in one artifact."""
+
+    model: RelativePath = Field(description="the file or folder a backend opens")
+    precision_found: str = Field(description="read back from the file, not what was asked for")
+    parity: Parity | None = None
+
+
+class Artifact(_Record):
+    """One `<format>-<precision>` folder, complete by itself."""
+
+    format: str
+    precision: str
+    components: dict[str, ComponentFiles]
+    picture_psnr_db: float | None = Field(default=None, description="final picture of the golden sampling run")
+
+
+class FileRecord(_Record):
+    """One file as it was written."""
+
+    sha256: Sha256
+    bytes: int = Field(ge=0)
+
+
+class Manifest(_Record):
+    """Everything a port needs to know about the bundle without opening another file."""
+
+    schema_version: int = SCHEMA_VERSION
+    kind: Literal["lite-vton-bundle"] = KIND
+    model: ModelConfig = Field(description="the preset, in full")
+    license: str = "Apache-2.0"
+    source: Source
+    tools: dict[str, str] = Field(description="versions of what wrote this, by package")
+    height: int = Field(gt=0, description="pixels")
+    width: int = Field(gt=0, description="pixels")
+    latent_scale: float = Field(gt=0, description="latents are multiplied by this before noise is added")
+    default_steps: int = Field(gt=0)
+    default_sampler: str
+    unet_channels: tuple[InputChannels, ...]
+    schedule: ScheduleNumbers
+    components: dict[str, ComponentTensors]
+    artifacts: dict[str, Artifact] = Field(description="by folder name, such as onnx-fp16")
+    weights: RelativePath | None = Field(default=None, description="folder of safetensors")
+    golden: RelativePath | None = Field(default=None, description="npz of the golden trajectory")
+    files: dict[RelativePath, FileRecord] = Field(description="every file but this one and the reports")
+
+
+def unet_channels(config: ModelConfig) -> tuple[InputChannels, ...]:
+    """The layout of the U-Net's input for a model, from its table of conditions."""
+    stops = [0]
+    for _, count in config.unet.conditions:
+        stops.append(stops[-1] + count)
+    names = [name for name, _ in config.unet.conditions]
+    return tuple(InputChannels(name=n, start=a, stop=b) for n, a, b in zip(names, stops[:-1], stops[1:], strict=True))
+
+
+def compact_metadata(
+    config: ModelConfig, *, component: str, precision: str, latent_scale: float, license: str = "Apache-2.0"
+) -> dict[str, str]:
+    """The manifest in a few strings, as ONNX and Core ML metadata want them."""
+    layout = ",".join(f"{c.name}:{c.start}-{c.stop}" for c in unet_channels(config))
+    return {
+        "kind": KIND,
+        "schema_version": str(SCHEMA_VERSION),
+        "model": config.name,
+        "component": component,
+        "precision": precision,
+        "height": str(config.height),
+        "width": str(config.width),
+        "latent_scale": repr(latent_scale),
+        "unet_channels": layout,
+        "license": license,
+    }
+
+
+def parse_manifest(text: bytes, name: str) -> Manifest:
+    """A manifest from the bytes of its file; `name` is what errors call it."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{name} is not JSON ({error}): export the bundle again") from error
+    if not isinstance(data, dict) or data.get("kind") != KIND:
+        raise UserError(f"{name} does not describe a bundle (no kind {KIND!r}): give what `lite-vton export` wrote")
+    version = data.get("schema_version")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise UserError(
+            f"{name} has schema version {version}, this lite-vton reads up to {SCHEMA_VERSION}: upgrade lite-vton"
+        )
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{name} is wrong at {where}: {first['msg']}; export the bundle again") from error
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of `manifest.json`, published as `docs/bundle.schema.json`."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **TypeAdapter(Manifest).json_schema(mode="serialization"),
+    }
