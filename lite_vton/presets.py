@@ -56,7 +56,7 @@ class UNetConfig:
     layers_per_block: tuple[int, ...]
     attention: tuple[bool, ...]
     mid_block: bool = False
-    head_dim: int = 32
+    attention_heads: int = 4
     norm_groups: int = 16
     conditions: tuple[tuple[str, int], ...] = (
         ("noisy_latent", 4),
@@ -104,7 +104,7 @@ PRESETS: dict[str, ModelConfig] = {
             height=256,
             width=192,
             autoencoder=_DEMO_AUTOENCODER,
-            unet=UNetConfig(channels=(64, 128, 160), layers_per_block=(2, 2, 2), attention=(False, True, True)),
+            unet=UNetConfig(channels=(64, 112, 144), layers_per_block=(2, 2, 2), attention=(False, True, True)),
         ),
         ModelConfig(
             name="demo",
@@ -121,7 +121,7 @@ PRESETS: dict[str, ModelConfig] = {
             width=48,
             autoencoder=_TINY_AUTOENCODER,
             unet=UNetConfig(
-                channels=(16, 32), layers_per_block=(2, 2), attention=(False, True), head_dim=8, norm_groups=8
+                channels=(16, 32), layers_per_block=(2, 2), attention=(False, True), attention_heads=2, norm_groups=8
             ),
         ),
         ModelConfig(
@@ -131,7 +131,7 @@ PRESETS: dict[str, ModelConfig] = {
             width=48,
             autoencoder=_TINY_AUTOENCODER,
             unet=UNetConfig(
-                channels=(16, 16), layers_per_block=(1, 1), attention=(False, True), head_dim=8, norm_groups=8
+                channels=(16, 16), layers_per_block=(1, 1), attention=(False, True), attention_heads=2, norm_groups=8
             ),
         ),
     )

@@ -1,0 +1,65 @@
+"""Trains the autoencoder on pictures of people and on their warped composites, whose grey holes it will meet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+from lite_vton.model.autoencoder import Autoencoder
+from lite_vton.presets import ModelConfig
+from training.loop import LoopConfig, OnStep, fit
+
+__all__ = ["latent_scale", "reconstruction_terms", "train_autoencoder"]
+
+
+def train_autoencoder(
+    config: ModelConfig,
+    pictures: NDArray[np.uint8],
+    loop: LoopConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    on_step: OnStep | None = None,
+) -> tuple[Autoencoder, float]:
+    """An autoencoder of `config` fitted to `pictures` (N, H, W, 3), and the scale of its latents."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(loop.seed)
+        autoencoder = Autoencoder(config.autoencoder)
+
+    def loss(module: nn.Module, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        chosen = torch.randint(len(pictures), (loop.batch_size,), generator=generator)
+        picture = _to_network(pictures[chosen.numpy()])
+        assert isinstance(module, Autoencoder)
+        return reconstruction_terms(module.decode(module.encode(picture)), picture)
+
+    fit(autoencoder, loss, loop, folder, resume=resume, on_step=on_step)
+    return autoencoder, latent_scale(autoencoder, pictures[:256])
+
+
+def reconstruction_terms(decoded: torch.Tensor, picture: torch.Tensor) -> dict[str, torch.Tensor]:
+    """L1 of the pixels, and half the L1 of their differences to the right and below: what keeps stripes and letters.
+
+    Both pictures (N, 3, H, W) in [-1, 1].
+    """
+    error = decoded - picture
+    edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
+    return {
+        "pixels": functional.l1_loss(decoded, picture) + functional.mse_loss(decoded, picture),
+        "edges": 0.5 * edges,
+    }
+
+
+@torch.no_grad()
+def latent_scale(autoencoder: Autoencoder, pictures: NDArray[np.uint8]) -> float:
+    """What latents of `pictures` are multiplied by to have unit standard deviation (latent diffusion, appendix G)."""
+    latents = [autoencoder.encode(_to_network(pictures[i : i + 16])) for i in range(0, len(pictures), 16)]
+    return float(1.0 / torch.cat(latents).std())
+
+
+def _to_network(pictures: NDArray[np.uint8]) -> torch.Tensor:
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1.0
