@@ -1,0 +1,33 @@
+# What one does with this project; `./justw` runs these and installs what they need.
+
+# List the recipes
+default:
+    @just --list
+
+# The whole chain on held-out drawn pairs: pictures, checks and timings in outputs/demo
+demo *options:
+    lite-vton demo --output outputs/demo --overwrite {{ options }}
+
+# The test suite
+test *options:
+    python -m pytest -n 2 --dist loadfile {{ options }}
+
+# Style, types, and which package may import which
+check:
+    ruff check .
+    ruff format --check .
+    mypy
+    python -m pytest tests/test_import_arrows.py
+
+# Rewrite files the way `check` wants them
+format:
+    ruff check --fix .
+    ruff format .
+
+# Make the weights in lite_vton/assets again: draws the pairs, trains, evaluates (about two hours on two cores)
+train-demo *options:
+    python -m training.demo {{ options }}
+
+# The figures of the README on the held-out pairs
+evaluate *options:
+    lite-vton eval demo {{ options }}
