@@ -1,0 +1,131 @@
+"""ONNX Runtime on any execution provider it was built with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from lite_vton.bundle import Bundle, ComponentTensors, TensorSpec
+from lite_vton.errors import UserError
+from runtimes.base import COMPONENTS, Array, Component
+from runtimes.tensors import ordered
+
+__all__ = ["OnnxRuntime"]
+
+_DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(int64)": "int64"}
+
+
+class OnnxRuntime:
+    """The `onnx-<precision>` folder of a bundle, offered as a `Runtime`.
+
+    `providers` are tried in this order, and each one has to work: one that is not built in, or that ONNX Runtime
+    drops when a session starts, is a `UserError` and not a silent fall back to the CPU. `threads` is per session; None
+    leaves it to ONNX Runtime. Each session starts at its component's first use and is checked against the
+    manifest: tensor names, shapes and dtypes.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        precision: str = "fp32",
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+        threads: int | None = None,
+    ) -> None:
+        _check_providers(providers)
+        self._bundle = bundle  # of a zip, this object keeps the extracted files alive
+        self._name = f"onnxruntime-{precision}"
+        files = {name: _model_file(bundle, precision, name) for name in COMPONENTS}
+        self._components: dict[str, _LazySession] = {
+            name: _LazySession(name, file, bundle.manifest.components[name], tuple(providers), threads)
+            for name, file in files.items()
+        }
+
+    @property
+    def name(self) -> str:
+        """`onnxruntime-<precision>`."""
+        return self._name
+
+    @property
+    def components(self) -> Mapping[str, Component]:
+        """The networks by name; empty after `close`."""
+        return self._components
+
+    def close(self) -> None:
+        """Free the sessions."""
+        self._components = {}
+
+
+class _LazySession:
+    """A component that loads its file when first called."""
+
+    def __init__(
+        self, name: str, file: Path, tensors: ComponentTensors, providers: tuple[str, ...], threads: int | None
+    ) -> None:
+        self._name = name
+        self._file = file
+        self._tensors = tensors
+        self._providers = providers
+        self._threads = threads
+        self._session: ort.InferenceSession | None = None
+
+    def __call__(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, Array]:
+        arrays = ordered(self._name, self._tensors.inputs, inputs)
+        if self._session is None:
+            self._session = self._start()
+        names = [spec.name for spec in self._tensors.outputs]
+        feeds = {spec.name: array for spec, array in zip(self._tensors.inputs, arrays, strict=True)}
+        return dict(zip(names, self._session.run(names, feeds), strict=True))
+
+    def _start(self) -> ort.InferenceSession:
+        options = ort.SessionOptions()
+        options.log_severity_level = 3  # errors; warnings about fallbacks are raised below instead
+        # The arena never gives back its largest moment; without it peak memory is that of one layer.
+        options.enable_cpu_mem_arena = False
+        if self._threads is not None:
+            options.intra_op_num_threads = self._threads
+        try:
+            session = ort.InferenceSession(str(self._file), options, providers=list(self._providers))
+        except Exception as error:  # its pybind exceptions share no public base class
+            reason = str(error).splitlines()[0]
+            raise UserError(f"ONNX Runtime cannot load {self._file}: {reason}") from error
+        dropped = [p for p in self._providers if p not in session.get_providers()]
+        if dropped:
+            raise UserError(
+                f"ONNX Runtime could not start {', '.join(dropped)} and would have run on "
+                f"{', '.join(session.get_providers())}: install what the provider needs, or ask for another"
+            )
+        _check_tensors(self._file, "inputs", session.get_inputs(), self._tensors.inputs)
+        _check_tensors(self._file, "outputs", session.get_outputs(), self._tensors.outputs)
+        return session
+
+
+def _check_providers(providers: Sequence[str]) -> None:
+    available = ort.get_available_providers()
+    if not providers:
+        raise UserError(f"no ONNX Runtime provider given: choose from {', '.join(available)}")
+    for provider in providers:
+        if provider in available:
+            continue
+        nearest = get_close_matches(provider, available, n=1)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"this build has {', '.join(available)}"
+        raise UserError(f"ONNX Runtime has no provider {provider!r} here: {hint}")
+
+
+def _model_file(bundle: Bundle, precision: str, component: str) -> Path:
+    present = sorted(folder.name.removeprefix("onnx-") for folder in bundle.root.glob("onnx-*"))
+    if precision not in present:
+        choice = f"it has {', '.join(present)}" if present else "export it with --format onnx"
+        raise UserError(f"the bundle {bundle.root} has no ONNX at precision {precision!r}: {choice}")
+    return bundle.path(f"onnx-{precision}/{component}/model.onnx")
+
+
+def _check_tensors(file: Path, kind: str, found: Sequence[ort.NodeArg], declared: Sequence[TensorSpec]) -> None:
+    in_file = [(arg.name, tuple(arg.shape), _DTYPES.get(arg.type, arg.type)) for arg in found]
+    in_manifest = [(spec.name, spec.shape, spec.dtype) for spec in declared]
+    if sorted(in_file, key=str) != sorted(in_manifest, key=str):
+        raise UserError(f"{file} has {kind} {in_file}, its manifest says {in_manifest}: export the bundle again")

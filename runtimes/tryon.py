@@ -1,0 +1,83 @@
+"""One try-on on one backend: encode, sample, decode, and put the person's own pixels back. numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lite_vton.errors import UserError
+from lite_vton.inputs import TryOnInputs, latent_mask, to_picture
+from lite_vton.presets import NoiseSchedule
+from runtimes.base import Array, Runtime
+from runtimes.sampler import Step, sample
+
+__all__ = ["TryOnResult", "encode", "try_on"]
+
+
+@dataclass(frozen=True)
+class TryOnResult:
+    """What one try-on gives.
+
+    `picture`  (H, W, 3) uint8 RGB: repainted where the mask is 1, the person's own pixels, exactly, elsewhere
+    `decoded`  (1, 3, H, W) float32 in about [-1, 1], all of it as the decoder painted it
+    `steps`    every sampling step, noisiest first
+    """
+
+    picture: NDArray[np.uint8]
+    decoded: Array
+    steps: tuple[Step, ...]
+
+
+def try_on(
+    runtime: Runtime,
+    inputs: TryOnInputs,
+    *,
+    schedule: NoiseSchedule,
+    latent_scale: float,
+    method: str = "ddim",
+    steps: int = 8,
+    seed: int = 0,
+    on_step: Callable[[Step], None] | None = None,
+) -> TryOnResult:
+    """Dress the person of `inputs` with the garment of `inputs`, whatever backend `runtime` is.
+
+    Sampling starts from the noised latent of the masked person, which already holds the warped garment. The U-Net
+    sees noisy latent | mask | masked person | pose. `latent_scale` multiplies latents after encoding and divides
+    them before decoding. `on_step` is called after each step; what it raises stops the sampling and is passed on.
+
+    Raises `UserError` for options or inputs that do not fit, and for a network that answers NaN or infinity.
+    """
+    masked_person = encode(runtime, inputs.masked_person, latent_scale)
+    pose = encode(runtime, inputs.pose, latent_scale)
+    mask = latent_mask(inputs.mask, inputs.mask.shape[2] // masked_person.shape[2])
+    conditions = np.concatenate([mask, masked_person, pose], axis=1)
+
+    done: list[Step] = []
+    unet = runtime.components["unet"]
+    for step in sample(unet, conditions, masked_person, schedule, method=method, steps=steps, seed=seed):
+        _check_finite(step.eps, "unet", runtime)
+        done.append(step)
+        if on_step is not None:
+            on_step(step)
+
+    decoded = runtime.components["vae_decoder"]({"latent_sample": done[-1].x_prev / np.float32(latent_scale)})["sample"]
+    _check_finite(decoded, "vae_decoder", runtime)
+    repaint = inputs.mask[0, 0, :, :, None] > 0.5
+    picture = np.where(repaint, to_picture(decoded), to_picture(inputs.person))
+    return TryOnResult(picture, decoded, tuple(done))
+
+
+def encode(runtime: Runtime, picture: Array, latent_scale: float) -> Array:
+    """(1, 3, H, W) in [-1, 1] to its scaled latent (1, C, h, w): the mean of the moments, no noise."""
+    moments = runtime.components["vae_encoder"]({"sample": picture})["latent_parameters"]
+    _check_finite(moments, "vae_encoder", runtime)
+    return np.ascontiguousarray(moments[:, : moments.shape[1] // 2]) * np.float32(latent_scale)
+
+
+def _check_finite(values: Array, component: str, runtime: Runtime) -> None:
+    # Cast to uint8, NaN would become a picture; a narrow float format overflowing is the usual way to get there.
+    if not np.isfinite(values).all():
+        raise UserError(f"{component} on {runtime.name} answered NaN or infinity: verify the bundle or use fp32")
