@@ -1,1 +1,134 @@
-"""What a try-on is: pictures, keypoints, masks, warps, presets and the bundle on disk."""
+"""What a try-on is: pictures, keypoints, masks, warps, presets and the bundle on disk.
+
+from lite_vton import TryOn
+with TryOn("bundle", backend="onnxruntime", precision="fp16") as model:
+    result = model(inputs, steps=8, seed=0)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lite_vton.bundle import Bundle
+from lite_vton.errors import UserError
+from lite_vton.version import __version__
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from lite_vton.inputs import TryOnInputs
+    from runtimes.base import Runtime
+    from runtimes.sampler import Step
+    from runtimes.tryon import TryOnResult
+
+__all__ = ["BACKENDS", "Bundle", "TryOn", "UserError", "__version__", "load"]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One way to run a bundle: which precisions it has, which artifacts it reads, and how it opens."""
+
+    name: str
+    artifact: str | None
+    precisions: tuple[str, ...]
+    open: Callable[[Bundle, str], Runtime]
+
+
+def _open_onnxruntime(bundle: Bundle, precision: str) -> Runtime:
+    from runtimes.onnxruntime_runtime import OnnxRuntime
+
+    return OnnxRuntime(bundle, precision)
+
+
+def _open_torch(bundle: Bundle, precision: str) -> Runtime:
+    try:
+        from lite_vton.model.components import COMPONENTS
+        from lite_vton.model.networks import load_networks
+        from runtimes.torch_runtime import TorchRuntime
+    except ModuleNotFoundError as error:
+        raise UserError(f"backend 'torch' needs the package {error.name}: pip install 'lite-vton[export]'") from error
+
+    weights = bundle.path("weights/autoencoder.safetensors"), bundle.path("weights/unet.safetensors")
+    networks = load_networks(bundle.manifest.model, *weights)
+    modules = {name: spec.wrap(networks) for name, spec in COMPONENTS.items()}
+    return TorchRuntime(modules, bundle.manifest.components)
+
+
+BACKENDS: Mapping[str, Backend] = {
+    backend.name: backend
+    for backend in (
+        Backend("onnxruntime", "onnx", ("fp32", "fp16"), _open_onnxruntime),
+        Backend("torch", None, ("fp32",), _open_torch),
+    )
+}
+"""Every backend of this version, by name."""
+
+
+def load(bundle: Bundle | Path | str, backend: str = "onnxruntime", precision: str = "fp32") -> Runtime:
+    """Open `bundle` on `backend`; close the runtime when done.
+
+    Raises `UserError` for an unknown backend, a precision it does not have, or a bundle without the artifact.
+    """
+    if backend not in BACKENDS:
+        nearest = get_close_matches(backend, BACKENDS, n=1)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(BACKENDS)}"
+        raise UserError(f"unknown backend {backend!r}: {hint}")
+    chosen = BACKENDS[backend]
+    if precision not in chosen.precisions:
+        raise UserError(f"backend {backend!r} has no precision {precision!r}: choose {' or '.join(chosen.precisions)}")
+    opened = bundle if isinstance(bundle, Bundle) else Bundle.open(Path(bundle))
+    folder = f"{chosen.artifact}-{precision}"
+    if chosen.artifact is not None and folder not in opened.manifest.artifacts:
+        raise UserError(
+            f"{opened.root} holds no {folder}: export it (`lite-vton export {opened.manifest.model.name} "
+            f"--format {chosen.artifact} --precision {precision}`)"
+        )
+    return chosen.open(opened, precision)
+
+
+class TryOn:
+    """A bundle on one backend, ready to dress people. A context manager; `close` frees the backend."""
+
+    def __init__(self, bundle: Bundle | Path | str, backend: str = "onnxruntime", precision: str = "fp32") -> None:
+        self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(Path(bundle))
+        self.runtime = load(self.bundle, backend, precision)
+
+    def __call__(
+        self,
+        inputs: TryOnInputs,
+        *,
+        steps: int | None = None,
+        sampler: str | None = None,
+        seed: int = 0,
+        on_step: Callable[[Step], None] | None = None,
+    ) -> TryOnResult:
+        """Sample one try-on; steps and sampler default to the bundle's own. Same seed, same picture, any backend."""
+        from runtimes.tryon import try_on
+
+        manifest = self.bundle.manifest
+        return try_on(
+            self.runtime,
+            inputs,
+            schedule=manifest.model.schedule,
+            latent_scale=manifest.latent_scale,
+            method=sampler or manifest.default_sampler,
+            steps=manifest.default_steps if steps is None else steps,
+            seed=seed,
+            on_step=on_step,
+        )
+
+    def close(self) -> None:
+        """Free the backend's sessions and memory."""
+        self.runtime.close()
+
+    def __enter__(self) -> TryOn:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

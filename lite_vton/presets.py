@@ -73,7 +73,10 @@ class UNetConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One model: what it paints, and the networks that do it. Sizes in pixels."""
+    """One model: what it paints, and the networks that do it. Sizes in pixels.
+
+    `shipped_weights` names the autoencoder's and the U-Net's file in lite_vton/assets, where there are any.
+    """
 
     name: str
     description: str
@@ -84,6 +87,7 @@ class ModelConfig:
     schedule: NoiseSchedule = field(default_factory=NoiseSchedule)
     default_steps: int = 8
     default_sampler: Literal["ddpm", "ddim", "euler", "dpmsolver++", "lcm"] = "ddim"
+    shipped_weights: tuple[str, str] | None = None
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:
@@ -105,6 +109,7 @@ PRESETS: dict[str, ModelConfig] = {
             width=192,
             autoencoder=_DEMO_AUTOENCODER,
             unet=UNetConfig(channels=(64, 112, 144), layers_per_block=(2, 2, 2), attention=(False, True, True)),
+            shipped_weights=("demo-autoencoder.safetensors", "demo-teacher.safetensors"),
         ),
         ModelConfig(
             name="demo",
@@ -113,6 +118,7 @@ PRESETS: dict[str, ModelConfig] = {
             width=192,
             autoencoder=_DEMO_AUTOENCODER,
             unet=UNetConfig(channels=(64, 96, 128), layers_per_block=(1, 1, 1), attention=(False, True, True)),
+            shipped_weights=("demo-autoencoder.safetensors", "demo.safetensors"),
         ),
         ModelConfig(
             name="tiny-teacher",

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.presets import ModelConfig
+from training.latents import to_tensor
 from training.loop import LoopConfig, OnStep, fit
 
 __all__ = ["latent_scale", "reconstruction_terms", "train_autoencoder"]
@@ -33,7 +34,7 @@ def train_autoencoder(
 
     def loss(module: nn.Module, generator: torch.Generator) -> dict[str, torch.Tensor]:
         chosen = torch.randint(len(pictures), (loop.batch_size,), generator=generator)
-        picture = _to_network(pictures[chosen.numpy()])
+        picture = to_tensor(pictures[chosen.numpy()])
         assert isinstance(module, Autoencoder)
         return reconstruction_terms(module.decode(module.encode(picture)), picture)
 
@@ -57,9 +58,5 @@ def reconstruction_terms(decoded: torch.Tensor, picture: torch.Tensor) -> dict[s
 @torch.no_grad()
 def latent_scale(autoencoder: Autoencoder, pictures: NDArray[np.uint8]) -> float:
     """What latents of `pictures` are multiplied by to have unit standard deviation (latent diffusion, appendix G)."""
-    latents = [autoencoder.encode(_to_network(pictures[i : i + 16])) for i in range(0, len(pictures), 16)]
+    latents = [autoencoder.encode(to_tensor(pictures[i : i + 16])) for i in range(0, len(pictures), 16)]
     return float(1.0 / torch.cat(latents).std())
-
-
-def _to_network(pictures: NDArray[np.uint8]) -> torch.Tensor:
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1.0

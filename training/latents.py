@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch.nn import functional
 
-from lite_vton.inputs import TryOnInputs, latent_mask
 from lite_vton.model.autoencoder import Autoencoder
+from training.pictures import PicturePairs
 
-__all__ = ["LatentPairs", "encode_pairs"]
+__all__ = ["LatentPairs", "encode_pairs", "to_tensor"]
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,19 @@ class LatentPairs:
 
 
 @torch.no_grad()
-def encode_pairs(inputs: Iterable[TryOnInputs], autoencoder: Autoencoder, scale: float) -> LatentPairs:
-    """Encode each pair's three pictures in one call; `inputs.person` wears the garment of the composite."""
-    columns: list[tuple[torch.Tensor, ...]] = []
-    for pair in inputs:
-        pictures = torch.from_numpy(pair.person), torch.from_numpy(pair.masked_person), torch.from_numpy(pair.pose)
-        person, masked, pose = autoencoder.encode(torch.cat(pictures)).mul(scale).unsqueeze(1)
-        downscale = pair.person.shape[2] // person.shape[2]
-        columns.append((person, torch.from_numpy(latent_mask(pair.mask, downscale)), masked, pose))
-    return LatentPairs(*(torch.cat(column) for column in zip(*columns, strict=True)))
+def encode_pairs(pictures: PicturePairs, autoencoder: Autoencoder, scale: float, batch_size: int = 16) -> LatentPairs:
+    """Encode each pair's three pictures; `pictures.person` wears the garment of the composite."""
+
+    def encode(column: NDArray[np.uint8]) -> torch.Tensor:
+        batches = (column[i : i + batch_size] for i in range(0, len(column), batch_size))
+        return torch.cat([autoencoder.encode(to_tensor(batch)) for batch in batches]).mul(scale)
+
+    x_0 = encode(pictures.person)
+    downscale = pictures.person.shape[1] // x_0.shape[2]
+    mask = functional.max_pool2d(torch.from_numpy(pictures.mask).float().unsqueeze(1), downscale)
+    return LatentPairs(x_0, mask, encode(pictures.masked_person), encode(pictures.pose))
+
+
+def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
+    """(N, H, W, 3) uint8 to (N, 3, H, W) float32 in [-1, 1]."""
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1.0

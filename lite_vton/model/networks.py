@@ -15,7 +15,10 @@ from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.model.unet import build_unet
 from lite_vton.presets import ModelConfig
 
-__all__ = ["Networks", "load_networks", "random_networks", "save_networks"]
+__all__ = ["ASSETS", "Networks", "load_networks", "random_networks", "save_networks", "shipped_networks"]
+
+ASSETS = Path(__file__).parents[1] / "assets"
+"""Where the weights live that come with the package."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,12 @@ def random_networks(config: ModelConfig, seed: int = 0) -> Networks:
     return Networks(config, autoencoder.eval(), unet.eval())
 
 
-def save_networks(networks: Networks, folder: Path, dtype: torch.dtype = torch.float32) -> tuple[Path, Path]:
-    """Write `autoencoder.safetensors` and `unet.safetensors` into `folder`; the latent scale goes into the first."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = (folder / "autoencoder.safetensors", folder / "unet.safetensors")
-    for path, module in zip(paths, (networks.autoencoder, networks.unet), strict=True):
-        weights = {name: tensor.to(dtype).contiguous() for name, tensor in module.state_dict().items()}
-        save_file(weights, path, metadata={"latent_scale": repr(networks.latent_scale)})
-    return paths
+def save_networks(networks: Networks, autoencoder: Path, unet: Path, dtype: torch.dtype = torch.float32) -> None:
+    """Write the weights as two safetensors files; the latent scale goes into the autoencoder's metadata."""
+    metadata = {"preset": networks.config.name, "latent_scale": repr(networks.latent_scale)}
+    for path, module in ((autoencoder, networks.autoencoder), (unet, networks.unet)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: tensor.to(dtype).contiguous() for name, tensor in module.state_dict().items()}, path, metadata)
 
 
 def load_networks(config: ModelConfig, autoencoder: Path, unet: Path) -> Networks:
@@ -61,6 +62,14 @@ def load_networks(config: ModelConfig, autoencoder: Path, unet: Path) -> Network
     with safe_open(autoencoder, framework="pt") as file:
         scale = float((file.metadata() or {}).get("latent_scale", "1.0"))
     return Networks(config, networks.autoencoder, networks.unet, scale)
+
+
+def shipped_networks(config: ModelConfig) -> Networks:
+    """Networks of `config` with the weights that come with the package; `UserError` if it has none."""
+    if config.shipped_weights is None:
+        raise UserError(f"preset {config.name!r} comes without trained weights: train it (`lite-vton train`)")
+    autoencoder, unet = (ASSETS / name for name in config.shipped_weights)
+    return load_networks(config, autoencoder, unet)
 
 
 def _load_weights(module: nn.Module, path: Path) -> None:

@@ -1,0 +1,164 @@
+"""The recipe of the demo weights: draws pairs, trains autoencoder, teacher and student, writes lite_vton/assets.
+
+`just train-demo` runs it and leaves everything it made in runs/demo; a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from lite_vton.data.synthetic import synthesize
+from lite_vton.data.viton_hd import VitonHD
+from lite_vton.model.networks import ASSETS, Networks, save_networks
+from lite_vton.presets import preset
+from training.autoencoder import train_autoencoder
+from training.denoiser import train_denoiser
+from training.latents import encode_pairs
+from training.loop import LoopConfig, OnStep
+from training.pictures import PicturePairs, read_pictures
+
+__all__ = ["DEMO", "Recipe", "train_demo"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything the weights depend on."""
+
+    pairs: int
+    data_seed: int
+    teacher_preset: str
+    student_preset: str
+    autoencoder: LoopConfig
+    teacher: LoopConfig
+    student: LoopConfig
+    distill: str = "output"
+
+
+DEMO = Recipe(
+    pairs=4000,
+    data_seed=20251,
+    teacher_preset="demo-teacher",
+    student_preset="demo",
+    autoencoder=LoopConfig(steps=2000, batch_size=4, learning_rate=1e-3, ema_decay=0.995),
+    teacher=LoopConfig(steps=1200, batch_size=12, learning_rate=6e-4, ema_decay=0.998),
+    student=LoopConfig(steps=1200, batch_size=12, learning_rate=8e-4, ema_decay=0.998),
+)
+
+
+def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
+    """Run `recipe` in `folder`, resuming what is there, and write fp16 weights and `recipe.json` to `assets`."""
+    began = time.monotonic()
+    teacher_config, student_config = preset(recipe.teacher_preset), preset(recipe.student_preset)
+    pictures = _pictures(folder, recipe)
+    minutes: dict[str, float] = {}
+
+    with _stage("autoencoder", recipe.autoencoder, minutes) as on_step:
+        autoencoder, scale = train_autoencoder(
+            student_config,
+            np.concatenate([pictures.person, pictures.masked_person[::3]]),
+            recipe.autoencoder,
+            folder / "autoencoder",
+            resume=True,
+            on_step=on_step,
+        )
+    pairs = encode_pairs(pictures, autoencoder, scale)
+    with _stage("teacher", recipe.teacher, minutes) as on_step:
+        teacher = train_denoiser(
+            teacher_config, pairs, recipe.teacher, folder / "teacher", resume=True, on_step=on_step
+        )
+    with _stage("student", recipe.student, minutes) as on_step:
+        student = train_denoiser(
+            student_config,
+            pairs,
+            recipe.student,
+            folder / "student",
+            distill=recipe.distill,
+            teacher=teacher,
+            resume=True,
+            on_step=on_step,
+        )
+
+    for config, unet in ((teacher_config, teacher), (student_config, student)):
+        assert config.shipped_weights is not None
+        paths = (assets / name for name in config.shipped_weights)
+        save_networks(Networks(config, autoencoder, unet, scale), *paths, dtype=torch.float16)
+    record = {
+        "recipe": asdict(recipe),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "minutes": {name: round(value, 1) for name, value in minutes.items()},
+        "minutes_of_this_run": round((time.monotonic() - began) / 60, 1),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+    (assets / "recipe.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _pictures(folder: Path, recipe: Recipe) -> PicturePairs:
+    data = folder / "data"
+    workers = os.cpu_count() or 1
+    config = preset(recipe.student_preset)
+    with _progress() as progress:
+        if not data.is_dir():
+            task = progress.add_task("drawing pairs", total=recipe.pairs)
+            synthesize(
+                data,
+                recipe.pairs,
+                recipe.data_seed,
+                height=config.height,
+                width=config.width,
+                workers=workers,
+                progress=lambda done: progress.update(task, completed=done),
+            )
+        samples = VitonHD(data, "train", height=config.height, width=config.width)
+        task = progress.add_task("reading pairs", total=len(samples))
+        return read_pictures(samples, workers=workers, progress=lambda done: progress.update(task, completed=done))
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+
+
+@contextmanager
+def _stage(name: str, loop: LoopConfig, minutes: dict[str, float]) -> Iterator[OnStep]:
+    began = time.monotonic()
+    with _progress() as progress:
+        task = progress.add_task(name, total=loop.steps)
+
+        def on_step(step: int, terms: dict[str, float]) -> None:
+            shown = " ".join(f"{term} {value:.4f}" for term, value in terms.items())
+            progress.update(task, completed=step + 1, description=f"{name} {shown}")
+
+        yield on_step
+    minutes[name] = (time.monotonic() - began) / 60
+
+
+def main() -> None:
+    """Command line of the recipe: where to work, where to write, and a smaller run to try it out."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--folder", type=Path, default=Path("runs/demo"), help="data, checkpoints and logs")
+    parser.add_argument("--assets", type=Path, default=ASSETS, help="where the weights go")
+    parser.add_argument("--pairs", type=int, default=DEMO.pairs, help="drawn pairs to train on")
+    arguments = parser.parse_args()
+    train_demo(arguments.folder, arguments.assets, replace(DEMO, pairs=arguments.pairs))
+
+
+if __name__ == "__main__":
+    main()

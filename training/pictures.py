@@ -1,0 +1,51 @@
+"""A dataset's pairs as pictures in memory: read, warped and composed once, in parallel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lite_vton.data.viton_hd import TryOnSample
+from lite_vton.inputs import to_picture
+
+__all__ = ["PicturePairs", "read_pictures"]
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class PicturePairs:
+    """N pairs as uint8: `person`, `masked_person` and `pose` (N, H, W, 3), `mask` (N, H, W) in {0, 1}."""
+
+    person: Picture
+    masked_person: Picture
+    pose: Picture
+    mask: Picture
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+
+def read_pictures(
+    samples: Sequence[TryOnSample], *, workers: int = 1, progress: Callable[[int], None] | None = None
+) -> PicturePairs:
+    """Every pair of `samples`; `progress` is told how many are done."""
+    read = partial(_read, samples)
+    rows: list[tuple[Picture, ...]] = []
+    with ProcessPoolExecutor(workers) as pool:
+        for row in pool.map(read, range(len(samples)), chunksize=8):
+            rows.append(row)
+            if progress is not None:
+                progress(len(rows))
+    return PicturePairs(*(np.stack(column) for column in zip(*rows, strict=True)))
+
+
+def _read(samples: Sequence[TryOnSample], index: int) -> tuple[Picture, ...]:
+    inputs = samples[index].inputs
+    pictures = (to_picture(tensor) for tensor in (inputs.person, inputs.masked_person, inputs.pose))
+    return (*pictures, inputs.mask[0, 0].astype(np.uint8))
