@@ -44,7 +44,7 @@ def _open_onnxruntime(bundle: Bundle, precision: str) -> Runtime:
     return OnnxRuntime(bundle, precision)
 
 
-def _open_torch(bundle: Bundle, precision: str) -> Runtime:
+def _open_torch(bundle: Bundle, _precision: str) -> Runtime:
     try:
         from lite_vton.model.components import COMPONENTS
         from lite_vton.model.networks import load_networks

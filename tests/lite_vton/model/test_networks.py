@@ -1,0 +1,87 @@
+"""Networks keep the contract of their preset, and their weights survive the disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers.models.attention import BasicTransformerBlock
+
+from lite_vton.errors import UserError
+from lite_vton.model.components import COMPONENTS
+from lite_vton.model.networks import load_networks, random_networks, save_networks, shipped_networks
+from lite_vton.presets import PRESETS, preset
+
+TINY = preset("tiny")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_component_gives_the_shapes_it_declares(name: str) -> None:
+    config = PRESETS[name]
+    networks = random_networks(config)
+    for spec in COMPONENTS.values():
+        inputs = [torch.zeros(tensor.shape, dtype=getattr(torch, tensor.dtype)) for tensor in spec.inputs(config)]
+        with torch.no_grad():
+            output = spec.wrap(networks)(*inputs)
+        assert output.shape == spec.outputs(config)[0].shape
+
+
+def test_no_cross_attention_is_left() -> None:
+    blocks = [m for m in random_networks(preset("demo")).unet.modules() if isinstance(m, BasicTransformerBlock)]
+    assert blocks
+    assert all(block.attn2 is None for block in blocks)
+
+
+def test_encoder_moments_are_the_latent_without_variance() -> None:
+    networks = random_networks(TINY)
+    picture = torch.rand(1, 3, TINY.height, TINY.width) * 2 - 1
+    with torch.no_grad():
+        mean, log_variance = COMPONENTS["vae_encoder"].wrap(networks)(picture).chunk(2, dim=1)
+        assert torch.equal(mean, networks.autoencoder.encode(picture))
+    assert (log_variance == -30).all()
+
+
+def test_same_seed_gives_same_weights_and_leaves_the_caller_alone() -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(1)
+    torch.manual_seed(7)
+    first, second = random_networks(TINY, seed=3), random_networks(TINY, seed=3)
+    assert torch.equal(torch.rand(1), expected)
+    for a, b in zip(first.unet.parameters(), second.unet.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_weights_come_back_as_saved(tmp_path: Path) -> None:
+    networks = random_networks(TINY, seed=1)
+    paths = tmp_path / "autoencoder.safetensors", tmp_path / "unet.safetensors"
+    save_networks(networks, *paths)
+    loaded = load_networks(TINY, *paths)
+    assert loaded.latent_scale == networks.latent_scale
+    for a, b in zip(networks.unet.parameters(), loaded.unet.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_half_precision_files_load_as_float32(tmp_path: Path) -> None:
+    paths = tmp_path / "autoencoder.safetensors", tmp_path / "unet.safetensors"
+    save_networks(random_networks(TINY), *paths, dtype=torch.float16)
+    assert {p.dtype for p in load_networks(TINY, *paths).unet.parameters()} == {torch.float32}
+
+
+def test_unusable_weights_are_named_in_one_line(tmp_path: Path) -> None:
+    paths = tmp_path / "autoencoder.safetensors", tmp_path / "unet.safetensors"
+    with pytest.raises(UserError, match="no weights at"):
+        load_networks(TINY, *paths)
+    save_networks(random_networks(TINY), *paths)
+    with pytest.raises(UserError, match="does not fit the preset"):
+        load_networks(preset("tiny-teacher"), *paths)
+    paths[1].write_bytes(paths[1].read_bytes()[:100])
+    with pytest.raises(UserError, match="not a readable safetensors file"):
+        load_networks(TINY, *paths)
+    with pytest.raises(UserError, match="without trained weights"):
+        shipped_networks(TINY)
+
+
+def test_a_misspelt_preset_gets_a_suggestion() -> None:
+    with pytest.raises(UserError, match="did you mean 'demo-teacher'"):
+        preset("demo-techer")
