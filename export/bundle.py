@@ -1,0 +1,246 @@
+"""Networks to a finished bundle: write, verify, and only then rename into place."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from export.formats import Format, load_attribute, require
+from export.golden import GOLDEN_PATH, record_trajectory, save_trajectory
+from export.verify import ArtifactReport, Report, VerificationError, verify
+from lite_vton.bundle import (
+    Artifact,
+    Bundle,
+    ComponentFiles,
+    ComponentTensors,
+    Manifest,
+    Parity,
+    ScheduleNumbers,
+    Source,
+    record_files,
+    unet_channels,
+    write_bundle,
+    write_manifest,
+)
+from lite_vton.inputs import TryOnInputs
+from lite_vton.model.components import COMPONENTS
+from lite_vton.model.networks import Networks, load_networks, save_networks
+from lite_vton.presets import ModelConfig
+from runtimes.schedule import alpha_bar, timesteps
+from runtimes.torch_runtime import TorchRuntime
+
+__all__ = ["Plan", "export_bundle", "plan_export"]
+
+_TOOLS = ("lite-vton", "torch", "diffusers", "onnx", "onnxscript", "onnxruntime", "numpy", "safetensors")
+_WEIGHTS = "weights"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an export would write: artifact folders, and the component files in each, relative to `output`."""
+
+    output: Path
+    artifacts: tuple[tuple[Format, str], ...]
+
+    def __str__(self) -> str:
+        files = (f"  {folder}" for folder in self.folders)
+        return "\n".join((f"{self.output}", f"  {_WEIGHTS}", "  golden", *files))
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """One `<format>-<precision>/<component>` per file to be written."""
+        return tuple(f"{row.name}-{precision}/{name}" for row, precision in self.artifacts for name in COMPONENTS)
+
+
+def plan_export(output: Path, formats: Sequence[str] = ("onnx",), precisions: Sequence[str] = ("fp32", "fp16")) -> Plan:
+    """Check the request and say what it would write, without writing; raises `UserError` as `export_bundle` would."""
+    return Plan(Path(output), require(formats, precisions))
+
+
+def export_bundle(
+    networks: Networks,
+    inputs: TryOnInputs,
+    output: Path,
+    formats: Sequence[str] = ("onnx",),
+    precisions: Sequence[str] = ("fp32", "fp16"),
+    *,
+    steps: int | None = None,
+    seed: int = 0,
+    checkpoint: str = "random weights",
+    min_psnr: float | None = None,
+    overwrite: bool = False,
+    on_progress: Callable[[str], None] | None = None,
+) -> Bundle:
+    """Write `output`, a folder or a `.zip`, with one artifact per format and precision, and open it.
+
+    `inputs` are what the golden trajectory is recorded on, in `steps` steps (default: the model's own) from
+    noise `seed`. `checkpoint` names where the weights came from. `on_progress` is told each stage in words.
+    Raises `VerificationError` if an artifact misses its gate, `UserError` for what was asked wrongly or a full disk;
+    then nothing is written, and an existing bundle stays as it was.
+    """
+    plan = plan_export(output, formats, precisions)
+    say = on_progress or (lambda _stage: None)
+    config = networks.config
+    with write_bundle(plan.output, overwrite) as folder:
+        say("weights")
+        networks = _ship_weights(networks, folder / _WEIGHTS)
+        tensors = {
+            name: ComponentTensors(inputs=spec.inputs(config), outputs=spec.outputs(config))
+            for name, spec in COMPONENTS.items()
+        }
+        say("golden trajectory")
+        _record_golden(networks, tensors, inputs, folder, steps or config.default_steps, seed)
+        artifacts = {
+            f"{row.name}-{precision}": _write_artifact(networks, row, precision, folder, say)
+            for row, precision in plan.artifacts
+        }
+        manifest = _manifest(networks, tensors, artifacts, checkpoint, folder)
+        report = verify(Bundle(folder, manifest), min_psnr=min_psnr, on_progress=say)
+        _stop_unless_passed(report)
+        measured = {row.artifact: _with_figures(artifacts[row.artifact], row) for row in report.artifacts}
+        write_manifest(folder, manifest.model_copy(update={"artifacts": measured}))
+    return Bundle.open(plan.output, check=False)
+
+
+def _ship_weights(networks: Networks, folder: Path) -> Networks:
+    """Save the weights and load them back, so that everything after is made from what is shipped.
+
+    float16 where that loses nothing, as with weights that came in float16; else float32.
+    """
+    import torch
+
+    weights = [*networks.autoencoder.state_dict().values(), *networks.unet.state_dict().values()]
+    lossless = all(torch.equal(w, w.half().to(w.dtype)) for w in weights if w.is_floating_point())
+    paths = (folder / "autoencoder.safetensors", folder / "unet.safetensors")
+    save_networks(networks, *paths, dtype=torch.float16 if lossless else torch.float32)
+    return load_networks(networks.config, *paths)
+
+
+def _record_golden(
+    networks: Networks,
+    tensors: dict[str, ComponentTensors],
+    inputs: TryOnInputs,
+    folder: Path,
+    steps: int,
+    seed: int,
+) -> None:
+    config = networks.config
+    runtime = TorchRuntime({name: spec.wrap(networks) for name, spec in COMPONENTS.items()}, tensors)
+    trajectory = record_trajectory(
+        runtime,
+        inputs,
+        schedule=config.schedule,
+        latent_scale=networks.latent_scale,
+        method=config.default_sampler,
+        steps=steps,
+        seed=seed,
+    )
+    save_trajectory(trajectory, folder / GOLDEN_PATH)
+
+
+def _write_artifact(
+    networks: Networks, row: Format, precision: str, folder: Path, say: Callable[[str], None]
+) -> Artifact:
+    exporter, reader = load_attribute(row.exporter), load_attribute(row.reader)
+    name = f"{row.name}-{precision}"
+    components = {}
+    for component, spec in COMPONENTS.items():
+        say(f"{name} {component}")
+        path = exporter(
+            spec.wrap(networks),
+            spec,
+            networks.config,
+            folder / name / component,
+            precision,
+            latent_scale=networks.latent_scale,
+        )
+        components[component] = ComponentFiles(model=path.relative_to(folder).as_posix(), precision_found=reader(path))
+    if row.layout is not None:
+        load_attribute(row.layout)(networks, folder / name)
+    return Artifact(format=row.name, precision=precision, components=components)
+
+
+def _manifest(
+    networks: Networks,
+    tensors: dict[str, ComponentTensors],
+    artifacts: dict[str, Artifact],
+    checkpoint: str,
+    folder: Path,
+) -> Manifest:
+    from export.diffusers_layout import write_scheduler
+
+    config = networks.config
+    write_scheduler(config, folder / "scheduler")
+    return Manifest(
+        model=config,
+        source=Source(checkpoint=checkpoint, sha256=_weights_sha256(folder / _WEIGHTS)),
+        tools={"python": platform.python_version(), **_versions()},
+        height=config.height,
+        width=config.width,
+        latent_scale=networks.latent_scale,
+        default_steps=config.default_steps,
+        default_sampler=config.default_sampler,
+        unet_channels=unet_channels(config),
+        schedule=_schedule(config),
+        components=tensors,
+        artifacts=artifacts,
+        weights=_WEIGHTS,
+        golden=GOLDEN_PATH,
+        files=record_files(folder),
+    )
+
+
+def _schedule(config: ModelConfig) -> ScheduleNumbers:
+    schedule = config.schedule
+    return ScheduleNumbers(
+        num_train_timesteps=schedule.num_train_timesteps,
+        beta_start=schedule.beta_start,
+        beta_end=schedule.beta_end,
+        timesteps=tuple(timesteps(schedule, config.default_steps).tolist()),
+        alphas_cumprod=tuple(alpha_bar(schedule).tolist()),
+    )
+
+
+def _weights_sha256(folder: Path) -> str:
+    """Over the bytes of the weight files, one after another in the order of their names."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _TOOLS:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _stop_unless_passed(report: Report) -> None:
+    for artifact in report.artifacts:
+        if not artifact:
+            reason = artifact.skipped or artifact.failures[0]
+            more = f" (and {len(artifact.failures) - 1} more)" if len(artifact.failures) > 1 else ""
+            raise VerificationError(
+                f"{artifact.artifact} failed verification: {reason}{more}; nothing was written", report
+            )
+
+
+def _with_figures(artifact: Artifact, report: ArtifactReport) -> Artifact:
+    components = {}
+    for name, files in artifact.components.items():
+        calls = [call for call in report.calls if call.component == name]
+        parity = Parity(
+            psnr_db=min(call.psnr_db for call in calls),
+            cosine=min(call.cosine for call in calls),
+            max_abs=max(call.max_abs for call in calls),
+        )
+        components[name] = files.model_copy(update={"parity": parity})
+    return artifact.model_copy(update={"components": components, "picture_psnr_db": report.picture_psnr_db})

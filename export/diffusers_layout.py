@@ -1,0 +1,68 @@
+"""The small JSON files that let diffusers and Optimum find their way in an artifact folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lite_vton.model.networks import Networks
+from lite_vton.presets import ModelConfig
+from runtimes.schedule import scheduler_config
+
+__all__ = ["write_layout", "write_scheduler"]
+
+
+def write_scheduler(config: ModelConfig, folder: Path) -> None:
+    """`folder/scheduler_config.json`, as `diffusers.DDIMScheduler.from_pretrained` reads it."""
+    _write(folder / "scheduler_config.json", scheduler_config(config.schedule))
+
+
+def write_layout(networks: Networks, folder: Path) -> None:
+    """`model_index.json`, `scheduler/` and one `config.json` per component beside its `model.onnx`."""
+    config = networks.config
+    write_scheduler(config, folder / "scheduler")
+    components = dict.fromkeys(("vae_encoder", "unet", "vae_decoder"), ("diffusers", "OnnxRuntimeModel"))
+    _write(
+        folder / "model_index.json",
+        {
+            "_class_name": "StableDiffusionInpaintPipeline",
+            "_diffusers_version": _diffusers_version(),
+            **components,
+            "scheduler": ("diffusers", "DDIMScheduler"),
+        },
+    )
+    unet = dict(getattr(networks.unet, "config", {}))
+    _write(folder / "unet" / "config.json", {"_class_name": "UNet2DConditionModel", **_plain(unet)})
+    for name in ("vae_encoder", "vae_decoder"):
+        _write(folder / name / "config.json", _vae(config, networks.latent_scale))
+
+
+def _vae(config: ModelConfig, latent_scale: float) -> dict[str, Any]:
+    # Pipelines read the downscale factor off the number of block widths, and the latent scale by name.
+    levels = config.autoencoder.downscale.bit_length()
+    return {
+        "_class_name": "AutoencoderKL",
+        "in_channels": 3,
+        "out_channels": 3,
+        "latent_channels": config.autoencoder.latent_channels,
+        "block_out_channels": [config.autoencoder.channels[-1]] * levels,
+        "scaling_factor": latent_scale,
+        "sample_size": [config.height, config.width],
+    }
+
+
+def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if not key.startswith("_")}
+
+
+def _diffusers_version() -> str:
+    from diffusers import __version__
+
+    return str(__version__)
+
+
+def _write(path: Path, data: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(data, indent=2, default=str) + "\n", encoding="utf-8")

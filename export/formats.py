@@ -1,0 +1,96 @@
+"""Every artifact format there is, as one frozen table; a format is added by adding one literal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from lite_vton.errors import UserError
+
+__all__ = ["FORMATS", "Format", "known_format", "load_attribute", "require"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of artifact.
+
+    `exporter`, `reader` and `runtime` are `module:name`, imported when first used, so that naming a format never
+    imports another one's packages:
+
+    exporter  (module, spec, config, folder, precision, *, latent_scale) -> path of the file or folder written
+    reader    (path) -> the precision found in it
+    runtime   (bundle, precision) -> a `runtimes.base.Runtime`
+    layout    (networks, folder) -> None, called once the components are written; None where there is nothing to add
+    """
+
+    name: str
+    description: str
+    precisions: tuple[str, ...]
+    suffix: str
+    needs: tuple[str, ...]
+    extra: str
+    exporter: str
+    reader: str
+    runtime: str
+    layout: str | None = None
+
+
+FORMATS: dict[str, Format] = {
+    row.name: row
+    for row in (
+        Format(
+            name="onnx",
+            description="ONNX opset 18, for ONNX Runtime everywhere and as the source of TensorRT engines",
+            precisions=("fp32", "fp16"),
+            suffix=".onnx",
+            needs=("torch", "onnx", "onnxscript"),
+            extra="export",
+            exporter="export.onnx:export_onnx",
+            reader="export.precision:found_precision",
+            runtime="runtimes.onnxruntime_runtime:OnnxRuntime",
+            layout="export.diffusers_layout:write_layout",
+        ),
+    )
+}
+
+
+def load_attribute(path: str) -> Any:
+    """What `module:name` names."""
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
+
+
+def require(formats: Iterable[str], precisions: Iterable[str]) -> tuple[tuple[Format, str], ...]:
+    """Every format paired with every precision, in the order given, each once.
+
+    Raises `UserError` for a format that does not exist (naming the nearest), for a precision it does not have, and
+    for packages that are not installed (naming the extra).
+    """
+    pairs: dict[tuple[str, str], Format] = {}
+    for name in formats:
+        row = FORMATS.get(name)
+        if row is None:
+            nearest = get_close_matches(name.lower(), FORMATS, n=1)
+            hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(FORMATS)}"
+            raise UserError(f"unknown format {name!r}: {hint}")
+        missing = [package for package in row.needs if find_spec(package) is None]
+        if missing:
+            raise UserError(f"format {name} needs {', '.join(missing)}: pip install 'lite-vton[{row.extra}]'")
+        for precision in precisions:
+            if precision not in row.precisions:
+                raise UserError(f"{name} is not written in {precision!r}: choose one of {', '.join(row.precisions)}")
+            pairs[name, precision] = row
+    if not pairs:
+        raise UserError("nothing to export: name at least one format and one precision")
+    return tuple((row, precision) for (_, precision), row in pairs.items())
+
+
+def known_format(format: str) -> Format:
+    """The row of a format that a bundle names; a `UserError` if this version does not know it."""
+    if format not in FORMATS:
+        raise UserError(f"this lite-vton cannot run {format!r} artifacts: upgrade it, or verify the others alone")
+    return FORMATS[format]

@@ -1,0 +1,150 @@
+"""The golden trajectory: one real sampling run in torch float32, every component's inputs and outputs recorded.
+
+`golden/trajectory.npz` needs nothing but numpy to read, so that a port in any language can check itself call by
+call. Its keys:
+
+    <component>.<call>.in.<tensor>     what the component was given; calls count from 000 per component
+    <component>.<call>.out.<tensor>    what torch float32 answered
+    inputs.<field>                     the `TryOnInputs` of the run, float32 NCHW
+    decoded                            (1, 3, H, W) float32, the last decoder output, not clipped
+    picture                            (H, W, 3) uint8, the final picture, person pasted back
+    seed, steps                        int64 scalars
+    method                             the sampling method's name, a string
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lite_vton.bundle import load_arrays
+from lite_vton.errors import UserError
+from lite_vton.inputs import TryOnInputs
+from lite_vton.presets import NoiseSchedule
+from runtimes.base import Array, Component, Runtime
+from runtimes.tryon import try_on
+
+__all__ = ["GOLDEN_PATH", "Call", "Trajectory", "load_trajectory", "record_trajectory", "save_trajectory"]
+
+GOLDEN_PATH = "golden/trajectory.npz"
+
+_Arrays = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of one component: its arrays by tensor name. `index` counts per component from 0."""
+
+    component: str
+    index: int
+    inputs: _Arrays
+    outputs: _Arrays
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A whole try-on and every call it made, in order. `picture` (H, W, 3) uint8, `decoded` (1, 3, H, W) float32."""
+
+    calls: tuple[Call, ...]
+    inputs: TryOnInputs
+    picture: NDArray[np.uint8]
+    decoded: Array
+    method: str
+    steps: int
+    seed: int
+
+
+def record_trajectory(
+    runtime: Runtime,
+    inputs: TryOnInputs,
+    *,
+    schedule: NoiseSchedule,
+    latent_scale: float,
+    method: str = "ddim",
+    steps: int = 8,
+    seed: int = 0,
+) -> Trajectory:
+    """Run one try-on on `runtime` and keep every call. Raises what `try_on` raises."""
+    recorder = _Recorder(runtime)
+    result = try_on(
+        recorder, inputs, schedule=schedule, latent_scale=latent_scale, method=method, steps=steps, seed=seed
+    )
+    return Trajectory(tuple(recorder.calls), inputs, result.picture, result.decoded, method, steps, seed)
+
+
+class _Recorder:
+    """A runtime that notes what passes through it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.calls: list[Call] = []
+
+    @property
+    def name(self) -> str:
+        return self._runtime.name
+
+    @property
+    def components(self) -> Mapping[str, Component]:
+        return {name: self._noting(name, call) for name, call in self._runtime.components.items()}
+
+    def close(self) -> None:
+        self._runtime.close()
+
+    def _noting(self, name: str, component: Component) -> Component:
+        def run(inputs: _Arrays) -> dict[str, Array]:
+            outputs = component(inputs)
+            index = sum(call.component == name for call in self.calls)
+            # Copies: a backend may reuse its buffers.
+            kept = ({key: np.array(a) for key, a in side.items()} for side in (inputs, outputs))
+            self.calls.append(Call(name, index, *kept))
+            return outputs
+
+        return run
+
+
+def save_trajectory(trajectory: Trajectory, path: Path) -> None:
+    """Write the npz described at the top of this file; no pickled objects in it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, allow_pickle=False, **dict(_entries(trajectory)))
+
+
+def _entries(trajectory: Trajectory) -> Iterator[tuple[str, NDArray[Any]]]:
+    for call in trajectory.calls:
+        for side, arrays in (("in", call.inputs), ("out", call.outputs)):
+            for name, array in arrays.items():
+                yield f"{call.component}.{call.index:03d}.{side}.{name}", array
+    for field in fields(TryOnInputs):
+        yield f"inputs.{field.name}", getattr(trajectory.inputs, field.name)
+    yield "picture", trajectory.picture
+    yield "decoded", trajectory.decoded
+    yield "method", np.array(trajectory.method)
+    yield "steps", np.array(trajectory.steps, dtype=np.int64)
+    yield "seed", np.array(trajectory.seed, dtype=np.int64)
+
+
+def load_trajectory(path: Path) -> Trajectory:
+    """Read it back; a `UserError` if a key is missing or the file is not an npz of plain arrays."""
+    arrays = load_arrays(path)
+    try:
+        inputs = TryOnInputs(**{field.name: arrays[f"inputs.{field.name}"] for field in fields(TryOnInputs)})
+        scalars = str(arrays["method"]), int(arrays["steps"]), int(arrays["seed"])
+        return Trajectory(tuple(_calls(arrays)), inputs, arrays["picture"], arrays["decoded"], *scalars)
+    except (KeyError, ValueError, TypeError) as error:
+        raise UserError(f"{path.name} is no golden trajectory ({error}): export the bundle again") from error
+
+
+def _calls(arrays: _Arrays) -> Iterator[Call]:
+    calls: dict[tuple[str, int], dict[str, dict[str, NDArray[np.generic]]]] = {}
+    for key, array in arrays.items():
+        parts = key.split(".")
+        if len(parts) != 4 or parts[2] not in ("in", "out"):
+            continue
+        component, index, side, tensor = parts
+        calls.setdefault((component, int(index)), {"in": {}, "out": {}})[side][tensor] = array
+    for (component, number), sides in calls.items():
+        yield Call(component, number, sides["in"], sides["out"])

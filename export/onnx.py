@@ -1,0 +1,96 @@
+"""One component to one ONNX file, in the layout that diffusers and Optimum load."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+
+from export.precision import to_mixed_fp16
+from lite_vton.bundle import compact_metadata
+from lite_vton.errors import UserError
+from lite_vton.model.components import ComponentSpec
+from lite_vton.presets import ModelConfig
+
+__all__ = ["DEFAULT_OPSET", "export_onnx"]
+
+DEFAULT_OPSET = 18
+"""The lowest that torch's exporter writes natively: the most runtimes read it."""
+_CONVERTERS = {"fp32": lambda model: model, "fp16": to_mixed_fp16}
+_ONE_FILE = 2_000_000_000  # bytes; protobuf ends at 2 GiB, and the graph itself needs some
+
+
+def export_onnx(
+    module: nn.Module,
+    spec: ComponentSpec,
+    config: ModelConfig,
+    folder: Path,
+    precision: str = "fp32",
+    *,
+    latent_scale: float = 1.0,
+    opset: int = DEFAULT_OPSET,
+) -> Path:
+    """Write `folder/model.onnx` and return its path; above 2 GB the weights go to `model.onnx.data` beside it.
+
+    `module` takes the tensors of `spec.inputs(config)` in order; shapes are fixed to theirs. Inputs and outputs
+    are float32 (the timestep int64) whatever the precision. Raises `UserError` for an unknown precision or
+    weights that do not fit it.
+    """
+    if precision not in _CONVERTERS:
+        raise UserError(f"ONNX files are not written in {precision!r}: choose one of {', '.join(_CONVERTERS)}")
+    inputs, outputs = spec.inputs(config), spec.outputs(config)
+    example = tuple(torch.zeros(tensor.shape, dtype=getattr(torch, tensor.dtype)) for tensor in inputs)
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            module.eval(),
+            example,
+            dynamo=True,
+            opset_version=opset,
+            input_names=[tensor.name for tensor in inputs],
+            output_names=[tensor.name for tensor in outputs],
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError(f"torch exported nothing for {spec.name}")
+    model = _CONVERTERS[precision](program.model_proto)
+    _describe(model, config, spec.name, precision, latent_scale)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "model.onnx"
+    if model.ByteSize() <= _ONE_FILE:
+        onnx.save(model, path)
+    else:
+        onnx.save(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location="model.onnx.data")
+    onnx.checker.check_model(str(path), full_check=True)
+    return path
+
+
+def _describe(model: onnx.ModelProto, config: ModelConfig, component: str, precision: str, latent_scale: float) -> None:
+    """Put the compact manifest where every viewer shows it, and drop the exporter's notes on our source tree."""
+    del model.metadata_props[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
+    metadata = compact_metadata(config, component=component, precision=precision, latent_scale=latent_scale)
+    onnx.helper.set_model_props(model, {f"lite_vton.{key}": value for key, value in metadata.items()})
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what the exporter says about packages and internals that the user cannot change."""
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
