@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lite_vton.crop import Crop, paste_back, paste_mask, take_crop, torso_crop
 from lite_vton.errors import UserError
@@ -74,7 +73,7 @@ def load_photo(path: str | Path, max_megapixels: float = 50) -> Photo:
         raise
     except Image.DecompressionBombError as error:
         raise UserError(f"{path} is larger than {max_megapixels:g} megapixels: scale it down first") from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise UserError(f"{path} is not an image Pillow can read: save it as JPEG or PNG") from error
     except OSError as error:
         if error.errno is not None:
@@ -88,9 +87,7 @@ def load_photo(path: str | Path, max_megapixels: float = 50) -> Photo:
 def _check_size(path: Path, size: tuple[int, int], max_megapixels: float) -> None:
     width, height = size
     if width * height > max_megapixels * 1e6:
-        raise UserError(
-            f"{path} is {width}x{height}, over {max_megapixels:g} megapixels: scale it down, 2000 pixels a side are plenty"
-        )
+        raise UserError(f"{path} is {width}x{height}, over {max_megapixels:g} megapixels: scale it down")
     if min(width, height) < MIN_SIDE:
         raise UserError(f"{path} is {width}x{height}: use a photo of at least {MIN_SIDE} pixels a side")
 
@@ -118,7 +115,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
     if image.mode.startswith("I;16") or (image.mode == "I" and values.max() > 255):
         values = values / 257.0
-    elif image.mode == "F" and 0 <= values.min() and values.max() <= 1:
+    elif image.mode == "F" and values.min() >= 0 and values.max() <= 1:
         values = values * 255.0
     return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
 
@@ -139,20 +136,13 @@ def save_photo(path: str | Path, pixels: NDArray[np.uint8], icc_profile: bytes |
     options: dict[str, object] = {"quality": _JPEG_QUALITY, "subsampling": 0} if kind == "JPEG" else {}
     if icc_profile:
         options["icc_profile"] = icc_profile
-    temporary: Path | None = None
+    # In the same folder, since a rename is atomic only within one file system.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        # In the same folder, since os.replace is atomic only within one file system.
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             Image.fromarray(pixels).save(file, kind, **options)
-        # mkstemp makes private files; a picture gets the permissions any new file would.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except OSError as error:
         raise UserError(f"cannot save {path}: {error.strerror or error}") from error
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,198 @@
+"""Landmarks of an upright garment, found in its silhouette alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Landmarks", "Sleeve", "find_landmarks"]
+
+_Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sleeve:
+    """One sleeve, as seen in the picture. Points are (x, y) in garment pixels.
+
+    `region` (h, w) bool, the pixels of the sleeve; `length` from the armhole's middle to the cuff's.
+    `cuff` (2, 2): outer corner (the side of the shoulder), inner corner (the side of the armpit).
+    """
+
+    region: NDArray[np.bool_]
+    cuff: _Points
+    length: float
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Points (x, y) in garment pixels; pairs are (left, right) as seen in the picture.
+
+    `collar` (2, 2) ends of the neckline, `shoulders` (2, 2) where sleeves meet the top edge,
+    `armpits` (2, 2), `waist` (2, 2) half way down the sides, `hem` (2, 2).
+    `sleeves` left and right, None where the garment has none or it cannot be told from the body.
+    """
+
+    collar: _Points
+    shoulders: _Points
+    armpits: _Points
+    waist: _Points
+    hem: _Points
+    sleeves: tuple[Sleeve | None, Sleeve | None]
+
+
+# Shares of the garment's height or of its body's width.
+_MIN_DROP = 0.09  # how much narrower than above an armpit's row must be, to be one
+_ARMPIT_ROWS = (0.12, 0.62)
+_TYPICAL_ARMPIT = 0.34
+_MIN_SLEEVE_AREA = 0.015
+_CUFF_SHARE = 0.12  # of the sleeve's length, counted from its far end
+
+
+def find_landmarks(mask: NDArray[np.float32]) -> Landmarks:
+    """From mask (h, w) in [0, 1], > 0.5 inside, at least one pixel. Always an answer: a box where nothing is found."""
+    inside = mask > 0.5
+    rows = np.flatnonzero(inside.any(axis=1))
+    if len(rows) == 0:
+        raise ValueError("an empty mask has no landmarks")
+    top, bottom = int(rows[0]), int(rows[-1])
+    height = bottom - top + 1
+    axis = _axis(inside, top, height)
+    edges = _body_edges(inside, axis)
+    body = _typical_width(edges, top, height)
+    armpits = np.empty((2, 2))
+    found = [False, False]
+    for side, sign in ((0, -1.0), (1, 1.0)):
+        reach = sign * (edges[:, side] - axis)
+        row = _armpit_row(reach, top, height, body)
+        found[side] = row is not None
+        if row is None:
+            row = top + int(_TYPICAL_ARMPIT * height)
+        below = _at(edges[:, side], row + 0.04 * height, top, bottom, span=int(0.03 * height))
+        armpits[side] = below, row
+    shoulders = np.empty((2, 2))
+    for side in (0, 1):
+        # A seam runs a little inward of the armpit.
+        x = armpits[side, 0] + 0.06 * (axis - armpits[side, 0])
+        shoulders[side] = x, _first_row(inside, x, top)
+    collar = _collar(inside, shoulders, axis, top)
+    middle = (armpits[:, 1].mean() + bottom) / 2
+    waist = np.array([[_at(edges[:, s], middle, top, bottom, int(0.02 * height)), middle] for s in (0, 1)])
+    low = bottom - 0.04 * height
+    hem = np.array([[_at(edges[:, s], low, top, bottom, int(0.02 * height)), bottom] for s in (0, 1)])
+    pair = [
+        _sleeve(inside, edges[:, side], shoulders[side], armpits[side], side) if found[side] else None
+        for side in (0, 1)
+    ]
+    return Landmarks(collar, shoulders, armpits, waist, hem, (pair[0], pair[1]))
+
+
+def _axis(inside: NDArray[np.bool_], top: int, height: int) -> float:
+    """x of the line of symmetry: the median middle of the rows, each as wide as it reaches."""
+    part = inside[top : top + height]
+    first = part.argmax(axis=1)
+    last = part.shape[1] - 1 - part[:, ::-1].argmax(axis=1)
+    return float(np.median(((first + last) / 2)[part.any(axis=1)]))
+
+
+def _body_edges(inside: NDArray[np.bool_], axis: float) -> _Points:
+    """(h, 2) left and right end of each row's run nearest the axis; NaN in empty rows."""
+    edges = np.full((inside.shape[0], 2), np.nan)
+    for y in np.flatnonzero(inside.any(axis=1)):
+        changes = np.flatnonzero(np.diff(np.concatenate([[0], inside[y].view(np.int8), [0]])))
+        starts, ends = changes[::2], changes[1::2] - 1
+        away = np.maximum(np.maximum(starts - axis, axis - ends), 0)
+        run = int(away.argmin())
+        edges[y] = starts[run], ends[run]
+    return edges
+
+
+def _typical_width(edges: _Points, top: int, height: int) -> float:
+    widths = (edges[:, 1] - edges[:, 0])[top + int(0.5 * height) : top + int(0.95 * height) + 1]
+    widths = widths[np.isfinite(widths)]
+    return float(max(np.median(widths) if len(widths) else 1.0, 1.0))
+
+
+def _armpit_row(reach: _Points, top: int, height: int, body: float) -> int | None:
+    """The row below which the silhouette is narrower for good: where the sleeve leaves the body."""
+    span = max(2, int(0.06 * height))
+    first, last = top + int(_ARMPIT_ROWS[0] * height), top + int(_ARMPIT_ROWS[1] * height)
+    best, at = 0.0, None
+    for y in range(first, min(last, len(reach) - span)):
+        above, below = reach[max(0, y - span) : y + 1], reach[y + 1 : y + span + 1]
+        if np.isfinite(above).all() and np.isfinite(below).all():
+            drop = float(above.max() - np.median(below))
+            if drop > best:
+                best, at = drop, y
+    if at is None or best < _MIN_DROP * body:
+        return None
+    # The step may take several rows; the armpit is where it ends.
+    while at + 1 < min(last, len(reach) - 1) and reach[at] - reach[at + 1] > 0.01 * body:
+        at += 1
+    return at
+
+
+def _at(edge: _Points, row: float, top: int, bottom: int, span: int) -> float:
+    """Median of an edge over rows around `row`."""
+    y = int(np.clip(round(row), top, bottom))
+    part = edge[max(top, y - span) : min(bottom, y + span) + 1]
+    return float(np.nanmedian(part))
+
+
+def _first_row(inside: NDArray[np.bool_], x: float, top: int) -> float:
+    column = inside[:, int(np.clip(round(x), 0, inside.shape[1] - 1))]
+    return float(column.argmax()) if column.any() else float(top)
+
+
+def _collar(inside: NDArray[np.bool_], shoulders: _Points, axis: float, top: int) -> _Points:
+    """Ends of the neckline: the highest point on each side of the axis, but no further out than half way."""
+    collar = np.empty((2, 2))
+    for side, (x_shoulder, y_shoulder) in enumerate(shoulders):
+        near, far = axis + 0.2 * (x_shoulder - axis), axis + 0.62 * (x_shoulder - axis)
+        xs = np.unique(np.rint(np.linspace(near, far, 24)).clip(0, inside.shape[1] - 1).astype(int))
+        heights = np.array([_first_row(inside, float(x), top) for x in xs])
+        best = heights.min()
+        # Of equal heights the outermost: a shirt's collar is flat on top, and a neckline's end is its corner.
+        flat = xs[heights <= best + 0.02 * max(1.0, y_shoulder - top + 1)]
+        x = float(flat[np.argmax(np.abs(flat - axis))])
+        collar[side] = x, _first_row(inside, x, top)
+    return collar
+
+
+def _sleeve(inside: NDArray[np.bool_], edge: _Points, shoulder: _Points, armpit: _Points, side: int) -> Sleeve | None:
+    """Everything outward of the line from shoulder to armpit, and of the body's edge below it."""
+    import cv2
+
+    sign = -1.0 if side == 0 else 1.0
+    h, w = inside.shape
+    rows = np.arange(h)
+    share = np.clip((rows - shoulder[1]) / max(armpit[1] - shoulder[1], 1.0), 0, 1)
+    border = shoulder[0] + share * (armpit[0] - shoulder[0])
+    below = rows > armpit[1]
+    border[below] = np.where(np.isfinite(edge[below]), edge[below] + sign, armpit[0])
+    outward = sign * (np.arange(w)[None] - border[:, None]) >= 0
+    pieces = (inside & outward).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(pieces, connectivity=8)
+    if count < 2:
+        return None
+    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    if stats[largest, cv2.CC_STAT_AREA] < _MIN_SLEEVE_AREA * inside.sum():
+        return None
+    region = labels == largest
+    ys, xs = np.nonzero(region)
+    points = np.stack([xs, ys], axis=1).astype(np.float64)
+    root = (shoulder + armpit) / 2
+    along = points.mean(axis=0) - root
+    if float(np.linalg.norm(along)) < 1.0:
+        return None
+    along /= np.linalg.norm(along)
+    depth = (points - root) @ along
+    length = float(depth.max())
+    end = points[depth > length * (1 - _CUFF_SHARE)]
+    # Outer is the side the shoulder is on, seen along the sleeve.
+    across = np.array([-along[1], along[0]]) * (1.0 if side == 0 else -1.0)
+    offset = (end - root) @ across
+    middle = root + along * length + across * ((offset.max() + offset.min()) / 2)
+    half = max((offset.max() - offset.min()) / 2, 1.0)
+    return Sleeve(region, np.stack([middle + across * half, middle - across * half]), length)
