@@ -17,6 +17,9 @@ import pytest
         "runtimes.tryon",
         "runtimes.tensors",
         "runtimes.onnxruntime_runtime",
+        "runtimes.benchmark",
+        "runtimes.benchmark_child",
+        "runtimes.chart",
     ],
 )
 def test_an_edge_box_needs_no_torch(module: str) -> None:

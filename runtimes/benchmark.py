@@ -1,0 +1,266 @@
+"""How fast, how large and how true: every backend of a bundle, each measured in processes of its own.
+
+The backends of one target take turns in rounds, so that a machine that slows down over time slows all of them alike.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from lite_vton import BACKENDS
+from lite_vton.bundle import Bundle
+from lite_vton.errors import UserError
+from runtimes.base import COMPONENTS
+from runtimes.benchmark_child import TRY_ON, Job
+from runtimes.benchmark_report import BenchmarkReport, Row
+from runtimes.methods import METHODS
+from runtimes.schedule import timesteps
+
+__all__ = ["TARGETS", "benchmark"]
+
+TARGETS = (*COMPONENTS, TRY_ON)
+"""What is measured on each backend: the networks one by one, then a whole try-on."""
+
+
+def benchmark(
+    bundle: str | Path,
+    backends: Sequence[tuple[str, str]] = (("onnxruntime", "fp32"),),
+    *,
+    targets: Sequence[str] = TARGETS,
+    warmup: int = 10,
+    runs: int = 20,
+    rounds: int = 5,
+    method: str | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    on_progress: Callable[[str], None] | None = None,
+) -> BenchmarkReport:
+    """Measure `targets` on `backends`, pairs of backend name and precision; rows come in that order.
+
+    `runs` timed runs per row are spread over `rounds`, after `warmup` untimed ones. `method` and `steps` default to
+    the bundle's. Inputs are random: no network here takes longer for one picture than for another.
+    Raises `UserError` for an unknown name, counts below 1, or whatever a backend cannot do.
+    """
+    backends, targets = list(dict.fromkeys(backends)), list(dict.fromkeys(targets))
+    for name, _ in backends:
+        _known("backend", name, BACKENDS)
+    for name in targets:
+        _known("target", name, TARGETS)
+    if not backends or not targets:
+        raise UserError("nothing to benchmark: name at least one backend and one target")
+    if runs < 1 or rounds < 1 or warmup < 0:
+        raise UserError(f"cannot time {runs} runs in {rounds} rounds after {warmup}: give runs and rounds of 1 or more")
+    opened = Bundle.open(bundle)
+    method = method or opened.manifest.default_sampler
+    steps = opened.manifest.default_steps if steps is None else steps
+    _known("sampling method", method, METHODS)
+    timesteps(opened.manifest.model.schedule, steps)  # refuses a count now that the last target would refuse later
+    say = on_progress or (lambda _: None)
+
+    # Rounds have equal shares of the runs, the first ones one more where they do not divide evenly.
+    shares = [len(range(start, runs, rounds)) for start in range(min(rounds, runs))]
+    parity = _parity(opened)
+    rows: dict[tuple[str, str, str], Row] = {}
+    for target in targets:  # one at a time: only as many processes hold a model as there are backends
+        jobs = [Job(str(bundle), name, precision, target, method, steps, seed, warmup) for name, precision in backends]
+        for job, measured in zip(jobs, _measure(jobs, shares, say), strict=True):
+            of_torch = parity.get((_artifact(job), target))
+            row = _row(job, measured, _artifact_bytes(opened, job), of_torch)
+            rows[job.backend, job.precision, target] = row
+
+    settings = {
+        "model": opened.manifest.model.name,
+        "picture": f"{opened.manifest.width}x{opened.manifest.height}",
+        "sampling": f"{method}, {steps} steps, seed {seed}",
+        "runs": f"{runs} in {len(shares)} rounds, after {warmup} to warm up",
+    }
+    order = [(name, precision, target) for name, precision in backends for target in targets]
+    return BenchmarkReport(_header([name for name, _ in backends]) | settings, tuple(rows[key] for key in order))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What one process told."""
+
+    load_s: float
+    milliseconds: tuple[float, ...]
+    peak_rss_bytes: int | None
+
+
+def _measure(jobs: Sequence[Job], shares: Sequence[int], say: Callable[[str], None]) -> list[_Measured]:
+    milliseconds: list[list[float]] = [[] for _ in jobs]
+    with ExitStack() as stack:
+        children = []
+        for job in jobs:
+            say(f"load {_label(job)}")
+            children.append(stack.enter_context(_child(job)))
+        for turn, share in enumerate(shares, start=1):
+            for job, child, taken in zip(jobs, children, milliseconds, strict=True):
+                say(f"round {turn}/{len(shares)} {_label(job)}")
+                taken += child.ask(share)["ms"]
+        peaks = [child.finish()["peak_rss_bytes"] for child in children]
+    return [
+        _Measured(child.load_s, tuple(taken), peak)
+        for child, taken, peak in zip(children, milliseconds, peaks, strict=True)
+    ]
+
+
+def _row(job: Job, measured: _Measured, artifact_bytes: int | None, parity_db: float | None) -> Row:
+    p50, p90, p95 = (float(value) for value in np.percentile(measured.milliseconds, [50, 90, 95]))
+    return Row(
+        backend=job.backend,
+        precision=job.precision,
+        target=job.target,
+        load_s=measured.load_s,
+        p50_ms=p50,
+        p90_ms=p90,
+        p95_ms=p95,
+        runs=len(measured.milliseconds),
+        peak_rss_bytes=measured.peak_rss_bytes,
+        artifact_bytes=artifact_bytes,
+        parity_db=parity_db,
+    )
+
+
+class _Child:
+    """A running `runtimes.benchmark_child`."""
+
+    def __init__(self, job: Job, process: subprocess.Popen[str], errors: IO[str]) -> None:
+        self._job = job
+        self._process = process
+        self._errors = errors
+        self.load_s: float = self._answer()["load_s"]
+
+    def ask(self, runs: int) -> dict[str, Any]:
+        """The answer to one round."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # it has ended: how is found out by reading
+            self._process.stdin.write(f"{runs}\n")
+            self._process.stdin.flush()
+        return self._answer()
+
+    def finish(self) -> dict[str, Any]:
+        """The last answer."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            status = self._process.wait()
+            self._errors.seek(0)
+            said = self._errors.read().strip().splitlines()
+            reason = said[-1] if said else "it said nothing; it may have run out of memory"
+            raise UserError(f"benchmark of {_label(self._job)} ended with status {status}: {reason}")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise UserError(f"benchmark of {_label(self._job)}: {answer['error']}")
+        return answer
+
+
+@contextmanager
+def _child(job: Job) -> Iterator[_Child]:
+    command = [sys.executable, "-m", "runtimes.benchmark_child", job.to_json()]
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8"
+        )
+        try:
+            yield _Child(job, process, errors)
+        finally:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                assert pipe is not None
+                with suppress(BrokenPipeError):  # what was not sent to one that died
+                    pipe.close()
+
+
+def _label(job: Job) -> str:
+    return f"{job.backend}-{job.precision} {job.target}"
+
+
+def _known(kind: str, name: str, choices: Mapping[str, object] | Sequence[str]) -> None:
+    if name in choices:
+        return
+    nearest = get_close_matches(name, choices, n=1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose from {', '.join(choices)}"
+    raise UserError(f"cannot benchmark the {kind} {name!r}: {hint}")
+
+
+def _artifact(job: Job) -> str:
+    """Folder name, also the key of verify.json; of torch, a name no artifact has."""
+    return f"{BACKENDS[job.backend].artifact}-{job.precision}"
+
+
+def _artifact_bytes(bundle: Bundle, job: Job) -> int | None:
+    manifest = bundle.manifest
+    if BACKENDS[job.backend].artifact is not None:
+        folder = f"{_artifact(job)}/" if job.target == TRY_ON else f"{_artifact(job)}/{job.target}"
+    elif manifest.weights is not None and job.target == TRY_ON:
+        folder = f"{manifest.weights}/"
+    else:
+        return None  # encoder and decoder share one weights file
+    return sum(record.bytes for path, record in manifest.files.items() if path.startswith(folder))
+
+
+def _parity(bundle: Bundle) -> dict[tuple[str, str], float]:
+    """PSNR in dB by artifact folder and target, out of verify.json; empty if the bundle was not verified."""
+    file = bundle.root / "verify.json"
+    if not file.is_file():
+        return {}
+    found: dict[tuple[str, str], float] = {}
+    try:
+        for artifact in json.loads(file.read_text(encoding="utf-8"))["artifacts"]:
+            name = artifact["artifact"]
+            for call in artifact["calls"]:
+                key = (name, call["component"])
+                found[key] = min(float(call["psnr_db"]), found.get(key, float("inf")))
+            if artifact["picture_psnr_db"] is not None:
+                found[name, TRY_ON] = float(artifact["picture_psnr_db"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{file} is not what lite-vton verify writes: run it again") from error
+    return found
+
+
+def _header(backends: Sequence[str]) -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in dict.fromkeys(("lite-vton", "numpy", *backends)):
+        with suppress(PackageNotFoundError):  # a backend need not be called like a package
+            versions[package] = version(package)
+    # Only the program's name: where it is installed says nothing about speed.
+    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return {
+        "machine": f"{_processor()}, {os.cpu_count()} logical cores, {platform.system()} {platform.machine()}",
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or "unknown processor"

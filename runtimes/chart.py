@@ -1,0 +1,62 @@
+"""A benchmark as a picture: latency and memory, one bar per row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lite_vton.errors import UserError
+from runtimes.benchmark_report import BenchmarkReport, Row
+
+__all__ = ["draw_chart"]
+
+
+def draw_chart(report: BenchmarkReport, path: str | Path) -> Path:
+    """Draw `report` as a PNG at `path`, whole or not at all; returns the path.
+
+    Left, median latency with a whisker to p95 on a logarithmic axis, parity written beside it; right, peak memory.
+    Raises `UserError` if matplotlib is not installed or there is nothing to draw.
+    """
+    if not report.rows:
+        raise UserError("the benchmark has no rows to draw: measure at least one backend")
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UserError("drawing a chart takes matplotlib: pip install 'lite-vton[chart]'") from error
+
+    # Figure and canvas without pyplot: no display is opened and no global state touched.
+    figure = Figure(figsize=(11, 1.6 + 0.42 * len(report.rows)), layout="constrained")
+    FigureCanvasAgg(figure)
+    latency, memory = figure.subplots(1, 2, sharey=True, width_ratios=[2, 1])
+    places = range(len(report.rows))
+    backends = list(dict.fromkeys((row.backend, row.precision) for row in report.rows))
+    colours = [f"C{backends.index((row.backend, row.precision)) % 10}" for row in report.rows]
+
+    medians = [row.p50_ms for row in report.rows]
+    tails = [max(row.p95_ms - row.p50_ms, 0.0) for row in report.rows]
+    latency.barh(places, medians, xerr=[[0.0] * len(tails), tails], color=colours, ecolor="0.3", capsize=3)
+    for place, row in zip(places, report.rows, strict=True):
+        latency.annotate(_caption(row), (row.p95_ms, place), (6, 0), textcoords="offset points", va="center")
+    latency.set_xscale("log")
+    latency.margins(x=0.35)
+    latency.set_xlabel("p50 ms, whisker to p95")
+    latency.set_yticks(list(places), [f"{row.backend}-{row.precision} {row.target}" for row in report.rows])
+    latency.invert_yaxis()
+    memory.barh(places, [(row.peak_rss_bytes or 0) / 1e6 for row in report.rows], color=colours)
+    memory.set_xlabel("peak RSS MB")
+    header = report.header
+    figure.suptitle(f"{header.get('model', '')}  {header.get('machine', '')}  {header.get('date', '')}", fontsize=9)
+
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        figure.savefig(partial, format="png", dpi=120)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
+
+
+def _caption(row: Row) -> str:
+    parity = "" if row.parity_db is None else f", {row.parity_db:.0f} dB"
+    return f"{row.p50_ms:.1f} ms{parity}"
