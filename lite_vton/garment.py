@@ -34,8 +34,9 @@ _MARGIN = 0.03
 def cut_out(photo: Photo, mask: NDArray[np.uint8] | None = None) -> Cutout:
     """The garment by `mask` if given, else by the photo's own alpha, else by its colours.
 
-    `mask` (H, W) or (H, W, C) uint8, > 127 = garment. A background of one colour is removed by colour; any other by GrabCut, which takes the border for background.
-    The largest piece is kept, holes that do not show the background are closed.
+    `mask` (H, W) or (H, W, C) uint8, > 127 = garment. A background of one colour is removed by colour, any other
+    by GrabCut, which takes the border for background. The largest piece is kept, holes that do not show the
+    background are closed.
     `UserError` where the mask has another size, or nothing that could be a garment is found.
     """
     if mask is not None:
@@ -88,7 +89,10 @@ def _unlike_background(distance: NDArray[np.float32], border: NDArray[np.bool_])
 
     spread = float(np.quantile(distance[border], 0.75))
     like = (distance < max(6.0, 2.5 * spread)).astype(np.uint8)
-    _, labels = cv2.connectedComponents(like, connectivity=4)
+    # Joined across thin lines of another colour, such as the joints of tiles.
+    width = 2 * max(1, min(like.shape) // 100) + 1
+    joined = cv2.morphologyEx(like, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
+    _, labels = cv2.connectedComponents(joined, connectivity=4)
     outside = np.unique(labels[border & (like > 0)])
     return ~(np.isin(labels, outside) & (like > 0))
 

@@ -61,12 +61,18 @@ def find_landmarks(mask: NDArray[np.float32]) -> Landmarks:
     axis = _axis(inside, top, height)
     edges = _body_edges(inside, axis)
     body = _typical_width(edges, top, height)
+    found = [_armpit_row(s * (edges[:, side] - axis), top, height, body) for side, s in ((0, -1.0), (1, 1.0))]
+    for side, other in ((0, 1), (1, 0)):
+        row = found[other]
+        if found[side] is None and row is not None:
+            # Garments are symmetric: a sleeve that lies against the body is cut off where its twin ends.
+            mirrored = 2 * axis - edges[:, other]
+            edges[row:, side] = (np.fmax if side == 0 else np.fmin)(edges[row:, side], mirrored[row:])
+            found[side] = row
+            break
     armpits = np.empty((2, 2))
-    found = [False, False]
-    for side, sign in ((0, -1.0), (1, 1.0)):
-        reach = sign * (edges[:, side] - axis)
-        row = _armpit_row(reach, top, height, body)
-        found[side] = row is not None
+    for side in (0, 1):
+        row = found[side]
         if row is None:
             row = top + int(_TYPICAL_ARMPIT * height)
         below = _at(edges[:, side], row + 0.04 * height, top, bottom, span=int(0.03 * height))
@@ -79,10 +85,9 @@ def find_landmarks(mask: NDArray[np.float32]) -> Landmarks:
     collar = _collar(inside, shoulders, axis, top)
     middle = (armpits[:, 1].mean() + bottom) / 2
     waist = np.array([[_at(edges[:, s], middle, top, bottom, int(0.02 * height)), middle] for s in (0, 1)])
-    low = bottom - 0.04 * height
-    hem = np.array([[_at(edges[:, s], low, top, bottom, int(0.02 * height)), bottom] for s in (0, 1)])
+    hem = np.array([_corner(edges, side, axis, middle, bottom, body) for side in (0, 1)])
     pair = [
-        _sleeve(inside, edges[:, side], shoulders[side], armpits[side], side) if found[side] else None
+        _sleeve(inside, edges[:, side], shoulders[side], armpits[side], axis, side) if found[side] is not None else None
         for side in (0, 1)
     ]
     return Landmarks(collar, shoulders, armpits, waist, hem, (pair[0], pair[1]))
@@ -140,6 +145,15 @@ def _at(edge: _Points, row: float, top: int, bottom: int, span: int) -> float:
     return float(np.nanmedian(part))
 
 
+def _corner(edges: _Points, side: int, axis: float, middle: float, bottom: int, body: float) -> _Points:
+    """Where side and hem meet: the point of the side's lower half furthest out and down together."""
+    rows = np.arange(int(middle), bottom + 1)
+    xs = edges[rows, side]
+    reach = (xs - axis) * (-1 if side == 0 else 1) / (body / 2) + (rows - middle) / max(bottom - middle, 1.0)
+    best = int(np.nanargmax(np.where(np.isfinite(xs), reach, -np.inf)))
+    return np.array([xs[best], float(rows[best])])
+
+
 def _first_row(inside: NDArray[np.bool_], x: float, top: int) -> float:
     column = inside[:, int(np.clip(round(x), 0, inside.shape[1] - 1))]
     return float(column.argmax()) if column.any() else float(top)
@@ -160,7 +174,9 @@ def _collar(inside: NDArray[np.bool_], shoulders: _Points, axis: float, top: int
     return collar
 
 
-def _sleeve(inside: NDArray[np.bool_], edge: _Points, shoulder: _Points, armpit: _Points, side: int) -> Sleeve | None:
+def _sleeve(
+    inside: NDArray[np.bool_], edge: _Points, shoulder: _Points, armpit: _Points, axis: float, side: int
+) -> Sleeve | None:
     """Everything outward of the line from shoulder to armpit, and of the body's edge below it."""
     import cv2
 
@@ -171,6 +187,9 @@ def _sleeve(inside: NDArray[np.bool_], edge: _Points, shoulder: _Points, armpit:
     border = shoulder[0] + share * (armpit[0] - shoulder[0])
     below = rows > armpit[1]
     border[below] = np.where(np.isfinite(edge[below]), edge[below] + sign, armpit[0])
+    # Sleeve left over just below the armpit is no body: that may flare, but not at once.
+    flare = 0.03 * abs(armpit[0] - axis) + 0.5 * np.maximum(rows - armpit[1], 0)
+    border = np.minimum(sign * border, sign * armpit[0] + flare) * sign
     outward = sign * (np.arange(w)[None] - border[:, None]) >= 0
     pieces = (inside & outward).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(pieces, connectivity=8)
@@ -179,8 +198,11 @@ def _sleeve(inside: NDArray[np.bool_], edge: _Points, shoulder: _Points, armpit:
     largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
     if stats[largest, cv2.CC_STAT_AREA] < _MIN_SLEEVE_AREA * inside.sum():
         return None
-    region = labels == largest
-    ys, xs = np.nonzero(region)
+    ys, xs = np.nonzero(labels == largest)
+    # Loose bits of the same sleeve belong to it, those of a ragged hem do not.
+    begins_high = stats[:, cv2.CC_STAT_TOP] <= armpit[1]
+    begins_high[0] = False
+    begins_high[largest] = True
     points = np.stack([xs, ys], axis=1).astype(np.float64)
     root = (shoulder + armpit) / 2
     along = points.mean(axis=0) - root
@@ -195,4 +217,4 @@ def _sleeve(inside: NDArray[np.bool_], edge: _Points, shoulder: _Points, armpit:
     offset = (end - root) @ across
     middle = root + along * length + across * ((offset.max() + offset.min()) / 2)
     half = max((offset.max() - offset.min()) / 2, 1.0)
-    return Sleeve(region, np.stack([middle + across * half, middle - across * half]), length)
+    return Sleeve(begins_high[labels], np.stack([middle + across * half, middle - across * half]), length)

@@ -6,6 +6,7 @@ One spline for the body and one for each sleeve, since a bent arm would fold a s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,10 +177,14 @@ def _body_targets(marks: Landmarks, frame: _Frame, fit: _Fit) -> _Targets:
 def _body_layer(
     garment: NDArray[np.uint8], mask: NDArray[np.float32], marks: Landmarks, to: _Targets, height: int, width: int
 ) -> _Layer:
+    import cv2
+
     body = mask.copy()
     for sleeve in marks.sleeves:
         if sleeve is not None:
-            body[sleeve.region] = 0
+            # The sleeve's soft rim goes with it, or its outline stays behind.
+            rim = cv2.dilate(sleeve.region.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+            body[sleeve.region | (rim & (mask <= 0.5))] = 0
     sources = np.concatenate([marks.collar, marks.shoulders, marks.armpits, marks.waist, marks.hem])
     targets = np.concatenate([to.collar, to.shoulders, to.armpits, to.waist, to.hem])
     return _warped(garment, body, sources, targets, height, width)
@@ -204,35 +209,35 @@ def _sleeve_layer(
     grown = cv2.dilate(sleeve.region.astype(np.uint8), np.ones((overlap, overlap), np.uint8)) > 0
     piece = np.where(grown, mask, 0).astype(np.float32)
 
-    root_from = (marks.shoulders[side] + marks.armpits[side]) / 2
     arm = _arm(frame, side)
-    lengths = np.linalg.norm(np.diff(arm, axis=0), axis=1)
-    whole = float(lengths.sum())
-    length = sleeve.length * to.scale
-    # A sleeve made to cover the arm ends at the wrist, whatever the flat garment measures.
-    length = float(np.clip(length, 0.15 * whole, 1.0 * whole))
-    cuff = float(np.linalg.norm(sleeve.cuff[0] - sleeve.cuff[1])) * to.scale
+    whole = float(np.linalg.norm(np.diff(arm, axis=0), axis=1).sum())
+    turn = 1.0 if side == 0 else -1.0
+    cuff = _span(sleeve.cuff) * to.scale
     cuff = float(np.clip(cuff, fit.sleeve_width[0] * frame.unit, fit.sleeve_width[1] * frame.unit))
-    root = float(np.linalg.norm(to.shoulders[side] - to.armpits[side]))
 
-    sources = [marks.shoulders[side], marks.armpits[side]]
-    targets = [to.shoulders[side], to.armpits[side]]
-    middle_from = sleeve.cuff.mean(axis=0)
-    across_from = (sleeve.cuff[0] - sleeve.cuff[1]) / 2
-    root_across = (marks.shoulders[side] - marks.armpits[side]) / 2
-    bend = float(lengths[0]) / length if len(lengths) > 1 else 2.0
-    # A control pair half way; at the elbow where the sleeve reaches beyond it.
-    for share in (min(bend, 0.75) if bend < 0.95 else 0.55, 1.0):
-        at, direction = _along(arm, lengths, share * length)
-        outward = np.array([-direction[1], direction[0]]) * (1.0 if side == 0 else -1.0)
-        if share < 1.0:
-            half_from = (1 - share) * root_across + share * across_from
-            middle = (1 - share) * root_from + share * middle_from
-            half_to = ((1 - share) * min(root, 0.55 * frame.unit) + share * cuff) / 2
-        else:
-            half_from, middle, half_to = across_from, middle_from, cuff / 2
-        sources += [middle + half_from, middle - half_from]
-        targets += [at + outward * half_to, at - outward * half_to]
+    # Each seam in (distance along the arm, offset to the outside); outer from the shoulder, inner from the armpit.
+    outer_root = _along_arm(arm, to.shoulders[side], turn)
+    inner_root = _along_arm(arm, to.armpits[side], turn)
+    # Under a hanging arm the sleeve lies over the body's side, so that no gap opens between them.
+    inner_root = inner_root[0], min(inner_root[1], -0.1 * frame.unit)
+    # A sleeve made to cover the arm ends at the wrist, whatever the flat garment measures.
+    outer_end = float(np.clip(sleeve.length * to.scale, 0.15 * whole, whole))
+    # An arm held down crumples the inner seam, which lies flat in the garment's photo.
+    inner_length = float(np.linalg.norm(sleeve.cuff[1] - marks.armpits[side])) * to.scale
+    inner_end = min(max(outer_end, inner_root[0] + 0.4 * inner_length), whole)
+    sources, targets = (
+        [marks.shoulders[side], marks.armpits[side]],
+        [to.shoulders[side], _beside_arm(arm, *inner_root, turn)],
+    )
+    for share in (1 / 3, 2 / 3, 1.0):
+        for root, start, end, corner, half in (
+            (outer_root, marks.shoulders[side], outer_end, sleeve.cuff[0], cuff / 2),
+            (inner_root, marks.armpits[side], inner_end, sleeve.cuff[1], -cuff / 2),
+        ):
+            sources.append(start + share * (corner - start))
+            distance = root[0] + share * (end - root[0])
+            offset = root[1] + min(1.0, 2 * share) * (half - root[1])
+            targets.append(_beside_arm(arm, distance, offset, turn))
     colour, cover = _warped(garment, piece, np.array(sources), np.array(targets), height, width)
     # Far from its control points a spline that turns a sleeve downwards folds; nothing of the sleeve belongs there.
     right_around = [0, *range(2, len(targets), 2), *range(len(targets) - 1, 2, -2), 1]
@@ -253,17 +258,25 @@ def _arm(frame: _Frame, side: int) -> _Points:
     return arm
 
 
-def _along(line: _Points, lengths: NDArray[np.float64], distance: float) -> tuple[_Points, _Points]:
-    """Point and direction at `distance` along a polyline; at a corner the direction is the mean of both sides."""
-    for index, length in enumerate(lengths):
-        direction = _unit(line[index + 1] - line[index])
-        if distance <= length or index == len(lengths) - 1:
-            point = line[index] + direction * distance
-            if index + 1 < len(lengths) and distance > 0.9 * length:
-                direction = _unit(direction + _unit(line[index + 2] - line[index + 1]))
-            return point, direction
-        distance -= float(length)
-    return line[-1], np.array([0.0, 1.0])
+def _along_arm(arm: _Points, point: _Points, turn: float) -> tuple[float, float]:
+    """A point near the shoulder as (distance along the upper arm, at least 0; offset to the outside)."""
+    direction = _unit(arm[1] - arm[0])
+    outward = turn * np.array([-direction[1], direction[0]])
+    return max(0.0, float((point - arm[0]) @ direction)), float((point - arm[0]) @ outward)
+
+
+def _beside_arm(arm: _Points, distance: float, offset: float, turn: float) -> _Points:
+    """The point at `distance` along the arm's bones and `offset` beside them, rounded at the elbow."""
+    lengths = np.linalg.norm(np.diff(arm, axis=0), axis=1)
+    directions = [_unit(b - a) for a, b in pairwise(arm)]
+    index = 0 if len(directions) == 1 or distance <= lengths[0] else 1
+    point = arm[index] + directions[index] * (distance - (float(lengths[0]) if index else 0.0))
+    direction = directions[index]
+    if len(directions) == 2:
+        # Turns evenly over the half of either bone next to the elbow.
+        share = float(np.clip((distance - lengths[0]) / max(float(lengths.min()), 1e-6) + 0.5, 0, 1))
+        direction = _unit((1 - share) * directions[0] + share * directions[1])
+    return np.asarray(point + turn * offset * np.array([-direction[1], direction[0]]))
 
 
 def _near_target_size(
