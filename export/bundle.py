@@ -26,6 +26,7 @@ from lite_vton.bundle import (
     write_bundle,
     write_manifest,
 )
+from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
 from lite_vton.model.components import COMPONENTS
 from lite_vton.model.networks import Networks, load_networks, save_networks
@@ -112,11 +113,15 @@ def _ship_weights(networks: Networks, folder: Path) -> Networks:
     float16 where that loses nothing, as with weights that came in float16; else float32.
     """
     import torch
+    from safetensors import SafetensorError
 
     weights = [*networks.autoencoder.state_dict().values(), *networks.unet.state_dict().values()]
     lossless = all(torch.equal(w, w.half().to(w.dtype)) for w in weights if w.is_floating_point())
     paths = (folder / "autoencoder.safetensors", folder / "unet.safetensors")
-    save_networks(networks, *paths, dtype=torch.float16 if lossless else torch.float32)
+    try:
+        save_networks(networks, *paths, dtype=torch.float16 if lossless else torch.float32)
+    except SafetensorError as error:  # how safetensors reports a full disk
+        raise UserError(f"cannot write the weights ({error}): free some space, or choose another output") from error
     return load_networks(networks.config, *paths)
 
 

@@ -110,7 +110,7 @@ class _Recorder:
 def save_trajectory(trajectory: Trajectory, path: Path) -> None:
     """Write the npz described at the top of this file; no pickled objects in it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, allow_pickle=False, **dict(_entries(trajectory)))
+    np.savez_compressed(path, **dict(_entries(trajectory)))
 
 
 def _entries(trajectory: Trajectory) -> Iterator[tuple[str, NDArray[Any]]]:
