@@ -1,0 +1,28 @@
+"""VITON-HD's folders and file names, for what reads them and what writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["FOLDERS", "SPLITS", "part_file"]
+
+SPLITS = ("train", "test")
+
+FOLDERS: dict[str, tuple[str, str]] = {
+    "person": ("image", ".jpg"),
+    "cloth": ("cloth", ".jpg"),
+    "cloth_mask": ("cloth-mask", ".jpg"),
+    "agnostic": ("agnostic-v3.2", ".jpg"),
+    "mask": ("agnostic-mask", "_mask.png"),
+    "keypoints": ("openpose_json", "_keypoints.json"),
+    "skeleton": ("openpose_img", "_rendered.png"),
+    "parse": ("image-parse-v3", ".png"),
+    "parse_agnostic": ("image-parse-agnostic-v3.2", ".png"),
+}
+"""For each kind of file its folder and what follows the stem of the picture's name (`00001_00`)."""
+
+
+def part_file(split_folder: Path, kind: str, picture: str) -> Path:
+    """The file of `kind` (a key of `FOLDERS`) that belongs to `picture` (`00001_00.jpg`)."""
+    folder, ending = FOLDERS[kind]
+    return split_folder / folder / (Path(picture).stem + ending)

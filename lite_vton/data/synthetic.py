@@ -1,0 +1,153 @@
+"""A dataset of drawn people in VITON-HD's layout: no licence to ask for, no person shown, the same bytes every time."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from importlib.util import find_spec
+from multiprocessing import get_context
+from pathlib import Path
+
+from lite_vton.data.layout import SPLITS
+from lite_vton.errors import UserError
+
+__all__ = ["Progress", "synthesize"]
+
+Progress = Callable[[int, int], None]
+"""Called with pairs done and pairs wanted."""
+
+_CHUNK = 8  # pairs a worker draws between two reports
+
+
+def synthesize(
+    folder: str | Path,
+    pairs: int,
+    seed: int = 0,
+    *,
+    height: int = 256,
+    width: int = 192,
+    test_share: float = 0.1,
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Draw `pairs` people with their garments into `folder`, which a reader cannot tell from VITON-HD.
+
+    Pair i depends on (`seed`, i, `height`, `width`) alone: neither their number nor `workers` changes a byte of it.
+    The last `test_share` of them is the test split. `height` and `width` in pixels, multiples of 8.
+    Written beside `folder` first and renamed when complete. Returns the folder.
+    `UserError` for a folder that is not empty (unless `overwrite`), for sizes that make no sense, without skia-python.
+    """
+    folder = Path(folder)
+    _check(folder, pairs, seed, height, width, test_share, workers, overwrite)
+    test = round(pairs * test_share)
+    jobs = [("train" if index < pairs - test else "test", index) for index in range(pairs)]
+    with _complete_or_nothing(folder) as draft:
+        from lite_vton.data.writer import make_folders
+
+        for split in SPLITS:
+            make_folders(draft / split)
+        categories: dict[int, str] = {}
+        chunks = [jobs[start : start + _CHUNK] for start in range(0, pairs, _CHUNK)]
+        for drawn in _run(chunks, workers, draft, seed, height, width):
+            categories.update(drawn)
+            if progress is not None:
+                progress(len(categories), pairs)
+        _write_pairs(draft, jobs, categories)
+    return folder
+
+
+def _check(
+    folder: Path, pairs: int, seed: int, height: int, width: int, test_share: float, workers: int, overwrite: bool
+) -> None:
+    if pairs < 1:
+        raise UserError(f"cannot draw {pairs} pairs: ask for at least one")
+    if seed < 0:
+        raise UserError(f"seed {seed} is negative: use 0 or more")
+    if height < 32 or width < 24 or height % 8 or width % 8:
+        raise UserError(f"cannot draw {height}x{width} pictures: use multiples of 8, at least 32 high and 24 wide")
+    if not 0 <= test_share <= 1:
+        raise UserError(f"test share {test_share} is no share: use 0 to 1")
+    if workers < 1:
+        raise UserError(f"{workers} workers draw nothing: use at least one")
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file: name a folder that does not exist yet")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise UserError(f"{folder} is not empty: name another folder, or overwrite it")
+    if find_spec("skia") is None:
+        raise UserError("drawing needs skia-python: pip install 'lite-vton[data]'")
+
+
+@contextmanager
+def _complete_or_nothing(folder: Path) -> Iterator[Path]:
+    """A draft beside `folder` that takes its place at the end, or vanishes."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        draft.chmod(0o755)  # mkdtemp makes it private
+        yield draft
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+            folder.rename(old / folder.name)
+            draft.rename(folder)
+            shutil.rmtree(old)
+        else:
+            draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _run(
+    chunks: list[list[tuple[str, int]]], workers: int, draft: Path, seed: int, height: int, width: int
+) -> Iterator[dict[int, str]]:
+    if workers == 1:
+        for chunk in chunks:
+            yield _draw(chunk, draft, seed, height, width)
+        return
+    # Spawned, since a fork would copy whatever threads the caller has.
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_single_threaded)
+    try:
+        futures = [pool.submit(_draw, chunk, draft, seed, height, width) for chunk in chunks]
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _single_threaded() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def _draw(chunk: list[tuple[str, int]], draft: Path, seed: int, height: int, width: int) -> dict[int, str]:
+    """Draw and write some pairs; returns the category of each."""
+    from lite_vton.data.drawn.pair import draw_pair
+    from lite_vton.data.writer import write_pair
+
+    categories = {}
+    for split, index in chunk:
+        pair = draw_pair(seed, index, height, width)
+        write_pair(draft / split, _picture(index), pair)
+        categories[index] = pair.category
+    return categories
+
+
+def _write_pairs(draft: Path, jobs: list[tuple[str, int]], categories: dict[int, str]) -> None:
+    """`train_pairs.txt` pairs each person with the garment worn, `test_pairs.txt` with the next of its category."""
+    lines: dict[str, list[str]] = {split: [] for split in SPLITS}
+    for split, index in jobs:
+        other = index
+        if split == "test":
+            same = [i for s, i in jobs if s == "test" and categories[i] == categories[index]]
+            other = same[(same.index(index) + 1) % len(same)]
+        lines[split].append(f"{_picture(index)} {_picture(other)}\n")
+    for split in SPLITS:
+        (draft / f"{split}_pairs.txt").write_text("".join(lines[split]), encoding="ascii")
+
+
+def _picture(index: int) -> str:
+    return f"{index:05d}_00.jpg"

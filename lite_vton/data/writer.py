@@ -1,0 +1,57 @@
+"""Writing one pair as VITON-HD's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lite_vton.data.layout import FOLDERS, part_file
+from lite_vton.mask import agnostic_mask
+from lite_vton.pose import skeleton_picture, write_keypoints
+
+if TYPE_CHECKING:
+    from lite_vton.data.drawn.pair import Pair
+
+__all__ = ["make_folders", "write_pair"]
+
+
+def make_folders(split_folder: Path) -> None:
+    """All folders of one split."""
+    for folder, _ in FOLDERS.values():
+        (split_folder / folder).mkdir(parents=True, exist_ok=True)
+
+
+def write_pair(split_folder: Path, picture: str, pair: Pair) -> None:
+    """All nine files of `pair` under the name `picture` (`00001_00.jpg`)."""
+    from lite_vton.data.drawn.labels import PALETTE
+
+    height, width = pair.parse.shape
+    mask = agnostic_mask(pair.keypoints, height, width, pair.category) > 0.5
+    palette = [channel for color in PALETTE for channel in color]
+
+    def path(kind: str) -> Path:
+        return part_file(split_folder, kind, picture)
+
+    def indexed(labels: NDArray[np.uint8]) -> Image.Image:
+        image = Image.frombytes("P", (width, height), labels.tobytes())
+        image.putpalette(palette)
+        return image
+
+    _jpeg(path("person"), pair.person)
+    _jpeg(path("cloth"), pair.cloth)
+    _jpeg(path("cloth_mask"), pair.cloth_mask)
+    _jpeg(path("agnostic"), np.where(mask[..., None], np.uint8(128), pair.person))
+    Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0))).save(path("mask"))
+    write_keypoints(path("keypoints"), pair.keypoints)
+    Image.fromarray(skeleton_picture(pair.keypoints, height, width)).save(path("skeleton"))
+    indexed(pair.parse).save(path("parse"))
+    indexed(np.where(mask, np.uint8(0), pair.parse)).save(path("parse_agnostic"))
+
+
+def _jpeg(path: Path, picture: NDArray[np.uint8]) -> None:
+    # 4:4:4, since halved chroma would blur thin stripes at this size.
+    Image.fromarray(picture).save(path, quality=95, subsampling=0)
