@@ -67,7 +67,7 @@ def find_landmarks(mask: NDArray[np.float32]) -> Landmarks:
         if found[side] is None and row is not None:
             # Garments are symmetric: a sleeve that lies against the body is cut off where its twin ends.
             mirrored = 2 * axis - edges[:, other]
-            edges[row:, side] = (np.fmax if side == 0 else np.fmin)(edges[row:, side], mirrored[row:])
+            edges[row:, side] = (np.maximum if side == 0 else np.minimum)(edges[row:, side], mirrored[row:])
             found[side] = row
             break
     armpits = np.empty((2, 2))
@@ -102,36 +102,41 @@ def _axis(inside: NDArray[np.bool_], top: int, height: int) -> float:
 
 
 def _body_edges(inside: NDArray[np.bool_], axis: float) -> _Points:
-    """(h, 2) left and right end of each row's run nearest the axis; NaN in empty rows."""
-    edges = np.full((inside.shape[0], 2), np.nan)
-    for y in np.flatnonzero(inside.any(axis=1)):
-        changes = np.flatnonzero(np.diff(np.concatenate([[0], inside[y].view(np.int8), [0]])))
-        starts, ends = changes[::2], changes[1::2] - 1
-        away = np.maximum(np.maximum(starts - axis, axis - ends), 0)
-        run = int(away.argmin())
-        edges[y] = starts[run], ends[run]
+    """(h, 2) left and right end of each row's run nearest the axis."""
+    edges = np.empty((inside.shape[0], 2))
+    steps = np.diff(np.pad(inside.view(np.int8), ((0, 0), (1, 1))), axis=1)
+    # Row by row, left to right, so that starts and ends pair up.
+    rows, starts = np.nonzero(steps == 1)
+    ends = np.nonzero(steps == -1)[1] - 1
+    away = np.maximum(np.maximum(starts - axis, axis - ends), 0)
+    order = np.lexsort((away, rows))
+    seen, first = np.unique(rows[order], return_index=True)
+    every = np.arange(len(edges))
+    # Rows without garment take part as their neighbours do, so that nothing here is ever NaN.
+    edges[:, 0] = np.interp(every, seen, starts[order[first]])
+    edges[:, 1] = np.interp(every, seen, ends[order[first]])
     return edges
 
 
 def _typical_width(edges: _Points, top: int, height: int) -> float:
     widths = (edges[:, 1] - edges[:, 0])[top + int(0.5 * height) : top + int(0.95 * height) + 1]
-    widths = widths[np.isfinite(widths)]
-    return float(max(np.median(widths) if len(widths) else 1.0, 1.0))
+    return float(max(np.median(widths), 1.0))
 
 
 def _armpit_row(reach: _Points, top: int, height: int, body: float) -> int | None:
     """The row below which the silhouette is narrower for good: where the sleeve leaves the body."""
     span = max(2, int(0.06 * height))
     first, last = top + int(_ARMPIT_ROWS[0] * height), top + int(_ARMPIT_ROWS[1] * height)
-    best, at = 0.0, None
-    for y in range(first, min(last, len(reach) - span)):
-        above, below = reach[max(0, y - span) : y + 1], reach[y + 1 : y + span + 1]
-        if np.isfinite(above).all() and np.isfinite(below).all():
-            drop = float(above.max() - np.median(below))
-            if drop > best:
-                best, at = drop, y
-    if at is None or best < _MIN_DROP * body:
+    last = min(last, len(reach) - span - 1)
+    rows = np.arange(max(first, span), last)
+    if len(rows) == 0:
         return None
+    windows = np.lib.stride_tricks.sliding_window_view(reach, span + 1)
+    above, below = windows[rows - span].max(axis=1), np.median(windows[rows], axis=1)
+    drops = above - below
+    if drops.max() < _MIN_DROP * body:
+        return None
+    at = int(rows[drops.argmax()])
     # The step may take several rows; the armpit is where it ends.
     while at + 1 < min(last, len(reach) - 1) and reach[at] - reach[at + 1] > 0.01 * body:
         at += 1
@@ -142,7 +147,7 @@ def _at(edge: _Points, row: float, top: int, bottom: int, span: int) -> float:
     """Median of an edge over rows around `row`."""
     y = int(np.clip(round(row), top, bottom))
     part = edge[max(top, y - span) : min(bottom, y + span) + 1]
-    return float(np.nanmedian(part))
+    return float(np.median(part))
 
 
 def _corner(edges: _Points, side: int, axis: float, middle: float, bottom: int, body: float) -> _Points:
@@ -150,7 +155,7 @@ def _corner(edges: _Points, side: int, axis: float, middle: float, bottom: int, 
     rows = np.arange(int(middle), bottom + 1)
     xs = edges[rows, side]
     reach = (xs - axis) * (-1 if side == 0 else 1) / (body / 2) + (rows - middle) / max(bottom - middle, 1.0)
-    best = int(np.nanargmax(np.where(np.isfinite(xs), reach, -np.inf)))
+    best = int(reach.argmax())
     return np.array([xs[best], float(rows[best])])
 
 
@@ -186,7 +191,7 @@ def _sleeve(
     share = np.clip((rows - shoulder[1]) / max(armpit[1] - shoulder[1], 1.0), 0, 1)
     border = shoulder[0] + share * (armpit[0] - shoulder[0])
     below = rows > armpit[1]
-    border[below] = np.where(np.isfinite(edge[below]), edge[below] + sign, armpit[0])
+    border[below] = edge[below] + sign
     # Sleeve left over just below the armpit is no body: that may flare, but not at once.
     flare = 0.03 * abs(armpit[0] - axis) + 0.5 * np.maximum(rows - armpit[1], 0)
     border = np.minimum(sign * border, sign * armpit[0] + flare) * sign

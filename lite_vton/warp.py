@@ -35,6 +35,7 @@ class _Fit:
     hem_width: tuple[float, float] = (0.95, 1.6)
     armpit: tuple[float, float] = (0.25, 0.42)  # depth below the shoulders
     length: tuple[float, float] = (0.85, 1.3)  # of the garment, from the neck
+    long_sleeve: tuple[float, float] = (0.55, 0.62)  # shares of the arm, as measured on the flat garment
     sleeve_width: tuple[float, float] = (0.26, 0.5)  # of a cuff
 
 
@@ -220,8 +221,10 @@ def _sleeve_layer(
     inner_root = _along_arm(arm, to.armpits[side], turn)
     # Under a hanging arm the sleeve lies over the body's side, so that no gap opens between them.
     inner_root = inner_root[0], min(inner_root[1], -0.1 * frame.unit)
-    # A sleeve made to cover the arm ends at the wrist, whatever the flat garment measures.
-    outer_end = float(np.clip(sleeve.length * to.scale, 0.15 * whole, whole))
+    share = sleeve.length * to.scale / whole
+    # Past the elbow sleeves are long ones, laid out in folds: they end at the wrist, whatever the photo measures.
+    long = np.clip((share - fit.long_sleeve[0]) / (fit.long_sleeve[1] - fit.long_sleeve[0]), 0, 1)
+    outer_end = float(np.clip(share + long * (1 - share), 0.15, 1)) * whole
     # An arm held down crumples the inner seam, which lies flat in the garment's photo.
     inner_length = float(np.linalg.norm(sleeve.cuff[1] - marks.armpits[side])) * to.scale
     inner_end = min(max(outer_end, inner_root[0] + 0.4 * inner_length), whole)
