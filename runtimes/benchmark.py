@@ -53,8 +53,10 @@ def benchmark(
 ) -> BenchmarkReport:
     """Measure `targets` on `backends`, pairs of backend name and precision; rows come in that order.
 
-    `runs` timed runs per row are spread over `rounds`, after `warmup` untimed ones. `method` and `steps` default to
-    the bundle's. Inputs are random: no network here takes longer for one picture than for another.
+    `runs` timed runs per row are spread over `rounds`, after `warmup` untimed ones and one more in each round.
+    `method` and `steps` default to the bundle's. Inputs are random: no network here takes longer for one picture than
+    for another. The header holds the load average before and after: far above what one process makes, something else
+    was running, and the figures are of little worth.
     Raises `UserError` for an unknown name, counts below 1, or whatever a backend cannot do.
     """
     backends, targets = list(dict.fromkeys(backends)), list(dict.fromkeys(targets))
@@ -72,6 +74,7 @@ def benchmark(
     _known("sampling method", method, METHODS)
     timesteps(opened.manifest.model.schedule, steps)  # refuses a count now that the last target would refuse later
     say = on_progress or (lambda _: None)
+    load_before = _load_average()
 
     # Rounds have equal shares of the runs, the first ones one more where they do not divide evenly.
     shares = [len(range(start, runs, rounds)) for start in range(min(rounds, runs))]
@@ -89,6 +92,7 @@ def benchmark(
         "picture": f"{opened.manifest.width}x{opened.manifest.height}",
         "sampling": f"{method}, {steps} steps, seed {seed}",
         "runs": f"{runs} in {len(shares)} rounds, after {warmup} to warm up",
+        "load average": f"{load_before} before, {_load_average()} after",
     }
     order = [(name, precision, target) for name, precision in backends for target in targets]
     return BenchmarkReport(_header([name for name, _ in backends]) | settings, tuple(rows[key] for key in order))
@@ -255,6 +259,11 @@ def _header(backends: Sequence[str]) -> dict[str, str]:
         "command": command,
         "versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
     }
+
+
+def _load_average() -> str:
+    """Runnable processes over the last minute."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
 
 
 def _processor() -> str:

@@ -1,4 +1,4 @@
-"""A benchmark as a picture: latency and memory, one bar per row."""
+"""A benchmark as a picture: latency and memory, one line per row."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ def draw_chart(report: BenchmarkReport, path: str | Path) -> Path:
     backends = list(dict.fromkeys((row.backend, row.precision) for row in report.rows))
     colours = [f"C{backends.index((row.backend, row.precision)) % 10}" for row in report.rows]
 
-    medians = [row.p50_ms for row in report.rows]
-    tails = [max(row.p95_ms - row.p50_ms, 0.0) for row in report.rows]
-    latency.barh(places, medians, xerr=[[0.0] * len(tails), tails], color=colours, ecolor="0.3", capsize=3)
-    for place, row in zip(places, report.rows, strict=True):
+    # Points, not bars: on a logarithmic axis the length of a bar means nothing.
+    for place, row, colour in zip(places, report.rows, colours, strict=True):
+        tail = [[0.0], [max(row.p95_ms - row.p50_ms, 0.0)]]
+        latency.errorbar(row.p50_ms, place, xerr=tail, fmt="o", color=colour, capsize=3)
         latency.annotate(_caption(row), (row.p95_ms, place), (6, 0), textcoords="offset points", va="center")
+    latency.grid(axis="x", alpha=0.3)
     latency.set_xscale("log")
     latency.margins(x=0.35)
     latency.set_xlabel("p50 ms, whisker to p95")

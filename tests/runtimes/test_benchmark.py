@@ -75,6 +75,7 @@ def test_the_header_says_how_to_repeat_it(report: BenchmarkReport) -> None:
     assert "onnxruntime 1." in report.header["versions"]
     assert report.header["sampling"] == "ddim, 2 steps, seed 0"
     assert report.header["runs"] == "7 in 3 rounds, after 1 to warm up"
+    assert report.header["load average"].endswith(" after")
     assert str(Path.home()) not in report.header["command"]
 
 
