@@ -16,8 +16,8 @@ from lite_vton.errors import UserError
 
 __all__ = ["Progress", "synthesize"]
 
-Progress = Callable[[int, int], None]
-"""Called with pairs done and pairs wanted."""
+Progress = Callable[[int], None]
+"""Called with the number of pairs done."""
 
 _CHUNK = 8  # pairs a worker draws between two reports
 
@@ -55,7 +55,7 @@ def synthesize(
         for drawn in _run(chunks, workers, draft, seed, height, width):
             categories.update(drawn)
             if progress is not None:
-                progress(len(categories), pairs)
+                progress(len(categories))
         _write_pairs(draft, jobs, categories)
     return folder
 

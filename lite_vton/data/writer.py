@@ -27,7 +27,7 @@ def make_folders(split_folder: Path) -> None:
 
 def write_pair(split_folder: Path, picture: str, pair: Pair) -> None:
     """All nine files of `pair` under the name `picture` (`00001_00.jpg`)."""
-    from lite_vton.data.drawn.labels import PALETTE
+    from lite_vton.data.labels import PALETTE
 
     height, width = pair.parse.shape
     mask = agnostic_mask(pair.keypoints, height, width, pair.category) > 0.5

@@ -28,12 +28,16 @@ class Frame:
     axis: Points
     across: tuple[Points, Points]
     half: dict[float, float]
-    turn: float
+        turn: float
     bulge: float
+    wrap: float
+    """Angle in radians around which half the panel reaches; near 0 = flat."""
 
     def at(self, uv: Points) -> Points:
         """(..., 2) frame positions."""
         u, v = uv[..., 0], uv[..., 1]
+        angle = 1e-3 + self.wrap * np.clip((v - 0.05) / 0.3, 0, 1)
+        u = np.sin(np.clip(u, -1.2, 1.2) * angle) / np.sin(angle)
         u = u + self.turn * 0.13 * np.maximum(1 - u**2, 0)
         s = np.clip(v, 0, 1)[..., None]
         across = self.across[0] * (1 - s) + self.across[1] * s
@@ -100,17 +104,18 @@ def garment_frame(person: Person, garment: Garment) -> Frame:
 
 def flat_frame(garment: Garment, top: Points, unit: float) -> Frame:
     """Lying on a table; `unit` is pixels of picture for a unit of cloth."""
-    waist = 33.5 + 2.5 * garment.loose
-    hip = 35.5 + 1.5 * garment.loose
-    knots = {-0.1: 38.0, 0.12: 38.0, 0.33: 36.5, 0.68: waist, 1.0: hip, 1.2: hip * (1 + 0.3 * garment.flare)}
+    waist = 34.5 + 3.5 * garment.loose
+    hip = 37.5 + 1.5 * garment.loose
+    knots = {-0.1: 38.0, 0.12: 38.0, 0.33: 38.5, 0.68: waist, 1.0: hip, 1.2: hip * (1 + 0.3 * garment.flare)}
     knots[2.2] = hip * (1.05 + garment.flare)
     return Frame(
         top=top,
-        axis=np.array([0.0, 118.0]) * unit,
+        axis=np.array([0.0, 113.0]) * unit,
         across=(np.array([1.0, 0.0]), np.array([1.0, 0.0])),
         half={v: half * unit for v, half in knots.items()},
         turn=0.0,
         bulge=0.3,
+        wrap=0.0,
     )
 
 
@@ -125,7 +130,7 @@ def flat_sleeves(garment: Garment, frame: Frame, unit: float, angle: float) -> t
     def lay(side: int) -> Sleeve:
         turn = np.deg2rad(angle)
         direction = np.array([side * np.sin(turn), np.cos(turn)])
-        start = frame.at(np.array([0.83 * side, 0.165], np.float64))
+        start = frame.at(np.array([0.83, 0.165]) * np.array([side, 1]))
         length = unit * (14 + 96 * garment.sleeve)
         t = np.linspace(0, 1, 21)
         return Sleeve(start + direction * (t * length)[:, None], unit * _sleeve_half(garment, 8.6, 5.2, t), 0.35, -side)
@@ -198,7 +203,7 @@ def lay_collar(stage: Stage, garment: Garment, frame: Frame, label: int, back: b
                 (0.015, d - 0.012),
                 (w * 0.62, 0.02),
             ]
-        ) * (side, 1)
+        ) * np.array([side, 1.0])
         path = closed(frame.at(flap))
         stage.shadow(path, 0.25, 1.2)
         stage.fill(path, garment.color if garment.kind == "shirt" else garment.trim, label)
@@ -220,6 +225,7 @@ def _frame(person: Person, half: dict[float, float]) -> Frame:
         half=half,
         turn=person.turn,
         bulge=0.82,
+        wrap=1.05,
     )
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import skia
 
 from lite_vton.data.drawn.drape import body_frame
-from lite_vton.data.drawn.labels import Part
 from lite_vton.data.drawn.palette import shaded
 from lite_vton.data.drawn.person import Person
 from lite_vton.data.drawn.stage import Points, Stage, closed, smooth
 from lite_vton.data.drawn.tube import bend, joined, profile, tube
+from lite_vton.data.labels import Part
 
 __all__ = ["arm_path", "paint_arm", "paint_bottom", "paint_neck", "paint_trunk"]
 

@@ -24,7 +24,7 @@ __all__ = [
     "neckline",
 ]
 
-PANEL_WIDTH, PANEL_LENGTH = 36.0, 120.0
+PANEL_WIDTH, PANEL_LENGTH = 38.0, 116.0
 """Frame units of cloth that one unit of a panel's u (from the middle out) and v (shoulder to hip) stand for."""
 
 Category = Literal["upper", "dress"]
@@ -46,9 +46,9 @@ class Cut:
 
 
 CUTS: dict[str, Cut] = {
-    "t-shirt": Cut(0.34, "upper", ("round", "round", "v", "scoop"), (0.2, 0.34), (0.98, 1.12), (0.0, 1.0), motif=0.5),
+    "t-shirt": Cut(0.34, "upper", ("round", "round", "v", "scoop"), (0.2, 0.34), (0.98, 1.16), (0.0, 1.0), motif=0.5),
     "long sleeve": Cut(
-        0.22, "upper", ("round", "round", "v", "high"), (0.9, 1.0), (0.95, 1.12), (0.0, 1.0), motif=0.35
+        0.22, "upper", ("round", "round", "v", "high"), (0.9, 1.0), (0.96, 1.15), (0.0, 1.0), motif=0.35
     ),
     "vest": Cut(0.13, "upper", ("scoop", "round", "v"), (0.0, 0.0), (0.95, 1.08), (0.0, 0.7), motif=0.25),
     "polo": Cut(0.08, "upper", ("polo",), (0.22, 0.34), (1.0, 1.1), (0.2, 0.8), True, 0.3),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import skia
 
-from lite_vton.data.drawn.labels import Part
 from lite_vton.data.drawn.palette import luminance, shaded
 from lite_vton.data.drawn.person import Person
 from lite_vton.data.drawn.stage import Points, Stage, closed, smooth
 from lite_vton.data.drawn.tube import bend, profile, tube
+from lite_vton.data.labels import Part
 
 __all__ = ["paint_back_hair", "paint_hair", "paint_head"]
 

@@ -22,10 +22,10 @@ from lite_vton.data.drawn.figure import arm_path, paint_arm, paint_bottom, paint
 from lite_vton.data.drawn.folds import body_folds, sleeve_folds
 from lite_vton.data.drawn.garment import Garment, body_outline, draw_garment
 from lite_vton.data.drawn.head import paint_back_hair, paint_hair, paint_head
-from lite_vton.data.drawn.labels import Part
 from lite_vton.data.drawn.person import Person, draw_person
 from lite_vton.data.drawn.scene import draw_camera, draw_light, paint_background, photograph
 from lite_vton.data.drawn.stage import FRAME_HEIGHT, FRAME_WIDTH, Light, Points, Stage, closed
+from lite_vton.data.labels import Part
 from lite_vton.pose import Keypoints
 
 __all__ = ["Pair", "draw_pair"]

@@ -100,11 +100,12 @@ ARMS: dict[str, tuple[float, Arm]] = {
 
 def draw_person(rng: np.random.Generator) -> Person:
     """A person nobody is; everything follows from `rng`."""
-    s = float(rng.uniform(0.95, 1.18))
+    # Framed as a try-on frames a photo; arms held wide make the person smaller.
+    s = float(rng.uniform(0.72, 0.88) if rng.uniform() < 0.15 else rng.uniform(0.87, 1.12))
     slender, stout = float(rng.uniform()), float(rng.beta(1.6, 3.0))
     turn = float(rng.uniform(-1, 1)) * (0.9 if rng.uniform() < 0.4 else 0.35)
     squeeze = 1 - 0.14 * abs(turn)
-    neck = np.array([96 + rng.normal(0, 4), 12 + 75 * s + rng.uniform(-3, 9)])
+    neck = np.array([96 + rng.normal(0, 4), 24 + 70 * s + rng.uniform(-5, 7)])
     lean, drop = np.deg2rad(rng.normal(0, 2.2)), np.deg2rad(rng.normal(0, 2.2))
     down = np.array([np.sin(lean), np.cos(lean)])
     hip = neck + down * s * rng.uniform(103, 113)
