@@ -28,7 +28,7 @@ class Frame:
     axis: Points
     across: tuple[Points, Points]
     half: dict[float, float]
-        turn: float
+    turn: float
     bulge: float
     wrap: float
     """Angle in radians around which half the panel reaches; near 0 = flat."""
