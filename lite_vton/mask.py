@@ -15,6 +15,8 @@ __all__ = ["Category", "agnostic_mask", "as_category", "body_unit"]
 
 Category = Literal["upper", "dress"]
 
+_FAR = 16000  # pixels; cv2 draws nothing thicker, and clips lines in 16 bits
+
 _Points = NDArray[np.float64]
 
 
@@ -69,7 +71,7 @@ def agnostic_mask(keypoints: Keypoints, height: int, width: int, category: str =
     canvas = np.zeros((height, width), np.uint8)
 
     def capsule(a: _Points, b: _Points, radius: float, value: int = 1) -> None:
-        thickness = max(1, round(2 * radius * unit))
+        thickness = int(np.clip(round(2 * radius * unit), 1, _FAR))
         cv2.line(canvas, _pixel(a), _pixel(b), (value,), thickness, cv2.LINE_8)
 
     hips = points[[Joint.R_HIP, Joint.L_HIP]]
@@ -140,12 +142,11 @@ def _spare_head(canvas: NDArray[np.uint8], body: Keypoints, points: _Points, uni
     half = min(half, 0.35 * unit)
     # The chin is about 0.42 of the way from nose to neck point; the forehead as far above and more.
     centre = nose + 0.2 * up
-    axes = (round(0.62 * length), round(half))
+    axes = (round(min(0.62 * length, _FAR)), round(min(half, _FAR)))
     angle = float(np.degrees(np.arctan2(up[1], up[0])))
     cv2.ellipse(canvas, _pixel(centre), axes, angle, 0, 360, (0,), -1)
 
 
 def _pixel(point: _Points) -> tuple[int, int]:
-    # Clipped, since a far-away keypoint would overflow cv2's 16-bit line clipping.
-    x, y = np.clip(np.rint(point), -16000, 16000).astype(int)
+    x, y = np.clip(np.rint(point), -_FAR, _FAR).astype(int)
     return int(x), int(y)

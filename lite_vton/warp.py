@@ -224,7 +224,7 @@ def _sleeve_layer(
     share = sleeve.length * to.scale / whole
     # Past the elbow sleeves are long ones, laid out in folds: they end at the wrist, whatever the photo measures.
     long = np.clip((share - fit.long_sleeve[0]) / (fit.long_sleeve[1] - fit.long_sleeve[0]), 0, 1)
-    outer_end = float(np.clip(share + long * (1 - share), 0.15, 1)) * whole
+    outer_end = float(np.clip(share + long * (1 - share), 0.2, 1)) * whole
     # An arm held down crumples the inner seam, which lies flat in the garment's photo.
     inner_length = float(np.linalg.norm(sleeve.cuff[1] - marks.armpits[side])) * to.scale
     inner_end = min(max(outer_end, inner_root[0] + 0.4 * inner_length), whole)
@@ -252,9 +252,9 @@ def _sleeve_layer(
 
 
 def _arm(frame: _Frame, side: int) -> _Points:
-    """Shoulder, elbow, wrist; what is not seen hangs down along the torso."""
+    """Shoulder, elbow, wrist; an arm not seen, or seen end on, hangs down along the torso."""
     arm = frame.arms[side]
-    if len(arm) == 1:
+    if float(np.linalg.norm(np.diff(arm, axis=0), axis=1).sum()) < 0.1 * frame.unit:
         down = _unit(frame.down)
         outward = frame.across * (-0.15 if side == 0 else 0.15)
         return np.array([arm[0], arm[0] + (down + outward) * 0.75 * frame.unit])

@@ -1,0 +1,77 @@
+"""From two photos to the network's inputs, drawn and real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lite_vton.errors import UserError
+from lite_vton.garment import Cutout, cut_out
+from lite_vton.photo import Photo, load_photo, paste_back, paste_mask
+from lite_vton.pose import Keypoints, read_keypoints
+from lite_vton.prepare import Prepared, prepare
+
+PHOTOS = Path("../shared/photos")
+PEOPLE = sorted((PHOTOS / "persons").glob("*.jpg"))
+GARMENTS = sorted((PHOTOS / "garments").glob("*.jpg"))
+needs_photos = pytest.mark.skipif(not PEOPLE or not GARMENTS, reason="the photographs are not beside this checkout")
+
+STANDING = np.array([
+    (196, 150), (196, 184), (160, 186), (152, 234), (146, 280), (232, 186), (240, 234), (246, 280), (176, 282),
+    (176, 350), (176, 420), (216, 282), (216, 350), (216, 420), (188, 142), (204, 142), (178, 148), (214, 148),
+], np.float32)  # fmt: skip
+
+
+def check(prepared: Prepared, height: int, width: int) -> None:
+    inputs = prepared.inputs
+    for tensor, channels in ((inputs.person, 3), (inputs.mask, 1), (inputs.masked_person, 3), (inputs.pose, 3)):
+        assert tensor.shape == (1, channels, height, width)
+        assert tensor.dtype == np.float32
+        assert np.isfinite(tensor).all()
+        assert np.abs(tensor).max() <= 1
+    repaint = inputs.mask > 0
+    outside = ~np.broadcast_to(repaint, inputs.person.shape)
+    np.testing.assert_array_equal(inputs.masked_person[outside], inputs.person[outside])
+    assert 0.1 < repaint.mean() < 0.7
+    # The garment lies on the person, mostly where the old one is hidden.
+    garment = prepared.warped_mask > 0.5
+    assert (garment & (prepared.mask > 0)).sum() > 0.8 * garment.sum()
+    assert (garment & (prepared.mask > 0)).sum() > 0.4 * prepared.mask.sum()
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 48), (256, 192)])
+def test_two_pictures_become_inputs_of_the_model_s_size(height: int, width: int) -> None:
+    person = Photo(np.random.default_rng(0).integers(0, 256, (500, 400, 3), dtype=np.uint8))
+    mask = np.ones((90, 70), np.float32)
+    garment = Cutout(np.full((90, 70, 3), 200, np.uint8), mask)
+    keypoints = Keypoints(STANDING, np.ones(18, np.float32))
+    prepared = prepare(person, keypoints, garment, height, width)
+    check(prepared, height, width)
+    assert prepared.person_crop.shape == prepared.skeleton.shape == (height, width, 3)
+
+
+def test_keypoints_of_another_photo_are_refused() -> None:
+    garment = Cutout(np.zeros((9, 9, 3), np.uint8), np.ones((9, 9), np.float32))
+    keypoints = Keypoints(STANDING + 1000, np.ones(18, np.float32))
+    with pytest.raises(UserError, match="outside"):
+        prepare(Photo(np.zeros((500, 400, 3), np.uint8)), keypoints, garment, 64, 48)
+
+
+@needs_photos
+@pytest.mark.shared
+def test_every_real_person_wears_real_garments() -> None:
+    names = ("t-shirt-04", "longsleeve-11", "shirt-13", "dress-15")
+    garments = [cut_out(load_photo(path)) for path in GARMENTS if path.stem in names]
+    assert len(garments) == len(names)
+    for path in PEOPLE:
+        person = load_photo(path)
+        keypoints = read_keypoints(path.with_name(f"{path.stem}_keypoints.json"))
+        for garment in garments:
+            prepared = prepare(person, keypoints, garment, 256, 192)
+            check(prepared, 256, 192)
+        pasted = paste_back(person.pixels, prepared.crop, prepared.warped, prepared.mask)
+        alpha = paste_mask(prepared.mask, prepared.crop, person.height, person.width)
+        np.testing.assert_array_equal(pasted[alpha == 0], person.pixels[alpha == 0])
+        assert (pasted != person.pixels).any()

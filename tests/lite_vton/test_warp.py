@@ -1,0 +1,191 @@
+"""Garments onto people: the spline, the landmarks, where things land."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lite_vton.errors import UserError
+from lite_vton.pose import Joint, Keypoints
+from lite_vton.silhouette import find_landmarks
+from lite_vton.spline import ThinPlateSpline, sampling_map
+from lite_vton.warp import warp_garment
+
+QUICK = settings(max_examples=25, deadline=None)
+
+STANDING = np.array([
+    (96, 50), (96, 84), (60, 86), (52, 134), (46, 180), (132, 86), (140, 134), (146, 180), (76, 182),
+    (76, 250), (76, 320), (116, 182), (116, 250), (116, 320), (88, 42), (104, 42), (78, 48), (114, 48),
+], np.float32)  # fmt: skip
+
+
+def standing(*missing: Joint) -> Keypoints:
+    confidence = np.ones(18, np.float32)
+    confidence[list(missing)] = 0
+    return Keypoints(STANDING, confidence)
+
+
+def top(sleeve: int) -> tuple[np.ndarray, np.ndarray]:
+    """A flat top: body red, left sleeve green, right sleeve blue; `sleeve` pixels long, slanting down."""
+    import cv2
+
+    pixels, mask = np.zeros((300, 400, 3), np.uint8), np.zeros((300, 400), np.float32)
+    for sign, colour in ((-1, (0, 255, 0)), (1, (0, 0, 255))):
+        if sleeve:
+            x = 200 + sign * 70
+            end = x + sign * round(0.8 * sleeve)
+            corners = np.array(
+                [(x, 40), (end, 40 + round(0.5 * sleeve)), (end - sign * 25, 85 + round(0.5 * sleeve)), (x, 100)]
+            )
+            cv2.fillPoly(pixels, [corners.astype(np.int32)], colour)
+            cv2.fillPoly(mask, [corners.astype(np.int32)], (1.0,))
+    pixels[40:280, 130:271] = (255, 0, 0)
+    mask[40:280, 130:271] = 1
+    return pixels, mask
+
+
+def share(pixels: np.ndarray, mask: np.ndarray, channel: int) -> np.ndarray:
+    return (mask > 0.5) & (pixels[..., channel] > 128)
+
+
+@QUICK
+@given(seed=st.integers(0, 10_000), count=st.integers(1, 15), scale=st.sampled_from([1e-2, 1.0, 1e3]))
+def test_a_spline_takes_its_points_to_their_targets(seed: int, count: int, scale: float) -> None:
+    random = np.random.default_rng(seed)
+    sources, targets = random.uniform(0, 100, (2, count, 2)) * scale
+    np.testing.assert_allclose(ThinPlateSpline.fit(sources, targets)(sources), targets, atol=1e-3 * max(scale, 1))
+
+
+@QUICK
+@given(seed=st.integers(0, 10_000), count=st.integers(1, 15), shape=st.sampled_from(["free", "line", "spot"]))
+def test_equal_points_give_the_identity_even_on_a_line(seed: int, count: int, shape: str) -> None:
+    random = np.random.default_rng(seed)
+    sources = random.uniform(0, 100, (count, 2))
+    if shape != "free":
+        sources = sources[:1] + (shape == "line") * random.uniform(0, 1, (count, 1)) * [[30.0, 40.0]]
+    elsewhere = random.uniform(-200, 200, (20, 2))
+    np.testing.assert_allclose(ThinPlateSpline.fit(sources, sources)(elsewhere), elsewhere, atol=1e-6)
+
+
+def test_an_affine_map_is_met_everywhere() -> None:
+    random = np.random.default_rng(0)
+    matrix, shift = np.array([[1.2, 0.3], [-0.4, 0.8]]), [5.0, -7.0]
+    sources, elsewhere = random.uniform(0, 100, (8, 2)), random.uniform(-50, 150, (20, 2))
+    spline = ThinPlateSpline.fit(sources, sources @ matrix + shift)
+    np.testing.assert_allclose(spline(elsewhere), elsewhere @ matrix + shift, atol=1e-6)
+
+
+def test_contradicting_points_meet_in_the_middle() -> None:
+    spline = ThinPlateSpline.fit([[10, 10], [10, 10]], [[0, 0], [20, 0]])
+    np.testing.assert_allclose(spline([[10, 10]]), [[10, 0]], atol=1e-6)
+
+
+def test_the_coarse_grid_is_within_a_quarter_pixel_of_the_spline() -> None:
+    random = np.random.default_rng(0)
+    sources = random.uniform(0, 100, (10, 2))
+    spline = ThinPlateSpline.fit(sources, sources + random.normal(0, 3, (10, 2)))
+    x, y = sampling_map(spline, 61, 83)
+    grid = np.stack(np.meshgrid(np.arange(83), np.arange(61)), axis=-1).reshape(-1, 2)
+    exact = spline(grid).reshape(61, 83, 2)
+    assert x.shape == (61, 83)
+    assert np.abs(np.stack([x, y], axis=-1) - exact).mean() < 0.25
+
+
+@pytest.mark.parametrize("sleeve", [60, 150])
+def test_landmarks_are_found_where_they_were_drawn(sleeve: int) -> None:
+    _, mask = top(sleeve)
+    marks = find_landmarks(mask)
+    np.testing.assert_allclose(marks.hem, [[130, 279], [270, 279]], atol=6)
+    np.testing.assert_allclose(marks.armpits[:, 0], [130, 270], atol=8)
+    assert all(s is not None and s.length > 0.6 * sleeve for s in marks.sleeves)
+
+
+def test_a_sleeveless_top_has_no_sleeves() -> None:
+    assert find_landmarks(top(0)[1]).sleeves == (None, None)
+
+
+@pytest.mark.parametrize("sleeve", [0, 60, 150])
+def test_the_body_covers_the_torso_between_neck_and_hips(sleeve: int) -> None:
+    pixels, mask = warp_garment(*top(sleeve), standing(), 256, 192)
+    body = share(pixels, mask, 0)
+    ys, xs = np.nonzero(body)
+    assert body[100:170, 75:118].mean() > 0.95
+    assert 66 < np.percentile(ys, 1) < 95
+    assert 165 < np.percentile(ys, 99) < 220
+    assert abs(np.median(xs) - 96) < 6
+
+
+def test_sleeves_lie_along_their_own_arms_and_as_far_as_they_are_long() -> None:
+    reach = {}
+    for sleeve in (60, 150):
+        pixels, mask = warp_garment(*top(sleeve), standing(), 256, 192)
+        left, right = share(pixels, mask, 1), share(pixels, mask, 2)
+        assert np.nonzero(left)[1].mean() < 70
+        assert np.nonzero(right)[1].mean() > 122
+        reach[sleeve] = np.nonzero(left)[0].max()
+    assert 95 < reach[60] < 140  # on the upper arm
+    assert 165 < reach[150] < 195  # at the wrist
+
+
+def test_a_raised_forearm_takes_the_sleeve_with_it() -> None:
+    points = STANDING.copy()
+    points[Joint.R_ELBOW], points[Joint.R_WRIST] = (20, 110), (10, 60)
+    pixels, mask = warp_garment(*top(150), Keypoints(points, np.ones(18, np.float32)), 256, 192)
+    assert share(pixels, mask, 1)[60:100, 0:30].any()
+    assert not share(pixels, mask, 1)[150:].any()
+
+
+def test_a_dress_reaches_further_down() -> None:
+    upper = warp_garment(*top(60), standing(), 340, 192)[1]
+    dress = warp_garment(*top(60), standing(), 340, 192, "dress")[1]
+    assert np.nonzero(dress)[0].max() > np.nonzero(upper)[0].max() + 20
+
+
+@QUICK
+@given(
+    seed=st.integers(0, 10_000),
+    size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    spread=st.sampled_from([0.0, 3.0, 60.0, 1e4]),
+    fill=st.floats(0, 1),
+)
+def test_whatever_the_garment_and_pose_the_result_is_a_picture(
+    seed: int, size: tuple[int, int], spread: float, fill: float
+) -> None:
+    random = np.random.default_rng(seed)
+    mask = (random.random(size) < fill).astype(np.float32)
+    mask[size[0] // 2, size[1] // 2] = 1
+    garment = random.integers(0, 256, (*size, 3), dtype=np.uint8)
+    points = random.uniform(-spread, spread, (18, 2)).astype(np.float32)
+    confidence = (random.random(18) < 0.8).astype(np.float32)
+    confidence[[Joint.L_SHOULDER, Joint.R_HIP]] = 1
+    pixels, coverage = warp_garment(garment, mask, Keypoints(points, confidence), 40, 30)
+    assert pixels.shape == (40, 30, 3)
+    assert pixels.dtype == np.uint8
+    assert np.isfinite(coverage).all()
+    assert coverage.min() >= 0
+    assert coverage.max() <= 1
+    assert not pixels[coverage == 0].any()
+
+
+def test_it_is_quick_enough_for_every_training_pair() -> None:
+    garment, mask = top(150)
+    spent = []
+    for _ in range(5):
+        begin = time.process_time()
+        warp_garment(garment, mask, standing(), 256, 192)
+        spent.append(time.process_time() - begin)
+    assert min(spent) < 0.1  # 0.02 s on a laptop core; the rest is for a busy machine
+
+
+def test_unusable_garments_are_user_errors() -> None:
+    garment, mask = top(60)
+    with pytest.raises(UserError, match="empty"):
+        warp_garment(garment, 0 * mask, standing(), 64, 48)
+    with pytest.raises(UserError, match="one size"):
+        warp_garment(garment, mask[:50], standing(), 64, 48)
+    with pytest.raises(UserError, match="upper, dress"):
+        warp_garment(garment, mask, standing(), 64, 48, "sock")
