@@ -35,16 +35,18 @@ class Backend:
     name: str
     artifact: str | None
     precisions: tuple[str, ...]
-    open: Callable[[Bundle, str], Runtime]
+    open: Callable[[Bundle, str, str | None], Runtime]
 
 
-def _open_onnxruntime(bundle: Bundle, precision: str) -> Runtime:
+def _open_onnxruntime(bundle: Bundle, precision: str, provider: str | None) -> Runtime:
     from runtimes.onnxruntime_runtime import OnnxRuntime
 
-    return OnnxRuntime(bundle, precision)
+    return OnnxRuntime(bundle, precision, (provider or "CPUExecutionProvider",))
 
 
-def _open_torch(bundle: Bundle, _precision: str) -> Runtime:
+def _open_torch(bundle: Bundle, _precision: str, provider: str | None) -> Runtime:
+    if provider is not None:
+        raise UserError(f"backend 'torch' has no execution provider {provider!r}: leave it out")
     try:
         from lite_vton.model.components import COMPONENTS
         from lite_vton.model.networks import load_networks
@@ -68,8 +70,16 @@ BACKENDS: Mapping[str, Backend] = {
 """Every backend of this version, by name."""
 
 
-def load(bundle: Bundle | Path | str, backend: str = "onnxruntime", precision: str = "fp32") -> Runtime:
+def load(
+    bundle: Bundle | Path | str,
+    backend: str = "onnxruntime",
+    precision: str = "fp32",
+    *,
+    provider: str | None = None,
+) -> Runtime:
     """Open `bundle` on `backend`; close the runtime when done.
+
+    `provider` is one of ONNX Runtime's execution providers; it has to work, there is no silent fall to the CPU.
 
     Raises `UserError` for an unknown backend, a precision it does not have, or a bundle without the artifact.
     """
@@ -87,15 +97,22 @@ def load(bundle: Bundle | Path | str, backend: str = "onnxruntime", precision: s
             f"{opened.root} holds no {folder}: export it (`lite-vton export {opened.manifest.model.name} "
             f"--format {chosen.artifact} --precision {precision}`)"
         )
-    return chosen.open(opened, precision)
+    return chosen.open(opened, precision, provider)
 
 
 class TryOn:
     """A bundle on one backend, ready to dress people. A context manager; `close` frees the backend."""
 
-    def __init__(self, bundle: Bundle | Path | str, backend: str = "onnxruntime", precision: str = "fp32") -> None:
+    def __init__(
+        self,
+        bundle: Bundle | Path | str,
+        backend: str = "onnxruntime",
+        precision: str = "fp32",
+        *,
+        provider: str | None = None,
+    ) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(Path(bundle))
-        self.runtime = load(self.bundle, backend, precision)
+        self.runtime = load(self.bundle, backend, precision, provider=provider)
 
     def __call__(
         self,

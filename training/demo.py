@@ -47,13 +47,13 @@ class Recipe:
 
 
 DEMO = Recipe(
-    pairs=4000,
+    pairs=2000,
     data_seed=20251,
     teacher_preset="demo-teacher",
     student_preset="demo",
-    autoencoder=LoopConfig(steps=2000, batch_size=4, learning_rate=1e-3, ema_decay=0.995),
-    teacher=LoopConfig(steps=1200, batch_size=12, learning_rate=6e-4, ema_decay=0.998),
-    student=LoopConfig(steps=1200, batch_size=12, learning_rate=8e-4, ema_decay=0.998),
+    autoencoder=LoopConfig(steps=1600, batch_size=4, learning_rate=1e-3, ema_decay=0.995),
+    teacher=LoopConfig(steps=1000, batch_size=12, learning_rate=6e-4, ema_decay=0.998),
+    student=LoopConfig(steps=1000, batch_size=12, learning_rate=8e-4, ema_decay=0.998),
 )
 
 
@@ -91,9 +91,8 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
         )
 
     for config, unet in ((teacher_config, teacher), (student_config, student)):
-        assert config.shipped_weights is not None
-        paths = (assets / name for name in config.shipped_weights)
-        save_networks(Networks(config, autoencoder, unet, scale), *paths, dtype=torch.float16)
+        names = config.shipped_weights or ("autoencoder.safetensors", f"{config.name}.safetensors")
+        save_networks(Networks(config, autoencoder, unet, scale), *(assets / name for name in names), torch.float16)
     record = {
         "recipe": asdict(recipe),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
@@ -106,7 +105,10 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
 
 
 def _pictures(folder: Path, recipe: Recipe) -> PicturePairs:
-    data = folder / "data"
+    data, cache = folder / "data", folder / "pictures.npz"
+    if cache.is_file():
+        with np.load(cache) as arrays:
+            return PicturePairs(**arrays)
     workers = os.cpu_count() or 1
     config = preset(recipe.student_preset)
     with _progress() as progress:
@@ -118,12 +120,17 @@ def _pictures(folder: Path, recipe: Recipe) -> PicturePairs:
                 recipe.data_seed,
                 height=config.height,
                 width=config.width,
+                test_share=0.0,
                 workers=workers,
                 progress=lambda done: progress.update(task, completed=done),
             )
         samples = VitonHD(data, "train", height=config.height, width=config.width)
         task = progress.add_task("reading pairs", total=len(samples))
-        return read_pictures(samples, workers=workers, progress=lambda done: progress.update(task, completed=done))
+        pictures = read_pictures(samples, workers=workers, progress=lambda done: progress.update(task, completed=done))
+    partial = cache.with_suffix(".part.npz")
+    np.savez(partial, **vars(pictures))
+    partial.rename(cache)
+    return pictures
 
 
 def _progress() -> Progress:
