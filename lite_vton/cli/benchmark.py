@@ -1,0 +1,74 @@
+"""`lite-vton benchmark`: time, memory and size of a bundle on each backend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lite_vton.cli.options import BundlePath, Json, Sampler, Seed, Steps
+
+__all__ = ["benchmark"]
+
+
+def benchmark(
+    path: BundlePath,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the report; default: the bundle.")
+    ] = None,
+    backends: Annotated[str, typer.Option("--backend", help="Comma-separated; see `formats`.")] = "onnxruntime",
+    precisions: Annotated[str, typer.Option("--precision", help="Comma-separated; default: all there are.")] = "",
+    targets: Annotated[
+        str, typer.Option("--target", help="Comma-separated component names or try_on; default: all.")
+    ] = "",
+    warmup: Annotated[int, typer.Option("--warmup", min=0, help="Runs not timed.")] = 10,
+    runs: Annotated[int, typer.Option("--runs", min=1, help="Timed runs of each row.")] = 20,
+    steps: Steps = None,
+    sampler: Sampler = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Time a bundle: each network and the whole try-on.
+
+    Each backend runs in processes of its own, taking turns.
+    """
+    import json
+
+    from lite_vton.cli.choices import words
+    from lite_vton.cli.measuring import measure
+    from lite_vton.cli.screen import Watch, megabytes, print_json, print_table
+
+    watch = Watch()
+    report, written = measure(
+        path,
+        output,
+        backends,
+        precisions,
+        targets=words(targets),
+        warmup=warmup,
+        runs=runs,
+        steps=steps,
+        sampler=sampler,
+        seed=seed,
+    )
+    if as_json:
+        print_json(json.loads(report.to_json()))
+        return
+    print_table(
+        ("backend", "precision", "target", "load s", "p50 ms", "p95 ms", "peak RSS", "parity dB"),
+        [
+            (
+                row.backend,
+                row.precision,
+                row.target,
+                f"{row.load_s:.2f}",
+                f"{row.p50_ms:.1f}",
+                f"{row.p95_ms:.1f}",
+                "unknown" if row.peak_rss_bytes is None else megabytes(row.peak_rss_bytes),
+                "" if row.parity_db is None else f"{row.parity_db:.1f}",
+            )
+            for row in report.rows
+        ],
+    )
+    watch.wrote(written, f"lite-vton run {path} --person P.jpg --garment G.jpg --keypoints P.json -o result.png")

@@ -1,0 +1,123 @@
+"""The demo, as one story: draw people, export the model, verify it, run it on each backend, measure, show."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lite_vton.cli.backends import open_runtime
+from lite_vton.cli.contact_sheet import Column, contact_sheet
+from lite_vton.cli.dressing import How, sample_on
+from lite_vton.cli.exporting import export_model
+from lite_vton.cli.held_out import held_out_pairs
+from lite_vton.cli.measuring import combinations, measure
+from lite_vton.cli.screen import stages
+from lite_vton.errors import UserError
+from lite_vton.presets import preset
+
+if TYPE_CHECKING:
+    from lite_vton.bundle import Bundle
+    from lite_vton.data.viton_hd import TryOnSample
+
+__all__ = ["Chain", "show_chain"]
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What the demo made. `lowest_psnr_db` is over every pair and backend, against torch, inside the mask."""
+
+    written: tuple[Path, ...]
+    bundle: Path
+    report: str
+    origin: str
+    lowest_psnr_db: float
+
+
+def show_chain(model: str, folder: Path, pairs: int, *, overwrite: bool = False) -> Chain:
+    """Fill `folder`: `bundle/`, `verify.json`, `benchmark.*` and `contact-sheet.png`.
+
+    Raises `VerificationError` if the export is not what torch computes, `UserError` for a folder in use.
+    """
+    from export.verify import VerificationError, verify
+    from lite_vton.bundle import Bundle
+    from lite_vton.photo import save_photo
+
+    config = preset(model)
+    _refuse(folder, overwrite)
+    target = folder / "bundle"
+
+    export_model(model, target, ("onnx",), ("fp32", "fp16"), overwrite=overwrite)
+    bundle = Bundle.open(target)
+    with stages("verifying") as say:
+        verified = verify(bundle, on_progress=say)
+    if not verified:
+        raise VerificationError(f"the bundle in {target} failed verification: {verified}", verified)
+
+    with held_out_pairs(pairs, config.height, config.width, paired=False) as drawn:
+        samples = list(drawn)
+    results = _on_each_backend(bundle, samples)
+    _, benchmark_files = measure(target, folder, "torch,onnxruntime", "", warmup=1, runs=5, targets=("try_on",))
+
+    sheet = folder / "contact-sheet.png"
+    save_photo(sheet, contact_sheet([*_given(samples), *(Column(name, rows) for name, rows in results.items())]))
+    shutil.copyfile(target / "verify.json", folder / "verify.json")
+    return Chain(
+        written=(sheet, folder / "verify.json", *benchmark_files, target),
+        bundle=target,
+        report=str(verified),
+        origin=bundle.manifest.source.checkpoint,
+        lowest_psnr_db=_agreement(samples, results),
+    )
+
+
+def _refuse(folder: Path, overwrite: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file: choose a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise UserError(f"{folder} exists: choose another output or pass --overwrite")
+
+
+def _on_each_backend(bundle: Bundle, samples: list[TryOnSample]) -> dict[str, list[Picture]]:
+    """Results by runtime, torch first: the others are compared with it."""
+    results: dict[str, list[Picture]] = {}
+    for backend, precision in combinations(bundle, "torch,onnxruntime", ""):
+        runtime = open_runtime(bundle, backend, precision)
+        try:
+            results[runtime.name] = [sample_on(runtime, bundle, sample.inputs, How()).picture for sample in samples]
+        finally:
+            runtime.close()
+    return results
+
+
+def _given(samples: list[TryOnSample]) -> list[Column]:
+    """What the network is told, for people to see."""
+    from lite_vton.inputs import to_picture
+
+    person = [to_picture(sample.inputs.person) for sample in samples]
+    inside = [sample.inputs.mask[0, 0, :, :, None] > 0.5 for sample in samples]
+    return [
+        Column("person", person),
+        Column("garment", [sample.garment for sample in samples]),
+        Column("warp", [to_picture(sample.inputs.masked_person) for sample in samples]),
+        Column("mask", [np.where(m, np.uint8(128), p).astype(np.uint8) for m, p in zip(inside, person, strict=True)]),
+    ]
+
+
+def _agreement(samples: list[TryOnSample], results: dict[str, list[Picture]]) -> float:
+    """Lowest PSNR in dB, peak 255, of any backend's picture against the first one's, inside the mask; 100 if equal."""
+    reference, *others = results.values()
+    lowest = 100.0
+    for pictures in others:
+        for sample, ours, theirs in zip(samples, reference, pictures, strict=True):
+            inside = sample.inputs.mask[0, 0] > 0.5
+            error = float(np.mean((ours[inside].astype(np.float64) - theirs[inside]) ** 2))
+            if error > 0:
+                lowest = min(lowest, float(10 * np.log10(255.0**2 / error)))
+    return lowest

@@ -1,0 +1,51 @@
+"""`lite-vton data`: datasets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lite_vton.cli.options import Overwrite
+
+__all__ = ["app", "synthesize"]
+
+app = typer.Typer(help="Make datasets.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _data() -> None:
+    pass
+
+
+@app.command("synthesize")
+def synthesize(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make, in VITON-HD's layout.")],
+    pairs: Annotated[int, typer.Option("--pairs", min=1, help="How many people and garments.")] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same drawings.")] = 0,
+    height: Annotated[int, typer.Option("--height", help="Of the pictures, pixels.")] = 256,
+    width: Annotated[int, typer.Option("--width", help="Of the pictures, pixels.")] = 192,
+    test_share: Annotated[float, typer.Option("--test-share", help="The part that becomes the test split.")] = 0.1,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that draw.")] = os.cpu_count() or 1,
+    overwrite: Overwrite = False,
+) -> None:
+    """Draw people wearing garments: a dataset."""
+    from lite_vton.cli.screen import Watch, progress_bar
+    from lite_vton.data.synthetic import synthesize as draw
+
+    watch = Watch()
+    with progress_bar("drawing pairs", pairs) as update:
+        draw(
+            output,
+            pairs,
+            seed,
+            height=height,
+            width=width,
+            test_share=test_share,
+            workers=min(workers, pairs),
+            overwrite=overwrite,
+            progress=lambda done: update(done, ""),
+        )
+    watch.wrote([output], f"lite-vton train demo-teacher --data {output} -o runs/teacher")

@@ -1,0 +1,38 @@
+"""`lite-vton demo`: the whole chain, to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lite_vton.cli.options import Overwrite
+
+__all__ = ["demo"]
+
+
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for everything the demo makes.")],
+    pairs: Annotated[int, typer.Option("--pairs", min=1, help="Rows of the contact sheet.")] = 4,
+    model: Annotated[str, typer.Option("--preset", metavar="PRESET", help="Another model than the demo's.")] = "demo",
+    overwrite: Overwrite = False,
+) -> None:
+    """Show the whole chain on drawn people.
+
+    Exports a trained model, verifies it, runs it on each backend, benchmarks it, and puts it all on one sheet.
+    """
+    from lite_vton.cli.chain import show_chain
+    from lite_vton.cli.screen import Watch
+    from lite_vton.cli.weights import NOTES
+
+    watch = Watch()
+    chain = show_chain(model, output, pairs, overwrite=overwrite)
+    print(chain.report)
+    print(f"same picture as torch on every backend within {chain.lowest_psnr_db:.1f} dB PSNR")
+    if chain.origin in NOTES:
+        print(NOTES[chain.origin])
+    watch.wrote(
+        chain.written,
+        f"lite-vton run {chain.bundle} --person P.jpg --garment G.jpg --keypoints P.json -o result.png",
+    )

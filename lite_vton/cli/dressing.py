@@ -1,0 +1,164 @@
+"""One try-on on photographs, from files to a file. Imports no torch unless its backend is torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from lite_vton.cli.backends import open_runtime, usable_precision
+from lite_vton.cli.choices import one_of
+from lite_vton.cli.screen import progress_bar
+from lite_vton.errors import UserError
+
+if TYPE_CHECKING:
+    from lite_vton.bundle import Bundle
+    from lite_vton.inputs import TryOnInputs
+    from lite_vton.photo import Photo
+    from lite_vton.prepare import Prepared
+    from runtimes.base import Runtime
+    from runtimes.sampler import Step
+    from runtimes.tryon import TryOnResult
+
+__all__ = ["Dressed", "How", "Photographs", "dress", "sample_on"]
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """The files a try-on is made from."""
+
+    person: Path
+    garment: Path
+    keypoints: Path
+    garment_mask: Path | None = None
+    category: str = "upper"
+    person_index: int | None = None
+
+
+@dataclass(frozen=True)
+class How:
+    """Backend and sampling; None is the bundle's own."""
+
+    backend: str = "onnxruntime"
+    precision: str | None = None
+    provider: str | None = None
+    steps: int | None = None
+    sampler: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Dressed:
+    """What was made: the files, the size in pixels, the runtime, where the weights came from, and the time."""
+
+    written: tuple[Path, ...]
+    height: int
+    width: int
+    runtime: str
+    origin: str
+    sampling_s: float
+
+
+def dress(
+    path: Path,
+    photographs: Photographs,
+    how: How,
+    output: Path,
+    *,
+    save_steps: Path | None = None,
+    overwrite: bool = False,
+) -> Dressed:
+    """Read everything, sample on the crop around the torso, paste it back into the photo, and save it at `output`.
+
+    Raises `UserError` for any file or option that will not do; then nothing is written.
+    """
+    from lite_vton.bundle import Bundle
+    from lite_vton.photo import load_photo, paste_back, save_photo
+
+    for target in (output, save_steps):
+        if target is not None:
+            _refuse(target, overwrite)
+    bundle = Bundle.open(path)
+    precision = usable_precision(bundle, how.backend, how.precision)
+    _check_sampling(bundle, how)
+    person = load_photo(photographs.person)
+    prepared = _prepare(bundle, photographs, person)
+
+    runtime = open_runtime(bundle, how.backend, precision, how.provider)
+    try:
+        began = perf_counter()
+        result = sample_on(runtime, bundle, prepared.inputs, how)
+        sampling_s = perf_counter() - began
+        pasted = paste_back(person.pixels, prepared.crop, result.picture, prepared.mask)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        save_photo(output, pasted, person.icc_profile)
+        written: tuple[Path, ...] = (output,)
+        if save_steps is not None:
+            _save_steps(save_steps, runtime, bundle.manifest.latent_scale, result.steps)
+            written = (output, save_steps)
+    finally:
+        runtime.close()
+    return Dressed(written, person.height, person.width, runtime.name, bundle.manifest.source.checkpoint, sampling_s)
+
+
+def sample_on(runtime: Runtime, bundle: Bundle, inputs: TryOnInputs, how: How) -> TryOnResult:
+    """One try-on with the bundle's defaults for what `how` leaves open."""
+    from runtimes.tryon import try_on
+
+    manifest = bundle.manifest
+    steps = manifest.default_steps if how.steps is None else how.steps
+    with progress_bar("sampling", steps) as update:
+        return try_on(
+            runtime,
+            inputs,
+            schedule=manifest.model.schedule,
+            latent_scale=manifest.latent_scale,
+            method=how.sampler or manifest.default_sampler,
+            steps=steps,
+            seed=how.seed,
+            on_step=lambda step: update(step.index + 1, ""),
+        )
+
+
+def _refuse(target: Path, overwrite: bool) -> None:
+    # save_photo would say so too, after all the work.
+    if target.exists() and not overwrite:
+        raise UserError(f"{target} exists: choose another output or pass --overwrite")
+
+
+def _check_sampling(bundle: Bundle, how: How) -> None:
+    """Refuse, before any photo is read, what the sampler would refuse."""
+    from runtimes.methods import METHODS
+    from runtimes.schedule import timesteps
+
+    if how.sampler is not None:
+        one_of("sampler", how.sampler, METHODS)
+    if how.steps is not None:
+        timesteps(bundle.manifest.model.schedule, how.steps)
+
+
+def _prepare(bundle: Bundle, photographs: Photographs, person: Photo) -> Prepared:
+    from lite_vton.garment import cut_out
+    from lite_vton.mask import as_category
+    from lite_vton.photo import load_photo
+    from lite_vton.pose import read_keypoints
+    from lite_vton.prepare import prepare
+
+    category = as_category(photographs.category)
+    keypoints = read_keypoints(photographs.keypoints, photographs.person_index)
+    mask = None if photographs.garment_mask is None else load_photo(photographs.garment_mask).pixels
+    garment = cut_out(load_photo(photographs.garment), mask)
+    return prepare(person, keypoints, garment, bundle.manifest.height, bundle.manifest.width, category)
+
+
+def _save_steps(folder: Path, runtime: Runtime, latent_scale: float, steps: tuple[Step, ...]) -> None:
+    """What the network thinks the clean picture is, at every step."""
+    from lite_vton.inputs import to_picture
+    from lite_vton.photo import save_photo
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for step in steps:
+        latent = (step.x_0 / latent_scale).astype("float32")
+        decoded = runtime.components["vae_decoder"]({"latent_sample": latent})["sample"]
+        save_photo(folder / f"step-{step.index:03d}-t{step.timestep:03d}.png", to_picture(decoded))

@@ -1,0 +1,44 @@
+"""`lite-vton export`: weights to a verified bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lite_vton.cli.options import Overwrite, Seed, Steps
+
+__all__ = ["export"]
+
+
+def export(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A preset, or a run's folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The bundle: a folder, or a .zip.")],
+    formats: Annotated[str, typer.Option("--format", help="Comma-separated; see `lite-vton formats`.")] = "onnx",
+    precisions: Annotated[str, typer.Option("--precision", help="Comma-separated.")] = "fp32,fp16",
+    steps: Steps = None,
+    seed: Seed = 0,
+    min_psnr: Annotated[float | None, typer.Option("--min-psnr", help="dB each component must reach.")] = None,
+    overwrite: Overwrite = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
+) -> None:
+    """Export a model to a verified bundle.
+
+    Every file is checked against torch float32; the bundle stays only if all pass. Exit 1 if one does not.
+    """
+    from lite_vton.cli.choices import words
+    from lite_vton.cli.exporting import export_model, plan
+    from lite_vton.cli.screen import Watch
+    from lite_vton.cli.weights import NOTES
+
+    asked = (words(formats), words(precisions))
+    if dry_run:
+        print(plan(model, output, *asked))
+        return
+    watch = Watch()
+    bundle, report = export_model(model, output, *asked, steps=steps, seed=seed, min_psnr=min_psnr, overwrite=overwrite)
+    print(report)
+    if bundle.manifest.source.checkpoint in NOTES:
+        print(NOTES[bundle.manifest.source.checkpoint])
+    watch.wrote([output], f"lite-vton benchmark {output} -o {output}")

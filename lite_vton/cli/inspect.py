@@ -1,0 +1,52 @@
+"""`lite-vton inspect`: a bundle's manifest at a glance."""
+
+from __future__ import annotations
+
+from lite_vton.cli.options import BundlePath, Json
+
+__all__ = ["inspect"]
+
+
+def inspect(path: BundlePath, as_json: Json = False) -> None:
+    """Show what a bundle holds.
+
+    Checks its files, then lists sizes, tensors, precision found and parity.
+    """
+    from lite_vton.bundle import Bundle
+    from lite_vton.cli.screen import megabytes, print_json, print_table
+
+    manifest = Bundle.open(path).manifest
+    if as_json:
+        print_json(manifest.model_dump(mode="json"))
+        return
+    total = sum(record.bytes for record in manifest.files.values())
+    print(
+        f"{manifest.model.name}  {manifest.width}x{manifest.height}  {manifest.source.checkpoint}  {manifest.license}"
+    )
+    print(f"{manifest.default_sampler}, {manifest.default_steps} steps, latent scale {manifest.latent_scale:.4f}")
+    print(f"{len(manifest.files)} files, {megabytes(total)}, sizes and sha256 as written\n")
+    print_table(
+        ("component", "tensor", "shape", "dtype", "meaning"),
+        [
+            (name, f"{arrow} {spec.name}", "x".join(str(side) for side in spec.shape), spec.dtype, spec.meaning)
+            for name, tensors in manifest.components.items()
+            for arrow, specs in (("in", tensors.inputs), ("out", tensors.outputs))
+            for spec in specs
+        ],
+    )
+    print()
+    print_table(
+        ("artifact", "component", "size", "precision found", "parity"),
+        [
+            (
+                name,
+                component,
+                megabytes(sum(r.bytes for p, r in manifest.files.items() if p.startswith(files.model))),
+                files.precision_found,
+                "not measured" if files.parity is None else f"{files.parity.psnr_db:.1f} dB",
+            )
+            for name, artifact in manifest.artifacts.items()
+            for component, files in artifact.components.items()
+        ],
+    )
+    print(f"next: lite-vton verify {path}")

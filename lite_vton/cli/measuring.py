@@ -1,0 +1,88 @@
+"""A benchmark and its report in four kinds of file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lite_vton.bundle import Bundle
+from lite_vton.cli.choices import one_of, several_of, words
+from lite_vton.cli.screen import stages
+from lite_vton.errors import UserError
+
+if TYPE_CHECKING:
+    from runtimes.benchmark_report import BenchmarkReport
+
+__all__ = ["combinations", "measure"]
+
+
+def measure(
+    path: Path,
+    output: Path | None,
+    backends: str,
+    precisions: str,
+    *,
+    warmup: int,
+    runs: int,
+    steps: int | None = None,
+    sampler: str | None = None,
+    seed: int = 0,
+    targets: Sequence[str] | None = None,
+) -> tuple[BenchmarkReport, tuple[Path, ...]]:
+    """Measure what `backends` and `precisions`, comma-separated, name; the report and its files.
+
+    `targets` are component names or "try_on", by default all of them.
+    The chart is left out where matplotlib is not installed.
+    """
+    from runtimes.benchmark import TARGETS, benchmark
+    from runtimes.benchmark_report import write_report
+
+    if output is None and not path.is_dir():
+        raise UserError(f"{path} is one file: say with --output where the report goes")
+    folder = path if output is None else output
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file: choose a folder for the report")
+    pairs = combinations(Bundle.open(path, check=False), backends, precisions)
+    with stages("benchmark") as say:
+        report = benchmark(
+            path,
+            pairs,
+            targets=targets or TARGETS,
+            warmup=warmup,
+            runs=runs,
+            method=sampler,
+            steps=steps,
+            seed=seed,
+            on_progress=say,
+        )
+    written = write_report(report, folder)
+    try:
+        from runtimes.chart import draw_chart
+
+        return report, (*written, draw_chart(report, folder / "benchmark.png"))
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        return report, written
+
+
+def combinations(bundle: Bundle, backends: str, precisions: str) -> tuple[tuple[str, str], ...]:
+    """Backend and precision of every row that can be measured: in the bundle, known to the backend, and asked for."""
+    from lite_vton import BACKENDS
+
+    known = tuple(dict.fromkeys(p for backend in BACKENDS.values() for p in backend.precisions))
+    asked = tuple(one_of("precision", word, known) for word in words(precisions)) or known
+    found = tuple(
+        (name, precision)
+        for name in several_of("backend", backends, BACKENDS)
+        for precision in BACKENDS[name].precisions
+        if precision in asked
+        and (BACKENDS[name].artifact is None or f"{BACKENDS[name].artifact}-{precision}" in bundle.manifest.artifacts)
+    )
+    if not found:
+        raise UserError(
+            f"{bundle.root} has nothing for {backends} at {', '.join(asked)}: "
+            f"it holds {', '.join(bundle.manifest.artifacts) or 'no artifact'}"
+        )
+    return found

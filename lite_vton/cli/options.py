@@ -1,0 +1,40 @@
+"""Arguments and options that several verbs share, declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "Batch",
+    "BundlePath",
+    "Data",
+    "Json",
+    "LearningRate",
+    "Overwrite",
+    "Preset",
+    "Resume",
+    "RunFolder",
+    "Sampler",
+    "Seed",
+    "Steps",
+    "TrainingSteps",
+]
+
+BundlePath = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder or .zip that `lite-vton export` wrote.")]
+Preset = Annotated[str, typer.Argument(metavar="PRESET", help="A model of `lite-vton models`.")]
+Data = Annotated[Path, typer.Option("--data", help="Folder in VITON-HD's layout.")]
+RunFolder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run: checkpoints, logs and weights.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where the run in the output folder stopped.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the noise: same seed, same picture, any backend.")]
+Steps = Annotated[int | None, typer.Option("--steps", help="Sampling steps; default: the model's own.")]
+Sampler = Annotated[
+    str | None, typer.Option("--sampler", help="ddpm, ddim, euler, dpmsolver++ or lcm; default: the model's own.")
+]
+TrainingSteps = Annotated[int, typer.Option("--steps", min=1, help="Training steps of each network.")]
+Batch = Annotated[int, typer.Option("--batch-size", min=1, help="Pairs per step.")]
+LearningRate = Annotated[float, typer.Option("--learning-rate", min=0.0, help="Peak of the cosine schedule.")]

@@ -1,0 +1,61 @@
+"""`lite-vton run`: dress the person of a photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lite_vton.cli.options import BundlePath, Overwrite, Sampler, Seed, Steps
+
+__all__ = ["run"]
+
+
+def run(
+    path: BundlePath,
+    person: Annotated[Path, typer.Option("--person", help="Photo of one person, head to thighs.")],
+    garment: Annotated[Path, typer.Option("--garment", help="Photo of the garment alone, on a plain background.")],
+    keypoints: Annotated[Path, typer.Option("--keypoints", help="The person's pose as OpenPose's JSON.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The result, .png or .jpg, as large as the photo.")],
+    garment_mask: Annotated[
+        Path | None, typer.Option("--garment-mask", help="Picture, white = garment; default: found by colour.")
+    ] = None,
+    category: Annotated[str, typer.Option("--category", help="upper or dress.")] = "upper",
+    backend: Annotated[str, typer.Option("--backend", help="See `lite-vton formats`.")] = "onnxruntime",
+    precision: Annotated[str | None, typer.Option("--precision", help="Default: the first the bundle has.")] = None,
+    provider: Annotated[
+        str | None, typer.Option("--provider", help="ONNX Runtime's execution provider; default: the CPU.")
+    ] = None,
+    steps: Steps = None,
+    sampler: Sampler = None,
+    seed: Seed = 0,
+    person_index: Annotated[
+        int | None, typer.Option("--person-index", min=0, help="Which person of the keypoints; default: the largest.")
+    ] = None,
+    save_steps: Annotated[
+        Path | None, typer.Option("--save-steps", help="Folder for a picture of every sampling step.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Dress the person of a photo.
+
+    Outside the repainted region every pixel stays as it was.
+    """
+    from lite_vton.cli.dressing import How, Photographs, dress
+    from lite_vton.cli.screen import Watch
+    from lite_vton.cli.weights import NOTES
+
+    watch = Watch()
+    dressed = dress(
+        path,
+        Photographs(person, garment, keypoints, garment_mask, category, person_index),
+        How(backend, precision, provider, steps, sampler, seed),
+        output,
+        save_steps=save_steps,
+        overwrite=overwrite,
+    )
+    print(f"{dressed.width}x{dressed.height}, {dressed.runtime}, sampled in {dressed.sampling_s:.2f} s")
+    if dressed.origin in NOTES:
+        print(NOTES[dressed.origin])
+    watch.wrote(dressed.written, f"lite-vton benchmark {path}" if path.is_dir() else f"lite-vton inspect {path}")

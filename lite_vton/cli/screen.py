@@ -1,0 +1,108 @@
+"""What the verbs print: tables, progress, JSON, and the line at the end that says what was written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+__all__ = ["Watch", "megabytes", "print_json", "print_table", "progress_bar", "stages"]
+
+_WIDE = 200  # columns of a table that goes to a file or a pipe
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*row)
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = _WIDE
+    console.print(table)
+
+
+def print_json(content: Any) -> None:
+    """Indented JSON on stdout."""
+    print(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def megabytes(count: float) -> str:
+    """Bytes for people."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+
+
+@contextmanager
+def progress_bar(description: str, total: int) -> Iterator[Callable[[int, str], None]]:
+    """A bar on stderr; call what is yielded with how many are done and a note. Silent unless stderr is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} {task.fields[note]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+
+    def update(done: int, note: str) -> None:
+        progress.update(task, completed=done, note=note)
+
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(description, total=total, note="")
+        yield update
+
+
+@contextmanager
+def stages(description: str) -> Iterator[Callable[[str], None]]:
+    """A spinner on stderr that names the stage at work. Silent unless stderr is a terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _silent
+        return
+    with console.status(description) as status:
+        yield lambda stage: status.update(f"{description}: {stage}")
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Started when the work is; says at its end what was written, how large, how long, and what to try next."""
+
+    began: float = field(default_factory=perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return perf_counter() - self.began
+
+    def wrote(self, paths: Iterable[Path], next_command: str | None = None) -> None:
+        """The closing lines."""
+        listed = list(paths)
+        for path in listed:
+            print(f"wrote {path} ({megabytes(_bytes(path))})")
+        print(f"took {self.seconds:.1f} s")
+        if next_command is not None:
+            print(f"next: {next_command}")
+        sys.stdout.flush()
+
+
+def _silent(_stage: str) -> None:
+    pass
+
+
+def _bytes(path: Path) -> int:
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return path.stat().st_size

@@ -1,0 +1,38 @@
+"""`lite-vton train`: an autoencoder and a U-Net from pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lite_vton.cli.options import Batch, Data, LearningRate, Preset, Resume, RunFolder, TrainingSteps
+
+__all__ = ["train"]
+
+
+def train(
+    model: Preset,
+    data: Data,
+    output: RunFolder,
+    steps: TrainingSteps = 200,
+    batch_size: Batch = 4,
+    learning_rate: LearningRate = 8e-4,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of weights, batches and noise.")] = 0,
+    resume: Resume = False,
+    autoencoder: Annotated[
+        Path | None, typer.Option("--autoencoder", metavar="FILE", help="Keep this one; train the U-Net alone.")
+    ] = None,
+) -> None:
+    """Train a model: autoencoder, then U-Net.
+
+    Ctrl-C leaves a run that --resume goes on with.
+    """
+    from lite_vton.cli.screen import Watch
+    from lite_vton.cli.training_run import Schooling, train_model
+
+    watch = Watch()
+    schooling = Schooling(steps, batch_size, learning_rate, seed)
+    written = train_model(model, data, output, schooling, resume=resume, autoencoder=autoencoder)
+    watch.wrote(written, f"lite-vton export {output} -o {output.name}.bundle")

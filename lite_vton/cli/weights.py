@@ -1,0 +1,75 @@
+"""Where a model's weights come from: the package, a run of `lite-vton train`, or chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lite_vton.errors import UserError
+from lite_vton.presets import PRESETS, ModelConfig, preset
+
+if TYPE_CHECKING:
+    from lite_vton.model.networks import Networks
+
+__all__ = ["ASSETS", "NOTES", "RANDOM", "SHIPPED", "Trained", "load_model", "run_files", "weights_are_shipped"]
+
+ASSETS = Path(__file__).parents[1] / "assets"
+"""`lite_vton.model.networks.ASSETS`, without importing torch."""
+
+RANDOM, SHIPPED = "random weights", "trained on drawn pairs, shipped with lite-vton"
+NOTES = {
+    RANDOM: "random weights: the pictures will be noise, the files and timings are real",
+    SHIPPED: "trained on drawings: expect a drawn look on photographs",
+}
+"""What to tell people about weights that a bundle's manifest names so."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Networks, and where their weights came from, as a bundle's manifest says it."""
+
+    networks: Networks
+    origin: str
+
+
+def weights_are_shipped(config: ModelConfig) -> bool:
+    """Whether the package holds trained weights of this preset."""
+    return config.shipped_weights is not None and all((ASSETS / name).is_file() for name in config.shipped_weights)
+
+
+def run_files(folder: Path) -> tuple[Path, Path]:
+    """Autoencoder and U-Net of a run."""
+    return folder / "autoencoder.safetensors", folder / "unet.safetensors"
+
+
+def load_model(model: str) -> Trained:
+    """Networks of a preset, with the weights that come with the package or else random; or those of a run's folder.
+
+    `UserError` for a name that is neither, or a folder without finished weights.
+    """
+    from lite_vton.model.networks import load_networks, random_networks, shipped_networks
+
+    if model not in PRESETS and Path(model).is_dir():
+        config = _preset_of_run(Path(model))
+        return Trained(load_networks(config, *run_files(Path(model))), f"run {Path(model).resolve().name}")
+    config = preset(model)
+    if config.shipped_weights is None:
+        return Trained(random_networks(config), RANDOM)
+    return Trained(shipped_networks(config), SHIPPED)
+
+
+def _preset_of_run(folder: Path) -> ModelConfig:
+    from safetensors import SafetensorError, safe_open
+
+    _, unet = run_files(folder)
+    if not unet.is_file():
+        raise UserError(f"{folder} holds no finished weights: run `lite-vton train` to its end, or with --resume")
+    try:
+        with safe_open(unet, framework="numpy") as file:
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise UserError(f"{unet} is not a readable safetensors file ({error}): copy or train it again") from error
+    if "preset" not in metadata:
+        raise UserError(f"{unet} does not say which preset it is of: train it with `lite-vton train`")
+    return preset(metadata["preset"])
