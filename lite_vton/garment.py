@@ -73,7 +73,8 @@ def _by_colour(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     uniform = float(np.quantile(distance[border], 0.75)) < _UNIFORM
     found = _unlike_background(distance, border) if uniform else _grabbed(small, strip)
     piece = _largest_piece(found)
-    if uniform and float(piece.mean()) >= _MAX_AREA:
+    blank = float((distance > _UNIFORM).mean()) < _MIN_AREA / 2  # GrabCut would find something even in that
+    if uniform and not blank and not _MIN_AREA < float(piece.mean()) < _MAX_AREA:
         piece = _largest_piece(_grabbed(small, strip))
     if not _MIN_AREA < float(piece.mean()) < _MAX_AREA:
         raise UserError(

@@ -75,3 +75,15 @@ def test_every_real_person_wears_real_garments() -> None:
         alpha = paste_mask(prepared.mask, prepared.crop, person.height, person.width)
         np.testing.assert_array_equal(pasted[alpha == 0], person.pixels[alpha == 0])
         assert (pasted != person.pixels).any()
+
+
+@needs_photos
+@pytest.mark.shared
+@pytest.mark.parametrize("path", GARMENTS, ids=lambda path: path.stem)
+def test_real_garments_are_cut_out(path: Path) -> None:
+    photo = load_photo(path)
+    cut = cut_out(photo)
+    garment = float((cut.mask > 0.5).sum()) / photo.pixels[..., 0].size
+    assert 0.1 < garment < 0.75
+    # All of one piece, and none of the corners, where no garment lies.
+    assert max(cut.mask[0, 0], cut.mask[0, -1]) < 0.5
