@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from importlib.util import find_spec
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 from lite_vton.data.layout import SPLITS
 from lite_vton.errors import UserError
@@ -108,7 +110,7 @@ def _run(
             yield _draw(chunk, draft, seed, height, width)
         return
     # Spawned, since a fork would copy whatever threads the caller has.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_single_threaded)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
     try:
         futures = [pool.submit(_draw, chunk, draft, seed, height, width) for chunk in chunks]
         for future in as_completed(futures):
@@ -117,10 +119,19 @@ def _run(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _single_threaded() -> None:
+def _start_worker() -> None:
     import cv2
 
     cv2.setNumThreads(1)
+    # A pool's processes outlive a parent that is killed, and wait for ever.
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _draw(chunk: list[tuple[str, int]], draft: Path, seed: int, height: int, width: int) -> dict[int, str]:

@@ -8,11 +8,11 @@ import skia
 from lite_vton.data.drawn.drape import body_frame
 from lite_vton.data.drawn.palette import shaded
 from lite_vton.data.drawn.person import Person
-from lite_vton.data.drawn.stage import Points, Stage, closed, smooth
+from lite_vton.data.drawn.stage import Color, Points, Stage, closed, smooth
 from lite_vton.data.drawn.tube import bend, joined, profile, tube
 from lite_vton.data.labels import Part
 
-__all__ = ["arm_path", "paint_arm", "paint_bottom", "paint_neck", "paint_trunk"]
+__all__ = ["arm_path", "paint_arm", "paint_bare_legs", "paint_bottom", "paint_neck", "paint_trunk"]
 
 
 def paint_trunk(stage: Stage, person: Person) -> skia.Path:
@@ -97,24 +97,33 @@ def paint_arm(stage: Stage, person: Person, side: int) -> None:
         stage.fill(smooth(np.array(spread)), shaded(person.skin, 0.62), None, 0.55, stroke=0.7 * s)
 
 
+def paint_bare_legs(stage: Stage, person: Person) -> None:
+    """What shows below a dress."""
+    _paint_legs(stage, person, person.skin, (Part.RIGHT_LEG, Part.LEFT_LEG), 0.82)
+
+
+def _paint_legs(stage: Stage, person: Person, color: Color, labels: tuple[Part, Part], width: float) -> None:
+    for side in (0, 1):
+        start = person.hips[side] + np.array([(1 - side * 2) * 2.0, 2]) * person.size
+        knee, ankle = person.joints[9 + 3 * side], person.joints[10 + 3 * side]
+        half = np.linspace(1, 0.62, 18) * person.widths["leg"] * width
+        part = tube(bend(start, knee, ankle, 18), half, caps=(True, False))
+        stage.surface(part.points, part.normals, part.outline, color, labels[side])
+
+
 def paint_bottom(stage: Stage, person: Person) -> None:
     """Trousers or skirt, from the waist."""
-    s, w = person.size, person.widths
+
     frame = body_frame(person)
     waist = 0.8 if person.tucked else 0.86
     if person.bottom == "skirt":
-        uv = np.array([(-1.03, waist), (1.03, waist), (1.06, 1.05), (1.22, 1.9), (-1.22, 1.9), (-1.06, 1.05)])
-        mesh = np.stack(np.meshgrid(np.linspace(-1.25, 1.25, 13), np.linspace(waist - 0.02, 1.95, 14)), axis=-1)
+        right = np.array([(1.03, waist), (1.06, 1.05), (1.24, 2.0), (1.3, 3.2)])
+        uv = np.vstack([right, right[::-1] * np.array([-1.0, 1.0])])
+        mesh = np.stack(np.meshgrid(np.linspace(-1.32, 1.32, 13), np.linspace(waist - 0.02, 3.25, 24)), axis=-1)
         normals = frame.normals(mesh / (1.2, 1))
         stage.surface(frame.at(mesh), normals, closed(frame.at(uv)), person.bottom_color, Part.SKIRT)
         return
-    for side in (0, 1):
-        out = side * 2 - 1
-        start = person.hips[side] + np.array([out * -2.0, 2]) * s
-        line = np.linspace(start, person.joints[9 + 3 * side], 12)
-        half = np.full(12, w["leg"]) * np.linspace(1, 0.85, 12)
-        part = tube(line, half, caps=(True, False))
-        stage.surface(part.points, part.normals, part.outline, person.bottom_color, Part.TROUSERS)
+    _paint_legs(stage, person, person.bottom_color, (Part.TROUSERS, Part.TROUSERS), 1.0)
     uv = np.array(
         [
             (-1.03, waist),

@@ -119,7 +119,7 @@ def draw_garment(rng: np.random.Generator) -> Garment:
         sleeve_ease=float(rng.uniform(1.04, 1.42)),
         hem=float(rng.uniform(*cut.hem)),
         loose=float(rng.uniform(*cut.loose)),
-        flare=float(rng.uniform(0.05, 0.4)) if kind == "dress" else float(rng.uniform(-0.02, 0.06)),
+        flare=float(rng.uniform(0.0, 0.2)) if kind == "dress" else float(rng.uniform(-0.02, 0.06)),
         collar=cut.collar,
         placket=cut.placket,
         trim=shaded(fabric.colors[0], float(rng.uniform(0.82, 0.95))) if own else contrast(rng, fabric.colors[0]),

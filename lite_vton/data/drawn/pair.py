@@ -18,7 +18,7 @@ from lite_vton.data.drawn.drape import (
     lay_sleeve,
     worn_sleeves,
 )
-from lite_vton.data.drawn.figure import arm_path, paint_arm, paint_bottom, paint_neck, paint_trunk
+from lite_vton.data.drawn.figure import arm_path, paint_arm, paint_bare_legs, paint_bottom, paint_neck, paint_trunk
 from lite_vton.data.drawn.folds import body_folds, sleeve_folds
 from lite_vton.data.drawn.garment import Garment, body_outline, draw_garment
 from lite_vton.data.drawn.head import paint_back_hair, paint_hair, paint_head
@@ -67,9 +67,10 @@ def _paint_worn(stage: Stage, person: Person, garment: Garment, rng: np.random.G
     paint_back_hair(stage, person)
 
     trunk = paint_trunk(stage, person)
-    if not dress:
+    if dress:
+        paint_bare_legs(stage, person)
+    else:
         paint_bottom(stage, person)
-
     if garment.collar:
         lay_collar(stage, garment, frame, label, back=True)
     paint_neck(stage, person)

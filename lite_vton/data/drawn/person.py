@@ -113,7 +113,8 @@ def draw_person(rng: np.random.Generator) -> Person:
     shoulder = s * squeeze * (36.5 - 4.0 * slender + 2 * stout)
     shoulders = (neck - across * shoulder, neck + across * shoulder)
     level = np.array([np.cos(drop / 2), -np.sin(drop / 2)])
-    hips = (hip - level * 19.5 * s * squeeze, hip + level * 19.5 * s * squeeze)
+    wide = s * squeeze * (33.5 + 2.5 * slender + 3.5 * stout)
+    hips = (hip - level * 0.59 * wide, hip + level * 0.59 * wide)
     names = list(ARMS)
     shares = np.array([share for share, _ in ARMS.values()])
     first = names[int(rng.choice(len(names), p=shares))]
@@ -155,7 +156,7 @@ def draw_person(rng: np.random.Generator) -> Person:
             "shoulder": shoulder + 2.5 * s,
             "chest": s * squeeze * (33.5 - 2.5 * slender + 4 * stout),
             "waist": s * squeeze * (29.5 - 4.5 * slender + 8 * stout),
-            "hip": s * squeeze * (33.5 + 2.5 * slender + 5 * stout),
+            "hip": wide,
             "arm": s * (8.6 - 1.4 * slender + 2.2 * stout),
             "wrist": s * (4.9 - 0.5 * slender + 0.4 * stout),
             "neck": s * (11.6 - 2.6 * slender + 1.6 * stout),
