@@ -52,6 +52,12 @@ class Plan:
         return "\n".join((f"{self.output}", f"  {_WEIGHTS}", "  golden", *files))
 
     @property
+    def by_format(self) -> dict[Format, tuple[str, ...]]:
+        """The precisions of each format, in the order asked for."""
+        rows = dict.fromkeys(row for row, _ in self.artifacts)
+        return {row: tuple(precision for other, precision in self.artifacts if other is row) for row in rows}
+
+    @property
     def folders(self) -> tuple[str, ...]:
         """One `<format>-<precision>/<component>` per file to be written."""
         return tuple(f"{row.name}-{precision}/{name}" for row, precision in self.artifacts for name in COMPONENTS)
@@ -95,10 +101,9 @@ def export_bundle(
         }
         say("golden trajectory")
         _record_golden(networks, tensors, inputs, folder, steps or config.default_steps, seed)
-        artifacts = {
-            f"{row.name}-{precision}": _write_artifact(networks, row, precision, folder, say)
-            for row, precision in plan.artifacts
-        }
+        artifacts: dict[str, Artifact] = {}
+        for row, precisions_of_row in plan.by_format.items():
+            artifacts |= _write_artifacts(networks, row, precisions_of_row, folder, say)
         manifest = _manifest(networks, tensors, artifacts, checkpoint, folder)
         report = verify(Bundle(folder, manifest), min_psnr=min_psnr, on_progress=say)
         _stop_unless_passed(report)
@@ -147,26 +152,31 @@ def _record_golden(
     save_trajectory(trajectory, folder / GOLDEN_PATH)
 
 
-def _write_artifact(
-    networks: Networks, row: Format, precision: str, folder: Path, say: Callable[[str], None]
-) -> Artifact:
+def _write_artifacts(
+    networks: Networks, row: Format, precisions: Sequence[str], folder: Path, say: Callable[[str], None]
+) -> dict[str, Artifact]:
+    """Every precision of one format, component by component, so that each network is traced once."""
     exporter, reader = load_attribute(row.exporter), load_attribute(row.reader)
-    name = f"{row.name}-{precision}"
-    components = {}
+    components: dict[str, dict[str, ComponentFiles]] = {precision: {} for precision in precisions}
     for component, spec in COMPONENTS.items():
-        say(f"{name} {component}")
-        path = exporter(
+        say(f"{row.name} {component}")
+        paths: dict[str, Path] = exporter(
             spec.wrap(networks),
             spec,
             networks.config,
-            folder / name / component,
-            precision,
+            {precision: folder / f"{row.name}-{precision}" / component for precision in precisions},
             latent_scale=networks.latent_scale,
         )
-        components[component] = ComponentFiles(model=path.relative_to(folder).as_posix(), precision_found=reader(path))
-    if row.layout is not None:
-        load_attribute(row.layout)(networks, folder / name)
-    return Artifact(format=row.name, precision=precision, components=components)
+        for precision, path in paths.items():
+            model = path.relative_to(folder).as_posix()
+            components[precision][component] = ComponentFiles(model=model, precision_found=reader(path))
+    for precision in precisions:
+        if row.layout is not None:
+            load_attribute(row.layout)(networks, folder / f"{row.name}-{precision}")
+    return {
+        f"{row.name}-{precision}": Artifact(format=row.name, precision=precision, components=files)
+        for precision, files in components.items()
+    }
 
 
 def _manifest(

@@ -21,7 +21,7 @@ class Format:
     `exporter`, `reader` and `runtime` are `module:name`, imported when first used, so that naming a format never
     imports another one's packages:
 
-    exporter  (module, spec, config, folder, precision, *, latent_scale) -> path of the file or folder written
+    exporter  (module, spec, config, folders by precision, *, latent_scale) -> path of each precision's file or folder
     reader    (path) -> the precision found in it
     runtime   (bundle, precision) -> a `runtimes.base.Runtime`
     layout    (networks, folder) -> None, called once the components are written; None where there is nothing to add

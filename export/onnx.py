@@ -1,10 +1,10 @@
-"""One component to one ONNX file, in the layout that diffusers and Optimum load."""
+"""One component to ONNX files, one a precision, in the layout that diffusers and Optimum load."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,20 +30,29 @@ def export_onnx(
     module: nn.Module,
     spec: ComponentSpec,
     config: ModelConfig,
-    folder: Path,
-    precision: str = "fp32",
+    folders: Mapping[str, Path],
     *,
     latent_scale: float = 1.0,
     opset: int = DEFAULT_OPSET,
-) -> Path:
-    """Write `folder/model.onnx` and return its path; above 2 GB the weights go to `model.onnx.data` beside it.
+) -> dict[str, Path]:
+    """Write `model.onnx` into each folder of `folders`, a folder a precision; returns the files by precision.
 
-    `module` takes the tensors of `spec.inputs(config)` in order; shapes are fixed to theirs. Inputs and outputs
-    are float32 (the timestep int64) whatever the precision. Raises `UserError` for an unknown precision or
-    weights that do not fit it.
+    The module is traced once, and every precision is made from that graph. It takes the tensors of
+    `spec.inputs(config)` in order; shapes are fixed to theirs. Inputs and outputs are float32 (the timestep int64)
+    whatever the precision. Above 2 GB the weights go to `model.onnx.data` beside the file. Raises `UserError`
+    for an unknown precision or weights that do not fit it.
     """
-    if precision not in _CONVERTERS:
-        raise UserError(f"ONNX files are not written in {precision!r}: choose one of {', '.join(_CONVERTERS)}")
+    for precision in folders:
+        if precision not in _CONVERTERS:
+            raise UserError(f"ONNX files are not written in {precision!r}: choose one of {', '.join(_CONVERTERS)}")
+    traced = _trace(module, spec, config, opset)
+    return {
+        precision: _write(traced, spec, config, folder, precision, latent_scale)
+        for precision, folder in folders.items()
+    }
+
+
+def _trace(module: nn.Module, spec: ComponentSpec, config: ModelConfig, opset: int) -> onnx.ModelProto:
     inputs, outputs = spec.inputs(config), spec.outputs(config)
     example = tuple(torch.zeros(tensor.shape, dtype=getattr(torch, tensor.dtype)) for tensor in inputs)
     with _quiet(), torch.no_grad():
@@ -58,7 +67,15 @@ def export_onnx(
         )
     if program is None:
         raise RuntimeError(f"torch exported nothing for {spec.name}")
-    model = _CONVERTERS[precision](program.model_proto)
+    return program.model_proto
+
+
+def _write(
+    traced: onnx.ModelProto, spec: ComponentSpec, config: ModelConfig, folder: Path, precision: str, latent_scale: float
+) -> Path:
+    model = onnx.ModelProto()
+    model.CopyFrom(traced)
+    model = _CONVERTERS[precision](model)
     _describe(model, config, spec.name, precision, latent_scale)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.onnx"

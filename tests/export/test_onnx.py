@@ -71,5 +71,5 @@ def test_diffusers_reads_the_layout(exported: Bundle) -> None:
 def test_an_unknown_precision_is_refused_before_any_work(tmp_path: Path, networks: Networks) -> None:
     spec = COMPONENTS["vae_decoder"]
     with pytest.raises(UserError, match="'fp8'"):
-        export_onnx(spec.wrap(networks), spec, networks.config, tmp_path / "out", "fp8")
+        export_onnx(spec.wrap(networks), spec, networks.config, {"fp8": tmp_path / "out"})
     assert not (tmp_path / "out").exists()
