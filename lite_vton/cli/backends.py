@@ -1,4 +1,4 @@
-"""Opening a bundle on the backend, precision and provider that were asked for."""
+"""Which precision of a bundle a backend is to run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
     from lite_vton.bundle import Bundle
-    from runtimes.base import Runtime
 
-__all__ = ["open_runtime", "usable_precision"]
+__all__ = ["usable_precision"]
 
 
 def usable_precision(bundle: Bundle, backend: str, asked: str | None = None) -> str:
@@ -30,16 +29,3 @@ def usable_precision(bundle: Bundle, backend: str, asked: str | None = None) -> 
             f"(`lite-vton export {bundle.manifest.model.name} --format {chosen.artifact}`)"
         )
     return held[0]
-
-
-def open_runtime(bundle: Bundle, backend: str, precision: str, provider: str | None = None) -> Runtime:
-    """The bundle, loaded; `provider` is one of ONNX Runtime's execution providers."""
-    from lite_vton import load
-
-    if provider is None:
-        return load(bundle, backend, precision)
-    if backend != "onnxruntime":
-        raise UserError(f"--provider is an option of onnxruntime, not of {backend}: leave it out")
-    from runtimes.onnxruntime_runtime import OnnxRuntime
-
-    return OnnxRuntime(bundle, precision, (provider,))

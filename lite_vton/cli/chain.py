@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.cli.backends import open_runtime
 from lite_vton.cli.contact_sheet import Column, contact_sheet
-from lite_vton.cli.dressing import How, sample_on
 from lite_vton.cli.exporting import export_model
 from lite_vton.cli.held_out import held_out_pairs
 from lite_vton.cli.measuring import combinations, measure
 from lite_vton.cli.screen import stages
 from lite_vton.errors import UserError
-from lite_vton.presets import preset
 
 if TYPE_CHECKING:
     from lite_vton.bundle import Bundle
@@ -49,7 +46,6 @@ def show_chain(model: str, folder: Path, pairs: int, *, overwrite: bool = False)
     from lite_vton.bundle import Bundle
     from lite_vton.photo import save_photo
 
-    config = preset(model)
     _refuse(folder, overwrite)
     target = folder / "bundle"
 
@@ -60,7 +56,7 @@ def show_chain(model: str, folder: Path, pairs: int, *, overwrite: bool = False)
     if not verified:
         raise VerificationError(f"the bundle in {target} failed verification: {verified}", verified)
 
-    with held_out_pairs(pairs, config.height, config.width, paired=False) as drawn:
+    with held_out_pairs(pairs, bundle.manifest.height, bundle.manifest.width, paired=False) as drawn:
         samples = list(drawn)
     results = _on_each_backend(bundle, samples)
     _, benchmark_files = measure(target, folder, "torch,onnxruntime", "", warmup=1, runs=5, targets=("try_on",))
@@ -86,13 +82,12 @@ def _refuse(folder: Path, overwrite: bool) -> None:
 
 def _on_each_backend(bundle: Bundle, samples: list[TryOnSample]) -> dict[str, list[Picture]]:
     """Results by runtime, torch first: the others are compared with it."""
+    from lite_vton import TryOn
+
     results: dict[str, list[Picture]] = {}
     for backend, precision in combinations(bundle, "torch,onnxruntime", ""):
-        runtime = open_runtime(bundle, backend, precision)
-        try:
-            results[runtime.name] = [sample_on(runtime, bundle, sample.inputs, How()).picture for sample in samples]
-        finally:
-            runtime.close()
+        with TryOn(bundle, backend, precision) as model:
+            results[model.runtime.name] = [model(sample.inputs).picture for sample in samples]
     return results
 
 

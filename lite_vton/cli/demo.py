@@ -15,7 +15,9 @@ __all__ = ["demo"]
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for everything the demo makes.")],
     pairs: Annotated[int, typer.Option("--pairs", min=1, help="Rows of the contact sheet.")] = 4,
-    model: Annotated[str, typer.Option("--preset", metavar="PRESET", help="Another model than the demo's.")] = "demo",
+    model: Annotated[
+        str, typer.Option("--preset", metavar="MODEL", help="Another preset, or a run's folder.")
+    ] = "demo",
     overwrite: Overwrite = False,
 ) -> None:
     """Show the whole chain on drawn people.

@@ -7,21 +7,19 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from lite_vton.cli.backends import open_runtime, usable_precision
+from lite_vton.cli.backends import usable_precision
 from lite_vton.cli.choices import one_of
 from lite_vton.cli.screen import progress_bar
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
     from lite_vton.bundle import Bundle
-    from lite_vton.inputs import TryOnInputs
     from lite_vton.photo import Photo
     from lite_vton.prepare import Prepared
     from runtimes.base import Runtime
     from runtimes.sampler import Step
-    from runtimes.tryon import TryOnResult
 
-__all__ = ["Dressed", "How", "Photographs", "dress", "sample_on"]
+__all__ = ["Dressed", "How", "Photographs", "dress"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def dress(
 
     Raises `UserError` for any file or option that will not do; then nothing is written.
     """
-    from lite_vton.bundle import Bundle
+    from lite_vton import Bundle, TryOn
     from lite_vton.photo import load_photo, paste_back, save_photo
 
     for target in (output, save_steps):
@@ -85,40 +83,28 @@ def dress(
     person = load_photo(photographs.person)
     prepared = _prepare(bundle, photographs, person)
 
-    runtime = open_runtime(bundle, how.backend, precision, how.provider)
-    try:
+    with TryOn(bundle, how.backend, precision, provider=how.provider) as model:
         began = perf_counter()
-        result = sample_on(runtime, bundle, prepared.inputs, how)
+        steps = bundle.manifest.default_steps if how.steps is None else how.steps
+        with progress_bar("sampling", steps) as update:
+            result = model(
+                prepared.inputs,
+                steps=steps,
+                sampler=how.sampler,
+                seed=how.seed,
+                on_step=lambda step: update(step.index + 1, ""),
+            )
         sampling_s = perf_counter() - began
         pasted = paste_back(person.pixels, prepared.crop, result.picture, prepared.mask)
         output.parent.mkdir(parents=True, exist_ok=True)
         save_photo(output, pasted, person.icc_profile)
         written: tuple[Path, ...] = (output,)
         if save_steps is not None:
-            _save_steps(save_steps, runtime, bundle.manifest.latent_scale, result.steps)
+            _save_steps(save_steps, model.runtime, bundle.manifest.latent_scale, result.steps)
             written = (output, save_steps)
-    finally:
-        runtime.close()
-    return Dressed(written, person.height, person.width, runtime.name, bundle.manifest.source.checkpoint, sampling_s)
-
-
-def sample_on(runtime: Runtime, bundle: Bundle, inputs: TryOnInputs, how: How) -> TryOnResult:
-    """One try-on with the bundle's defaults for what `how` leaves open."""
-    from runtimes.tryon import try_on
-
-    manifest = bundle.manifest
-    steps = manifest.default_steps if how.steps is None else how.steps
-    with progress_bar("sampling", steps) as update:
-        return try_on(
-            runtime,
-            inputs,
-            schedule=manifest.model.schedule,
-            latent_scale=manifest.latent_scale,
-            method=how.sampler or manifest.default_sampler,
-            steps=steps,
-            seed=how.seed,
-            on_step=lambda step: update(step.index + 1, ""),
-        )
+    return Dressed(
+        written, person.height, person.width, model.runtime.name, bundle.manifest.source.checkpoint, sampling_s
+    )
 
 
 def _refuse(target: Path, overwrite: bool) -> None:

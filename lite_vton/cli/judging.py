@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from lite_vton.cli.backends import open_runtime, usable_precision
+from lite_vton.cli.backends import usable_precision
 from lite_vton.cli.choices import one_of
 from lite_vton.cli.held_out import held_out_pairs
 from lite_vton.cli.screen import progress_bar
@@ -72,10 +72,10 @@ def judge(
 def _open(model: str) -> _Model:
     path = Path(model)
     if model not in PRESETS and (path.suffix == ".zip" or (path / "manifest.json").is_file()):
-        from lite_vton.bundle import Bundle
+        from lite_vton import Bundle, load
 
         bundle = Bundle.open(path)
-        runtime = open_runtime(bundle, "onnxruntime", usable_precision(bundle, "onnxruntime"))
+        runtime = load(bundle, "onnxruntime", usable_precision(bundle, "onnxruntime"))
         return _Model(runtime, bundle.manifest.model, bundle.manifest.latent_scale)
     from lite_vton.bundle import ComponentTensors
     from lite_vton.model.components import COMPONENTS

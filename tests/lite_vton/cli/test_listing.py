@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from export.formats import FORMATS
+from lite_vton import BACKENDS
+from lite_vton.cli import main
+from lite_vton.presets import PRESETS
+
+
+def test_doctor_knows_every_backend_and_format(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    abilities = {ability["name"]: ability["usable"] for ability in found["abilities"]}
+    assert abilities["run on onnxruntime"] is True
+    assert {f"run on {name}" for name in BACKENDS} | {f"export {name}" for name in FORMATS} <= set(abilities)
+    assert int(found["machine"]["threads"]) >= 1
+
+
+def test_doctor_for_people_says_what_to_install_for_what_is_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "skia", None)  # how Python marks a module that is not there
+    assert main(["doctor"]) == 0
+    assert "pip install 'lite-vton[data]'" in capsys.readouterr().out
+
+
+def test_models_lists_every_preset(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "--json"]) == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == list(PRESETS)
+    assert main(["models"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in PRESETS)
+
+
+def test_one_model_is_shown_with_its_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+    from lite_vton.model.networks import random_networks
+
+    assert main(["models", "--preset", "tiny", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    unet = random_networks(PRESETS["tiny"]).unet
+    assert row["parameters"]["unet"] == sum(p.numel() for p in unet.parameters())
+    assert row["weights_shipped"] is False
+
+
+def test_formats_lists_formats_and_backends(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["formats", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in found["formats"]] == list(FORMATS)
+    assert [row["name"] for row in found["backends"]] == list(BACKENDS)
+    assert main(["formats"]) == 0
+    assert "onnxruntime" in capsys.readouterr().out

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lite_vton.cli import main
+
+Refused = Callable[..., str]
+Options = Callable[..., list[str]]
+
+
+def pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    with Image.open(path) as image:
+        return np.array(image.convert("RGB"))
+
+
+def test_a_dressed_photo_keeps_its_size_and_every_pixel_outside_the_mask(
+    bundle: Path, options: Options, photos: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from lite_vton.crop import paste_mask, torso_crop
+    from lite_vton.mask import agnostic_mask
+    from lite_vton.pose import read_keypoints
+
+    result = tmp_path / "deep/result.png"
+    assert main(["run", str(bundle), *options(), "-o", str(result), "--steps", "2"]) == 0
+    shown = capfd.readouterr().out
+    assert "192x256" in shown
+    assert "random weights" in shown
+    assert f"wrote {result}" in shown
+    assert "next: lite-vton" in shown
+
+    before, after = pixels(photos["person"]), pixels(result)
+    keypoints = read_keypoints(photos["keypoints"])
+    crop = torso_crop(keypoints, 256, 192)
+    mask = paste_mask(agnostic_mask(keypoints.moved(crop, 64, 48), 64, 48), crop, 256, 192)
+    assert np.array_equal(after[mask == 0], before[mask == 0])
+    assert (after[mask > 0.9] != before[mask > 0.9]).any()
+
+
+def test_the_same_seed_gives_the_same_picture_on_both_backends(bundle: Path, options: Options, tmp_path: Path) -> None:
+    made = []
+    for backend in ("onnxruntime", "torch"):
+        path = tmp_path / f"{backend}.png"
+        words = ["run", str(bundle), *options(), "-o", str(path), "--backend", backend, "--seed", "7"]
+        assert main([*words, "--steps", "2"]) == 0
+        made.append(pixels(path).astype(int))
+    assert np.abs(made[0] - made[1]).max() <= 1
+
+
+def test_it_needs_no_torch_and_little_memory(bundle: Path, options: Options, tmp_path: Path) -> None:
+    words = ["run", str(bundle), *options(), "-o", str(tmp_path / "result.png")]
+    code = (
+        f"import json, resource, sys\nfrom lite_vton.cli import main\ncode = main({words!r})\n"
+        "heavy = [name for name in ('torch', 'diffusers', 'onnx', 'export', 'matplotlib') if name in sys.modules]\n"
+        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "print(json.dumps({'code': code, 'heavy': heavy, 'peak_kib': peak}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["code"] == 0
+    assert said["heavy"] == []
+    assert said["peak_kib"] < 600 * 1024
+
+
+def test_every_step_can_be_saved(bundle: Path, options: Options, tmp_path: Path) -> None:
+    words = ["run", str(bundle), *options(), "-o", str(tmp_path / "result.png")]
+    assert main([*words, "--save-steps", str(tmp_path / "steps"), "--steps", "3"]) == 0
+    assert [pixels(path).shape for path in sorted((tmp_path / "steps").iterdir())] == [(64, 48, 3)] * 3
+
+
+def test_an_existing_file_is_kept_unless_told_otherwise(
+    bundle: Path, options: Options, tmp_path: Path, refused: Refused
+) -> None:
+    result = tmp_path / "result.png"
+    result.write_bytes(b"precious")
+    words = ["run", bundle, *options(), "-o", result, "--steps", "1"]
+    assert "--overwrite" in refused(*words)
+    assert result.read_bytes() == b"precious"
+    assert main([*map(str, words), "--overwrite"]) == 0
+    assert pixels(result).shape == (256, 192, 3)
+
+
+def _cmyk(source: Image.Image, path: Path) -> Path:
+    source.convert("CMYK").save(path.with_suffix(".jpg"))
+    return path.with_suffix(".jpg")
+
+
+def _sixteen_bit(source: Image.Image, path: Path) -> Path:
+    grey = np.array(source.convert("L")).astype(np.uint16) * 257
+    Image.fromarray(grey).save(path.with_suffix(".png"))
+    return path.with_suffix(".png")
+
+
+def _palette(source: Image.Image, path: Path) -> Path:
+    source.convert("P", palette=Image.Palette.ADAPTIVE).save(path.with_suffix(".png"))
+    return path.with_suffix(".png")
+
+
+def _transparent(source: Image.Image, path: Path) -> Path:
+    source.putalpha(200)
+    source.save(path.with_suffix(".png"))
+    return path.with_suffix(".png")
+
+
+def _rotated_by_exif(source: Image.Image, path: Path) -> Path:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned by 90 degrees clockwise
+    source.rotate(90, expand=True).save(path.with_suffix(".jpg"), exif=exif, quality=95)
+    return path.with_suffix(".jpg")
+
+
+@pytest.mark.parametrize("write", [_cmyk, _sixteen_bit, _palette, _transparent, _rotated_by_exif])
+def test_photos_of_any_kind_are_taken(
+    write: Callable[[Image.Image, Path], Path], bundle: Path, options: Options, photos: dict[str, Path], tmp_path: Path
+) -> None:
+    with Image.open(photos["person"]) as source:
+        person = write(source.copy(), tmp_path / "person")
+    words = ["run", str(bundle), *options(person=person), "-o", str(tmp_path / "result.png"), "--steps", "1"]
+    assert main(words) == 0
+    assert pixels(tmp_path / "result.png").shape == (256, 192, 3)
+
+
+def _missing(_: Path, path: Path) -> None:
+    path.with_name("nothing").unlink(missing_ok=True)
+
+
+def _empty(_: Path, path: Path) -> None:
+    path.touch()
+
+
+def _truncated(source: Path, path: Path) -> None:
+    content = source.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def _text(_: Path, path: Path) -> None:
+    path.write_text("no picture at all")
+
+
+def _one_pixel(_: Path, path: Path) -> None:
+    Image.new("RGB", (1, 1)).save(path, "PNG")
+
+
+def _hundred_megapixels(_: Path, path: Path) -> None:
+    Image.new("1", (10_000, 10_000)).save(path, "PNG")
+
+
+BAD_PHOTOS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
+    "missing": (_missing, "No such file"),
+    "empty": (_empty, "is empty"),
+    "truncated": (_truncated, "is damaged"),
+    "text": (_text, "is not an image"),
+    "1x1": (_one_pixel, "at least 64 pixels"),
+    "100 megapixels": (_hundred_megapixels, "megapixels"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_PHOTOS)
+@pytest.mark.parametrize("which", ["person", "garment"])
+def test_a_photo_that_will_not_do_is_refused(
+    which: str, kind: str, bundle: Path, options: Options, photos: dict[str, Path], tmp_path: Path, refused: Refused
+) -> None:
+    spoil, said = BAD_PHOTOS[kind]
+    path = tmp_path / "photo.jpg"
+    spoil(photos["person"], path)
+    assert said in refused("run", bundle, *options(**{which: path}), "-o", tmp_path / "result.png")
+
+
+def without(*rows: int) -> Callable[[list[float]], list[float]]:
+    return lambda values: [0.0 if index // 3 in rows else value for index, value in enumerate(values)]
+
+
+BAD_KEYPOINTS: dict[str, tuple[Callable[[list[float]], list[float]], str]] = {
+    "no shoulders": (without(2, 5), "show no shoulders"),
+    "no hips": (without(9, 12), "show no hips"),
+    "outside": (lambda values: [v + 5000 if i % 3 < 2 else v for i, v in enumerate(values)], "outside"),
+    "too few": (lambda values: values[:30], "BODY_25 has 75"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_KEYPOINTS)
+def test_keypoints_that_will_not_do_are_refused(
+    kind: str, bundle: Path, options: Options, photos: dict[str, Path], tmp_path: Path, refused: Refused
+) -> None:
+    spoil, said = BAD_KEYPOINTS[kind]
+    pose = json.loads(photos["keypoints"].read_text(encoding="utf-8"))
+    pose["people"][0]["pose_keypoints_2d"] = spoil(pose["people"][0]["pose_keypoints_2d"])
+    path = tmp_path / "keypoints.json"
+    path.write_text(json.dumps(pose), encoding="utf-8")
+    assert said in refused("run", bundle, *options(keypoints=path), "-o", tmp_path / "result.png")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--backend", "onnxruntim"], "did you mean 'onnxruntime'?"),
+        (["--precision", "fp61"], "did you mean 'fp16'?"),
+        (["--backend", "torch", "--precision", "fp16"], "unknown precision of torch"),
+        (["--backend", "torch", "--provider", "CPUExecutionProvider"], "leave it out"),
+        (["--provider", "CUDAExecutionProvide"], "no provider"),
+        (["--sampler", "dim"], "did you mean 'ddim'?"),
+        (["--steps", "0"], "cannot sample in 0 steps"),
+        (["--steps", "601"], "choose from 1 to 600"),
+        (["--category", "shoes"], "unknown garment category"),
+        (["--person-index", "3"], "no person 3"),
+    ],
+)
+def test_options_that_will_not_do_are_refused(
+    words: list[str], said: str, bundle: Path, options: Options, tmp_path: Path, refused: Refused
+) -> None:
+    assert said in refused("run", bundle, *options(), "-o", tmp_path / "result.png", *words)
+
+
+def test_another_kind_of_picture_file_is_refused(
+    bundle: Path, options: Options, tmp_path: Path, refused: Refused
+) -> None:
+    assert ".png, .jpg or .jpeg" in refused("run", bundle, *options(), "-o", tmp_path / "result.gif", "--steps", "1")
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    bundle: Path,
+    options: Options,
+    tmp_path: Path,
+    started: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    def fill() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    done = started("run", bundle, *options(), "-o", tmp_path / "result.png", "--steps", "1", before=fill)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "cannot save" in done.stderr
+    assert list(tmp_path.iterdir()) == []

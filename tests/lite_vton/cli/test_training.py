@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from lite_vton.cli import main
+
+Refused = Callable[..., str]
+SHORT = ("--steps", "2", "--batch-size", "2")
+
+
+def train(model: str, data: Path, output: Path, *more: object) -> int:
+    return main(["train", model, "--data", str(data), "-o", str(output), *SHORT, *map(str, more)])
+
+
+@pytest.fixture(scope="session")
+def teacher(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the tiny teacher."""
+    output = tmp_path_factory.mktemp("runs") / "teacher"
+    assert train("tiny-teacher", dataset, output) == 0
+    return output
+
+
+def test_a_student_is_distilled_on_its_teachers_autoencoder(
+    teacher: Path, dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    student = tmp_path / "student"
+    words = ["distill", "tiny", "--teacher", str(teacher), "--data", str(dataset), "-o", str(student), *SHORT]
+    assert main(words) == 0
+    assert f"next: lite-vton export {student}" in capfd.readouterr().out
+    given, kept = load_file(teacher / "autoencoder.safetensors"), load_file(student / "autoencoder.safetensors")
+    assert all(np.array_equal(given[name], kept[name]) for name in given)
+
+    assert main(["eval", str(student), "--data", str(dataset), "--pairs", "1", "--steps", "1", "--json"]) == 0
+    rows = json.loads(capfd.readouterr().out)
+    assert [row["what"].partition(",")[0] for row in rows] == [
+        f"{student} (torch-fp32)",
+        "pasted warp",
+        "autoencoder alone",
+    ]
+    assert all(0 < row["psnr_in_mask"] < 60 and -1 <= row["ssim"] <= 1 for row in rows)
+
+
+def test_an_autoencoder_can_be_kept(teacher: Path, dataset: Path, tmp_path: Path) -> None:
+    file = teacher / "autoencoder.safetensors"
+    assert train("tiny", dataset, tmp_path / "run", "--autoencoder", file) == 0
+    given, kept = load_file(file), load_file(tmp_path / "run/autoencoder.safetensors")
+    assert all(np.array_equal(given[name], kept[name]) for name in given)
+    assert not (tmp_path / "run/autoencoder").exists()
+
+
+def test_a_run_is_not_trained_over(teacher: Path, dataset: Path, refused: Refused) -> None:
+    assert "--resume" in refused("train", "tiny-teacher", "--data", dataset, "-o", teacher)
+
+
+def test_a_run_is_not_resumed_with_other_settings(teacher: Path, dataset: Path, refused: Refused) -> None:
+    words = ["train", "tiny-teacher", "--data", dataset, "-o", teacher, "--resume", "--steps", "3"]
+    assert "begun with other settings" in refused(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["train", "tinny"], "did you mean 'tiny'?"),
+        (["distill", "tiny", "--teacher", "demo-techer"], "did you mean 'demo-teacher'?"),
+        (["distill", "tiny", "--teacher", "tiny-teacher", "--distill", "outptu"], "did you mean 'output'?"),
+        (["train", "tiny", "--autoencoder", "nothing.safetensors"], "no autoencoder at"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(
+    words: list[str], said: str, dataset: Path, tmp_path: Path, refused: Refused
+) -> None:
+    assert said in refused(*words, "--data", dataset, "-o", tmp_path / "run")
+
+
+def test_data_that_is_not_there_is_refused(tmp_path: Path, refused: Refused) -> None:
+    assert "no dataset at" in refused("train", "tiny", "--data", tmp_path / "nothing", "-o", tmp_path / "run")
+    assert "no dataset at" in refused("eval", "tiny", "--data", tmp_path / "nothing")
+
+
+def test_an_interrupted_run_can_be_resumed(
+    dataset: Path, tmp_path: Path, interrupted: Callable[..., tuple[int, str]]
+) -> None:
+    output = tmp_path / "run"
+    words = ["train", "tiny", "--data", str(dataset), "-o", str(output), "--steps", "100", "--batch-size", "1"]
+    code, err = interrupted(*words, ready=(output / "autoencoder/checkpoint/step.txt").is_file)
+    assert code == 130
+    assert err.count("\n") == 1, err
+    assert "--resume" in err
+    assert int((output / "autoencoder/checkpoint/step.txt").read_text()) < 100
+    assert main([*words, "--resume"]) == 0
+    assert (output / "unet.safetensors").is_file()
+
+
+def test_drawing_a_dataset(tmp_path: Path, refused: Refused, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "drawn"
+    words = ["data", "synthesize", "-o", str(folder), "--pairs", "2", "--workers", "1"]
+    assert main([*words, "--height", "64", "--width", "48"]) == 0
+    assert f"wrote {folder}" in capfd.readouterr().out
+    assert len(list((folder / "train/image").iterdir())) == 2
+    assert "is not empty" in refused(*words)
+    assert "multiples of 8" in refused("data", "synthesize", "-o", tmp_path / "other", "--height", "65")
