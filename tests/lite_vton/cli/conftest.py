@@ -106,14 +106,14 @@ def interrupted() -> Callable[..., tuple[int, str]]:
             text=True,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not ready():
             assert process.poll() is None, "ended before it could be interrupted"
             assert time.monotonic() < deadline
             time.sleep(0.02)
         # To the whole group, as a terminal does.
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
         return process.returncode, err
 
     return run
