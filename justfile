@@ -10,7 +10,7 @@ demo *options:
 
 # The test suite
 test *options:
-    python -m pytest -n 2 --dist loadfile {{ options }}
+    OMP_WAIT_POLICY=PASSIVE python -m pytest -n 2 --dist loadfile {{ options }}
 
 # Style, types, and which package may import which
 check:
@@ -26,7 +26,7 @@ format:
 
 # Make the weights in lite_vton/assets again: draws the pairs, trains, evaluates (about two hours on two cores)
 train-demo *options:
-    python -m training.demo {{ options }}
+    OMP_WAIT_POLICY=PASSIVE python -m training.demo {{ options }}
 
 # The figures of the README on the held-out pairs
 evaluate *options:
