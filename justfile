@@ -26,7 +26,7 @@ format:
 
 # Make the weights in lite_vton/assets again: draws the pairs, trains, evaluates (about two hours on two cores)
 train-demo *options:
-    OMP_WAIT_POLICY=PASSIVE python -m training.demo {{ options }}
+    python -m training.demo {{ options }}
 
 # The figures of the README on the held-out pairs
 evaluate *options:

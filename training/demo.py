@@ -51,9 +51,9 @@ DEMO = Recipe(
     data_seed=20251,
     teacher_preset="demo-teacher",
     student_preset="demo",
-    autoencoder=LoopConfig(steps=4500, batch_size=4, learning_rate=1.5e-3, ema_decay=0.998),
-    teacher=LoopConfig(steps=900, batch_size=12, learning_rate=6e-4, ema_decay=0.998),
-    student=LoopConfig(steps=900, batch_size=12, learning_rate=8e-4, ema_decay=0.998),
+    autoencoder=LoopConfig(steps=4000, batch_size=4, learning_rate=1.5e-3, warmup_steps=200, ema_decay=0.998),
+    teacher=LoopConfig(steps=700, batch_size=12, learning_rate=6e-4, ema_decay=0.998),
+    student=LoopConfig(steps=700, batch_size=12, learning_rate=8e-4, ema_decay=0.998),
 )
 
 

@@ -36,6 +36,7 @@ class Autoencoder(nn.Module):
             num_encoder_blocks=config.blocks,
             decoder_block_out_channels=config.channels[::-1],
             num_decoder_blocks=config.blocks[::-1],
+            act_fn="silu",
         )
 
     def encode(self, picture: torch.Tensor) -> torch.Tensor:
@@ -49,7 +50,7 @@ class Autoencoder(nn.Module):
 
     @torch.no_grad()
     def start_linear(self, mean: torch.Tensor, components: torch.Tensor, deviations: torch.Tensor) -> None:
-        """Set the shortcut to a principal component analysis of tiles (3, t, t), flattened.
+        """Make the autoencoder linear: the shortcut a principal component analysis of tiles (3, t, t), flattened.
 
         `mean` (3 t t,), `components` (C, 3 t t) orthonormal, `deviations` (C,) along them. Latents come out halfway
         to unit deviation, so that the strong components keep more of the signal once noise is added.
@@ -59,5 +60,10 @@ class Autoencoder(nn.Module):
         self.to_latent.weight.copy_((components / gain).view(tile))
         self.to_latent.bias.copy_(-(components @ mean) / gain[:, 0])  # type: ignore[union-attr]
         self.to_picture.weight.copy_((components * gain).view(tile))
+        # The network starts at nothing: its random output would be one large error, and the first steps against it
+        # leave the blocks' final ReLUs dead.
+        for convolution in (self.network.encoder.layers[-1], self.network.decoder.layers[-1]):
+            nn.init.zeros_(convolution.weight)
+            nn.init.zeros_(convolution.bias)
         # The bias is one a channel, so the mean is taken as flat; diffusers' decoder adds -1 to what it returns.
         self.to_picture.bias.copy_(mean.view(3, -1).mean(dim=1) + 1.0)  # type: ignore[union-attr]
