@@ -91,8 +91,8 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
         )
 
     for config, unet in ((teacher_config, teacher), (student_config, student)):
-        names = config.shipped_weights or ("autoencoder.safetensors", f"{config.name}.safetensors")
-        save_networks(Networks(config, autoencoder, unet, scale), *(assets / name for name in names), torch.float16)
+        first, second = config.shipped_weights or ("autoencoder.safetensors", f"{config.name}.safetensors")
+        save_networks(Networks(config, autoencoder, unet, scale), assets / first, assets / second, torch.float16)
     record = {
         "recipe": asdict(recipe),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
@@ -118,8 +118,6 @@ def _pictures(folder: Path, recipe: Recipe) -> PicturePairs:
                 data,
                 recipe.pairs,
                 recipe.data_seed,
-                height=config.height,
-                width=config.width,
                 test_share=0.0,
                 workers=workers,
                 progress=lambda done: progress.update(task, completed=done),

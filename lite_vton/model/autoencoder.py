@@ -42,11 +42,14 @@ class Autoencoder(nn.Module):
     def encode(self, picture: torch.Tensor) -> torch.Tensor:
         """Picture (N, 3, H, W) in [-1, 1] to its latent; deterministic, no distribution to draw from."""
         latent: torch.Tensor = self.network.encoder(functional.pixel_unshuffle(picture, self.patch))
-        return latent + self.to_latent(picture)
+        latent = latent + self.to_latent(picture)
+        return latent
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """Latent (N, C, h, w), unscaled, to a picture in about [-1, 1]; not clipped."""
-        return functional.pixel_shuffle(self.network.decoder(latent), self.patch) + self.to_picture(latent)
+        picture: torch.Tensor = functional.pixel_shuffle(self.network.decoder(latent), self.patch)
+        picture = picture + self.to_picture(latent)
+        return picture
 
     @torch.no_grad()
     def start_linear(self, mean: torch.Tensor, components: torch.Tensor, deviations: torch.Tensor) -> None:
