@@ -21,6 +21,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from lite_vton.data.synthetic import synthesize
 from lite_vton.data.viton_hd import VitonHD
+from lite_vton.errors import UserError
 from lite_vton.model.networks import ASSETS, Networks, save_networks
 from lite_vton.presets import preset
 from training.autoencoder import train_autoencoder
@@ -61,6 +62,7 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
     """Run `recipe` in `folder`, resuming what is there, and write fp16 weights and `recipe.json` to `assets`."""
     began = time.monotonic()
     teacher_config, student_config = preset(recipe.teacher_preset), preset(recipe.student_preset)
+    _claim(folder, recipe)
     pictures = _pictures(folder, recipe)
     minutes: dict[str, float] = {}
 
@@ -102,6 +104,16 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
         "date": time.strftime("%Y-%m-%d"),
     }
     (assets / "recipe.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _claim(folder: Path, recipe: Recipe) -> None:
+    """Mark `folder` as this recipe's: pictures, latents and checkpoints of another one must not be taken for its own."""
+    written = folder / "recipe.json"
+    text = json.dumps(asdict(recipe), indent=2) + "\n"
+    if written.is_file() and written.read_text(encoding="utf-8") != text:
+        raise UserError(f"{folder} holds a run of another recipe: remove it, or choose another --folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    written.write_text(text, encoding="utf-8")
 
 
 def _pictures(folder: Path, recipe: Recipe) -> PicturePairs:

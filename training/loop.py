@@ -98,14 +98,17 @@ def fit(
 
 def _start(config: LoopConfig, folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+    for leftover in ("checkpoint", "checkpoint.old"):
+        shutil.rmtree(folder / leftover, ignore_errors=True)
     (folder / "log.csv").unlink(missing_ok=True)
     (folder / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n", encoding="utf-8")
     return 0
 
 
 def _resume(accelerator: Accelerator, config: LoopConfig, folder: Path) -> int:
-    checkpoint = folder / "checkpoint"
+    checkpoint, old = folder / "checkpoint", folder / "checkpoint.old"
+    if not checkpoint.is_dir() and old.is_dir():  # killed between the two renames of `_save`
+        old.rename(checkpoint)
     if not checkpoint.is_dir():
         return _start(config, folder)
     if json.loads((folder / "config.json").read_text(encoding="utf-8")) != asdict(config):
@@ -123,13 +126,13 @@ def _cut_log(path: Path, steps: int) -> None:
 
 
 def _save(accelerator: Accelerator, done: int, folder: Path) -> None:
-    """Replace the checkpoint in one rename, so that a kill leaves the old one or the new one, never half of one."""
+    """Put a whole checkpoint in the old one's place: a kill leaves one of the two, if need be as `checkpoint.old`."""
     fresh, current, old = folder / "checkpoint.new", folder / "checkpoint", folder / "checkpoint.old"
-    for leftover in (fresh, old):
-        shutil.rmtree(leftover, ignore_errors=True)
+    shutil.rmtree(fresh, ignore_errors=True)
     accelerator.save_state(str(fresh))
     (fresh / "step.txt").write_text(str(done), encoding="utf-8")
     if current.exists():
+        shutil.rmtree(old, ignore_errors=True)
         current.rename(old)
     fresh.rename(current)
     shutil.rmtree(old, ignore_errors=True)

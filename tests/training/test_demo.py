@@ -6,9 +6,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
+from lite_vton.errors import UserError
 from lite_vton.model.networks import load_networks
 from lite_vton.presets import preset
 from training.demo import DEMO, train_demo
@@ -34,3 +36,6 @@ def test_recipe_goes_from_nothing_to_weights_that_load(tmp_path: Path) -> None:
     train_demo(tmp_path / "run", tmp_path / "assets", RECIPE)
     for name, tensor in load_file(tmp_path / "assets/tiny.safetensors").items():
         assert torch.equal(tensor, weights[name])
+
+    with pytest.raises(UserError, match="another recipe"):
+        train_demo(tmp_path / "run", tmp_path / "assets", replace(RECIPE, pairs=7))

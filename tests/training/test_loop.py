@@ -54,6 +54,23 @@ def test_resumed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
     assert (tmp_path / "whole/log.csv").read_text() == (tmp_path / "cut/log.csv").read_text()
 
 
+def test_a_kill_while_the_checkpoint_is_replaced_loses_nothing(tmp_path: Path) -> None:
+    whole = fresh_module()
+    fit(whole, line_fit, CONFIG, tmp_path / "whole")
+
+    cut = tmp_path / "cut"
+    with pytest.raises(Killed):
+        fit(fresh_module(), line_fit, CONFIG, cut, on_step=kill_at(4))  # type: ignore[arg-type]
+    (cut / "checkpoint").rename(cut / "checkpoint.old")  # what stands between the two renames
+    seen: list[int] = []
+    resumed = fresh_module()
+    fit(resumed, line_fit, CONFIG, cut, resume=True, on_step=lambda step, _: seen.append(step))
+
+    assert seen == [4, 5]
+    for a, b in zip(weights(whole), weights(resumed), strict=True):
+        assert torch.equal(a, b)
+
+
 def test_training_lowers_the_loss(tmp_path: Path) -> None:
     module = fresh_module()
     seen: list[float] = []
