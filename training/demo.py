@@ -107,7 +107,7 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
 
 
 def _claim(folder: Path, recipe: Recipe) -> None:
-    """Mark `folder` as this recipe's: pictures, latents and checkpoints of another one must not be taken for its own."""
+    """Mark `folder` as this recipe's, so that pictures and checkpoints of another one are not taken for its own."""
     written = folder / "recipe.json"
     text = json.dumps(asdict(recipe), indent=2) + "\n"
     if written.is_file() and written.read_text(encoding="utf-8") != text:
