@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.data.drawn.garment import Garment, Texture, body_outline
+from lite_vton.data.drawn.garment import SLEEVE_CLOTH, Garment, Texture, body_outline, sleeve_length
 from lite_vton.data.drawn.palette import shaded
 from lite_vton.data.drawn.person import Person
 from lite_vton.data.drawn.stage import Points, Stage, closed, smooth
@@ -131,9 +131,11 @@ def flat_sleeves(garment: Garment, frame: Frame, unit: float, angle: float) -> t
         turn = np.deg2rad(angle)
         direction = np.array([side * np.sin(turn), np.cos(turn)])
         start = frame.at(np.array([0.83, 0.165]) * np.array([side, 1]))
-        length = unit * (14 + 96 * garment.sleeve)
+        length = unit * sleeve_length(garment)
         t = np.linspace(0, 1, 21)
-        return Sleeve(start + direction * (t * length)[:, None], unit * _sleeve_half(garment, 8.6, 5.2, t), 0.35, -side)
+        return Sleeve(
+            start + direction * (t * length)[:, None], unit * _sleeve_half(garment, *SLEEVE_CLOTH, t), 0.35, -side
+        )
 
     return _each(lay)
 
@@ -175,12 +177,14 @@ def lay_sleeve(
     part = joined(part, sleeve.inner, 6 + round(5 / max(garment.sleeve, 0.3)))
     rows = part.points.shape[0]
     extra = rows - len(sleeve.line)
-    cap = float(sleeve.half[0]) / sleeve.length
+    # The cloth is the garment's own, wherever it lies and whoever wears it.
+    cloth_half = _sleeve_half(garment, *SLEEVE_CLOTH, np.linspace(0, 1, 21))
+    length = sleeve_length(garment)
+    cap = float(cloth_half[0]) / length
     steps = np.sin(np.linspace(np.pi / 2, 0, extra + 1))[:-1] * cap
     v = np.concatenate([-steps, np.linspace(0, 1, len(sleeve.line))])
     uv = np.stack(np.meshgrid(np.linspace(-1, 1, 11), v), axis=-1)
-    half = float(sleeve.half.mean())
-    texture = Texture.sleeve(garment, half, sleeve.length, stage.scale * 1.1)
+    texture = Texture.sleeve(garment, float(cloth_half.mean()), length, stage.scale * 1.1)
     stage.surface(
         part.points, part.normals, part.outline, garment.color, label, (texture.image, texture.at(uv)), relief(uv)
     )

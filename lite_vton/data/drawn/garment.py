@@ -16,16 +16,21 @@ __all__ = [
     "CUTS",
     "PANEL_LENGTH",
     "PANEL_WIDTH",
+    "SLEEVE_CLOTH",
     "Cut",
     "Garment",
     "Texture",
     "body_outline",
     "draw_garment",
     "neckline",
+    "sleeve_length",
 ]
 
 PANEL_WIDTH, PANEL_LENGTH = 38.0, 116.0
 """Frame units of cloth that one unit of a panel's u (from the middle out) and v (shoulder to hip) stand for."""
+
+SLEEVE_CLOTH = (8.6, 5.2)
+"""Half widths of the arm and wrist that sleeves are cut for, in units of cloth."""
 
 Category = Literal["upper", "dress"]
 
@@ -141,6 +146,11 @@ def neckline(garment: Garment) -> Points:
     return np.asarray(points)
 
 
+def sleeve_length(garment: Garment) -> float:
+    """Of the cloth, from the shoulder point to the cuff, in units of cloth."""
+    return 14 + 96 * garment.sleeve
+
+
 def body_outline(garment: Garment) -> Points:
     """(N, 2) u, v of the body panel: neckline, shoulder, armhole, side seam, hem."""
     h = garment.hem
@@ -188,7 +198,7 @@ class Texture:
 
     @classmethod
     def sleeve(cls, garment: Garment, half: float, length: float, resolution: float) -> Texture:
-        """A sleeve panel `half` * 2 wide and `length` long in frame units."""
+        """A sleeve panel `half` * 2 wide and `length` long in units of cloth."""
         pixels, canvas = _canvas((2.2 * half, 1.1 * length), resolution)
         canvas.translate(1.1 * half, 0.05 * length)
         paint_fabric(canvas, garment.fabric)

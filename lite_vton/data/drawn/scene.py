@@ -42,7 +42,8 @@ def draw_camera(rng: np.random.Generator) -> Camera:
         gains=(float(1 + warm), 1.0, float(1 - warm)),
         gamma=float(np.exp(rng.normal(0, 0.1))),
         blur=float(max(0.0, rng.uniform(-0.3, 0.6))),
-        noise=float(rng.uniform(0.0, 0.012)),
+        # What is left of a phone's noise once its photo is reduced to this size.
+        noise=float(rng.uniform(0.0, 0.006)),
         vignette=float(rng.uniform(0.0, 0.15)),
     )
 
