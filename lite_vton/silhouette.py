@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Landmarks", "Sleeve", "find_landmarks"]
+__all__ = ["Landmarks", "Sleeve", "find_landmarks", "first_row", "symmetry_axis"]
 
 _Points = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ def find_landmarks(mask: NDArray[np.float32]) -> Landmarks:
         raise ValueError("an empty mask has no landmarks")
     top, bottom = int(rows[0]), int(rows[-1])
     height = bottom - top + 1
-    axis = _axis(inside, top, height)
+    axis = symmetry_axis(inside, top, height)
     edges = _body_edges(inside, axis)
     body = _typical_width(edges, top, height)
     found = [_armpit_row(s * (edges[:, side] - axis), top, height, body) for side, s in ((0, -1.0), (1, 1.0))]
@@ -81,7 +81,7 @@ def find_landmarks(mask: NDArray[np.float32]) -> Landmarks:
     for side in (0, 1):
         # A seam runs a little inward of the armpit.
         x = armpits[side, 0] + 0.06 * (axis - armpits[side, 0])
-        shoulders[side] = x, _first_row(inside, x, top)
+        shoulders[side] = x, first_row(inside, x, top)
     collar = _collar(inside, shoulders, axis, top)
     middle = (armpits[:, 1].mean() + bottom) / 2
     waist = np.array([[_at(edges[:, s], middle, top, bottom, int(0.02 * height)), middle] for s in (0, 1)])
@@ -93,7 +93,7 @@ def find_landmarks(mask: NDArray[np.float32]) -> Landmarks:
     return Landmarks(collar, shoulders, armpits, waist, hem, (pair[0], pair[1]))
 
 
-def _axis(inside: NDArray[np.bool_], top: int, height: int) -> float:
+def symmetry_axis(inside: NDArray[np.bool_], top: int, height: int) -> float:
     """x of the line of symmetry: the median middle of the rows, each as wide as it reaches."""
     part = inside[top : top + height]
     first = part.argmax(axis=1)
@@ -159,7 +159,8 @@ def _corner(edges: _Points, side: int, axis: float, middle: float, bottom: int, 
     return np.array([xs[best], float(rows[best])])
 
 
-def _first_row(inside: NDArray[np.bool_], x: float, top: int) -> float:
+def first_row(inside: NDArray[np.bool_], x: float, top: int) -> float:
+    """Row of the first pixel inside (h, w) in column `x`, `top` where it has none."""
     column = inside[:, int(np.clip(round(x), 0, inside.shape[1] - 1))]
     return float(column.argmax()) if column.any() else float(top)
 
@@ -170,12 +171,12 @@ def _collar(inside: NDArray[np.bool_], shoulders: _Points, axis: float, top: int
     for side, (x_shoulder, y_shoulder) in enumerate(shoulders):
         near, far = axis + 0.2 * (x_shoulder - axis), axis + 0.62 * (x_shoulder - axis)
         xs = np.unique(np.rint(np.linspace(near, far, 24)).clip(0, inside.shape[1] - 1).astype(int))
-        heights = np.array([_first_row(inside, float(x), top) for x in xs])
+        heights = np.array([first_row(inside, float(x), top) for x in xs])
         best = heights.min()
         # Of equal heights the outermost: a shirt's collar is flat on top, and a neckline's end is its corner.
         flat = xs[heights <= best + 0.02 * max(1.0, y_shoulder - top + 1)]
         x = float(flat[np.argmax(np.abs(flat - axis))])
-        collar[side] = x, _first_row(inside, x, top)
+        collar[side] = x, first_row(inside, x, top)
     return collar
 
 

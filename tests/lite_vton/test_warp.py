@@ -1,4 +1,4 @@
-"""Garments onto people: the spline, the landmarks, where things land."""
+"""Garments onto people: the landmarks, where things land."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from lite_vton.errors import UserError
 from lite_vton.pose import Joint, Keypoints
 from lite_vton.silhouette import find_landmarks
-from lite_vton.spline import ThinPlateSpline, sampling_map
 from lite_vton.warp import warp_garment
 
 QUICK = settings(max_examples=25, deadline=None)
@@ -50,49 +49,6 @@ def top(sleeve: int) -> tuple[np.ndarray, np.ndarray]:
 
 def share(pixels: np.ndarray, mask: np.ndarray, channel: int) -> np.ndarray:
     return (mask > 0.5) & (pixels[..., channel] > 128)
-
-
-@QUICK
-@given(seed=st.integers(0, 10_000), count=st.integers(1, 15), scale=st.sampled_from([1e-2, 1.0, 1e3]))
-def test_a_spline_takes_its_points_to_their_targets(seed: int, count: int, scale: float) -> None:
-    random = np.random.default_rng(seed)
-    sources, targets = random.uniform(0, 100, (2, count, 2)) * scale
-    np.testing.assert_allclose(ThinPlateSpline.fit(sources, targets)(sources), targets, atol=1e-3 * max(scale, 1))
-
-
-@QUICK
-@given(seed=st.integers(0, 10_000), count=st.integers(1, 15), shape=st.sampled_from(["free", "line", "spot"]))
-def test_equal_points_give_the_identity_even_on_a_line(seed: int, count: int, shape: str) -> None:
-    random = np.random.default_rng(seed)
-    sources = random.uniform(0, 100, (count, 2))
-    if shape != "free":
-        sources = sources[:1] + (shape == "line") * random.uniform(0, 1, (count, 1)) * [[30.0, 40.0]]
-    elsewhere = random.uniform(-200, 200, (20, 2))
-    np.testing.assert_allclose(ThinPlateSpline.fit(sources, sources)(elsewhere), elsewhere, atol=1e-6)
-
-
-def test_an_affine_map_is_met_everywhere() -> None:
-    random = np.random.default_rng(0)
-    matrix, shift = np.array([[1.2, 0.3], [-0.4, 0.8]]), [5.0, -7.0]
-    sources, elsewhere = random.uniform(0, 100, (8, 2)), random.uniform(-50, 150, (20, 2))
-    spline = ThinPlateSpline.fit(sources, sources @ matrix + shift)
-    np.testing.assert_allclose(spline(elsewhere), elsewhere @ matrix + shift, atol=1e-6)
-
-
-def test_contradicting_points_meet_in_the_middle() -> None:
-    spline = ThinPlateSpline.fit([[10, 10], [10, 10]], [[0, 0], [20, 0]])
-    np.testing.assert_allclose(spline([[10, 10]]), [[10, 0]], atol=1e-6)
-
-
-def test_the_coarse_grid_is_within_a_quarter_pixel_of_the_spline() -> None:
-    random = np.random.default_rng(0)
-    sources = random.uniform(0, 100, (10, 2))
-    spline = ThinPlateSpline.fit(sources, sources + random.normal(0, 3, (10, 2)))
-    x, y = sampling_map(spline, 61, 83)
-    grid = np.stack(np.meshgrid(np.arange(83), np.arange(61)), axis=-1).reshape(-1, 2)
-    exact = spline(grid).reshape(61, 83, 2)
-    assert x.shape == (61, 83)
-    assert np.abs(np.stack([x, y], axis=-1) - exact).mean() < 0.25
 
 
 @pytest.mark.parametrize("sleeve", [60, 150])
