@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lite_vton.cut import ARM_TAPER, CHEST, Cut, SleeveCut, read_cut
 from lite_vton.errors import UserError
 from lite_vton.mask import Category, as_category, body_unit
+from lite_vton.neckline import inner_back
 from lite_vton.pose import Keypoints
 from lite_vton.wearer import Arm, Build, Wearer
 
@@ -63,6 +64,7 @@ def warp_garment(
     body = keypoints.completed()
     garment, mask = _near_target_size(garment, mask, body_unit(body.points.astype(np.float64)))
     cut, wearer = read_cut(mask), Wearer.of(body)
+    mask = np.where(inner_back(garment, mask, cut), 0, mask).astype(np.float32)
     cloth = np.dstack([garment.astype(np.float32) * mask[..., None], mask])
     result = _body_layer(cloth, cut, wearer, fit, height, width)
     for arm, sleeve in zip(wearer.arms, cut.sleeves, strict=True):

@@ -101,6 +101,104 @@ def test_a_dress_reaches_further_down() -> None:
     assert np.nonzero(dress)[0].max() > np.nonzero(upper)[0].max() + 20
 
 
+def taller(factor: float) -> Keypoints:
+    """`standing` with a longer torso, arms and legs along."""
+    points = STANDING.copy()
+    points[:, 1] = 84 + (points[:, 1] - 84) * factor
+    return Keypoints(points, np.ones(18, np.float32))
+
+
+def marked(x: int, y: int, reach: int = 12) -> tuple[np.ndarray, np.ndarray]:
+    """A short-sleeved top with one white square."""
+    pixels, mask = top(60)
+    pixels[y - reach : y + reach, x - reach : x + reach] = 255
+    return pixels, mask
+
+
+def middle(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """x, y of the middle of what is white."""
+    ys, xs = np.nonzero((mask > 0.5) & (pixels.min(axis=2) > 128))
+    return np.array([xs.mean(), ys.mean()])
+
+
+@pytest.mark.parametrize("y", [110, 160, 210])
+def test_a_print_and_the_hem_keep_their_place_on_a_taller_torso(y: int) -> None:
+    shares, hems = [], []
+    for factor in (1.0, 1.3):
+        pixels, mask = warp_garment(*marked(200, y), taller(factor), 340, 192)
+        shares.append((middle(pixels, mask)[1] - 84) / (98 * factor))
+        hems.append((np.nonzero(share(pixels, mask, 0))[0].max() - 84) / (98 * factor))
+    assert shares[0] == pytest.approx(shares[1], abs=0.02)
+    assert hems[0] == pytest.approx(hems[1], abs=0.02)
+
+
+def test_a_sleeve_covers_the_same_share_of_a_longer_arm() -> None:
+    ends = []
+    for factor in (1.0, 1.3):
+        pixels, mask = warp_garment(*top(60), taller(factor), 340, 192)
+        ends.append((np.nonzero(share(pixels, mask, 1))[0].max() - 84) / factor)
+    assert ends[0] == pytest.approx(ends[1], abs=3)
+
+
+def test_a_garment_of_twice_the_length_for_its_width_reaches_twice_as_far() -> None:
+    ends = {}
+    for length in (1.5, 2.0):
+        mask = np.zeros((400, 160), np.float32)
+        mask[20 : 20 + round(length * 113 / 38 * 50), 30:130] = 1
+        pixels = np.repeat(mask[..., None].astype(np.uint8) * 255, 3, axis=2)
+        cover = warp_garment(pixels, mask, standing(), 400, 192, "dress")[1]
+        ends[length] = (np.nonzero(cover[:, 96] > 0.5)[0].max() - 84) / 98 + 0.12
+    assert ends[2.0] - ends[1.5] == pytest.approx(0.56, abs=0.06)
+
+
+def test_cloth_goes_around_the_body() -> None:
+    at = [middle(*warp_garment(*marked(200 + shift, 180, 5), standing(), 256, 192))[0] for shift in (0, 25, 50)]
+    assert at[1] - at[0] > 1.15 * (at[2] - at[1])
+
+
+def test_the_middle_of_a_turned_torso_moves_the_way_the_nose_points() -> None:
+    at = []
+    for nose in (-4, 0, 4):
+        points = STANDING.copy()
+        points[Joint.NOSE, 0] += nose
+        at.append(middle(*warp_garment(*marked(200, 160, 6), Keypoints(points, np.ones(18, np.float32)), 256, 192))[0])
+    assert at[0] < at[1] - 1
+    assert at[1] + 1 < at[2]
+
+
+def test_a_bare_arm_before_the_body_is_left_out_and_a_sleeved_one_covers_it() -> None:
+    points = STANDING.copy()
+    points[Joint.R_ELBOW], points[Joint.R_WRIST] = (56, 140), (104, 140)
+    across = Keypoints(points, np.ones(18, np.float32))
+    cover = warp_garment(*top(60), across, 256, 192)[1]
+    assert cover[136:144, 80:100].max() < 0.05
+    assert cover[115:122, 80:100].min() > 0.95
+    assert cover[158:165, 80:100].min() > 0.95
+    assert share(*warp_garment(*top(150), across, 256, 192), 1)[138:142, 75:90].all()
+
+
+def test_what_shows_of_the_back_inside_the_neck_is_left_out() -> None:
+    import cv2
+
+    pixels, mask = top(60)
+    whole = warp_garment(pixels, mask, standing(), 256, 192)[1]
+    cv2.circle(pixels, (200, 40), 32, (130, 0, 0), -1)
+    pixels[:40] = 0
+    open_neck = warp_garment(pixels, mask, standing(), 256, 192)[1]
+    gone = (whole > 0.5) & (open_neck < 0.5)
+    ys, xs = np.nonzero(gone)
+    assert gone.sum() > 100
+    assert xs.mean() == pytest.approx(96, abs=3)
+    assert ys.max() < 100
+
+
+def test_a_print_below_the_neck_is_no_neckline() -> None:
+    pixels, mask = top(60)
+    pixels[70:110, 170:230] = (90, 0, 0)
+    before = warp_garment(*top(60), standing(), 256, 192)[1]
+    np.testing.assert_array_equal(warp_garment(pixels, mask, standing(), 256, 192)[1], before)
+
+
 @QUICK
 @given(
     seed=st.integers(0, 10_000),

@@ -9,12 +9,13 @@ import skia
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lite_vton.data.drawn.drape import Sleeve, flat_frame, flat_sleeves, lay_sleeve, worn_sleeves
 from lite_vton.data.drawn.fabric import PATTERNS, PRINTS, Print, draw_fabric, paint_fabric, paint_print
-from lite_vton.data.drawn.garment import CUTS, body_outline, draw_garment
+from lite_vton.data.drawn.garment import CUTS, Garment, body_outline, draw_garment
 from lite_vton.data.drawn.letters import LETTERS, lettering
 from lite_vton.data.drawn.person import ARMS, draw_person
 from lite_vton.data.drawn.scene import BACKGROUNDS
-from lite_vton.data.drawn.stage import Light
+from lite_vton.data.drawn.stage import Light, Stage
 from lite_vton.data.drawn.tube import bend, profile
 
 
@@ -109,3 +110,27 @@ def test_a_surface_that_faces_the_viewer_is_lit_evenly_and_one_turned_away_is_da
     front, left, right = light.on(np.array([[0, 0, 1.0], [-0.7, 0, 0.714], [0.7, 0, 0.714]]))
     assert front == pytest.approx(1.0)
     assert right < front < left
+
+
+def _stripes(garment: Garment, sleeve: Sleeve) -> int:
+    """Crossed on the way down the sleeve."""
+    stage = Stage(256, 192, Light((0.0, 0.0, 1.0), 0.0))
+    lay_sleeve(stage, garment, sleeve, 255, lambda uv: np.zeros(uv.shape[:-1]))
+    way = np.linspace(0.02, 0.9, 400) * (len(sleeve.line) - 1)
+    x, y = (np.interp(way, np.arange(len(sleeve.line)), sleeve.line[:, k]) for k in (0, 1))
+    red = stage.picture()[y.astype(int), x.astype(int), 0] > 0.5
+    return int(np.abs(np.diff(red.astype(int))).sum())
+
+
+def test_a_sleeve_shows_the_same_cloth_flat_and_on_arms_of_any_size() -> None:
+    garment = draw_garment(_rng(1))
+    fabric = replace(
+        garment.fabric, pattern="stripes across", colors=((1, 0, 0), (0, 0, 1), (0, 1, 0)), period=14.0, width=0.5
+    )
+    garment = replace(garment, fabric=fabric, sleeve=1.0, collar=False)
+    flat = flat_sleeves(garment, flat_frame(garment, np.array([96.0, 60.0]), 1.2), 1.2, 15.0)[1]
+    people = sorted((draw_person(_rng(seed)) for seed in range(20)), key=lambda person: person.size)
+    counts = {_stripes(garment, worn_sleeves(person, garment)[1]) for person in (people[0], people[-1])}
+    counts.add(_stripes(garment, flat))
+    assert max(counts) - min(counts) <= 1, counts
+    assert min(counts) > 8
