@@ -34,12 +34,15 @@ class AutoencoderConfig:
     """Shape of diffusers' `AutoencoderTiny`, fed with space-to-depth pictures.
 
     `patch` pixels a side are folded into channels first, then every further level halves the size:
-    the downscale factor is `patch * 2 ** (len(channels) - 1)`.
+    the downscale factor is `patch * 2 ** (len(channels) - 1)`. `channels` and `blocks` are the encoder's, widest
+    picture first; `decoder_channels` and `decoder_blocks` the decoder's in the same order.
     """
 
     patch: int
     channels: tuple[int, ...]
     blocks: tuple[int, ...]
+    decoder_channels: tuple[int, ...]
+    decoder_blocks: tuple[int, ...]
     latent_channels: int = 4
 
     @property
@@ -50,7 +53,12 @@ class AutoencoderConfig:
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """Shape of diffusers' `UNet2DConditionModel`; attention is self-attention alone (paper: without CLIP)."""
+    """Shape of diffusers' `UNet2DConditionModel`; attention is self-attention alone (paper: without CLIP).
+
+    `residual_deviation` says what its output means. None: epsilon itself, as Stable Diffusion's. A number: the
+    difference between the clean latent and the masked person's, which is about that large (scaled latent units);
+    `lite_vton.model.denoiser` turns it into epsilon.
+    """
 
     channels: tuple[int, ...]
     layers_per_block: tuple[int, ...]
@@ -58,6 +66,7 @@ class UNetConfig:
     mid_block: bool = False
     attention_heads: int = 4
     norm_groups: int = 16
+    residual_deviation: float | None = None
     conditions: tuple[tuple[str, int], ...] = (
         ("noisy_latent", 4),
         ("mask", 1),
@@ -69,6 +78,12 @@ class UNetConfig:
     def in_channels(self) -> int:
         """Channels of the first convolution: the noisy latent and all its conditions."""
         return sum(count for _, count in self.conditions)
+
+    def channels_of(self, condition: str) -> slice:
+        """Where `condition` lies among the input channels."""
+        names = [name for name, _ in self.conditions]
+        first = sum(count for _, count in self.conditions[: names.index(condition)])
+        return slice(first, first + dict(self.conditions)[condition])
 
 
 @dataclass(frozen=True)
@@ -96,8 +111,14 @@ class ModelConfig:
         return (1, self.autoencoder.latent_channels, self.height // scale, self.width // scale)
 
 
-_DEMO_AUTOENCODER = AutoencoderConfig(patch=4, channels=(64, 64), blocks=(2, 3))
-_TINY_AUTOENCODER = AutoencoderConfig(patch=4, channels=(16, 16), blocks=(1, 1))
+_DEMO_AUTOENCODER = AutoencoderConfig(
+    patch=4, channels=(64, 64), blocks=(2, 3), decoder_channels=(128, 128), decoder_blocks=(2, 3)
+)
+_TINY_AUTOENCODER = AutoencoderConfig(
+    patch=4, channels=(16, 16), blocks=(1, 1), decoder_channels=(24, 24), decoder_blocks=(1, 1)
+)
+_RESIDUAL = 0.95
+"""Deviation of a person's latent from the pasted warp's inside the mask, over the drawn training pairs."""
 
 PRESETS: dict[str, ModelConfig] = {
     config.name: config
@@ -108,7 +129,12 @@ PRESETS: dict[str, ModelConfig] = {
             height=256,
             width=192,
             autoencoder=_DEMO_AUTOENCODER,
-            unet=UNetConfig(channels=(64, 112, 144), layers_per_block=(2, 2, 2), attention=(False, True, True)),
+            unet=UNetConfig(
+                channels=(64, 112, 128),
+                layers_per_block=(2, 2, 2),
+                attention=(False, True, True),
+                residual_deviation=_RESIDUAL,
+            ),
             shipped_weights=("demo-autoencoder.safetensors", "demo-teacher.safetensors"),
         ),
         ModelConfig(
@@ -117,7 +143,12 @@ PRESETS: dict[str, ModelConfig] = {
             height=256,
             width=192,
             autoencoder=_DEMO_AUTOENCODER,
-            unet=UNetConfig(channels=(64, 96, 128), layers_per_block=(1, 1, 1), attention=(False, True, True)),
+            unet=UNetConfig(
+                channels=(64, 96, 128),
+                layers_per_block=(1, 1, 1),
+                attention=(False, True, True),
+                residual_deviation=_RESIDUAL,
+            ),
             shipped_weights=("demo-autoencoder.safetensors", "demo.safetensors"),
         ),
         ModelConfig(
@@ -127,7 +158,12 @@ PRESETS: dict[str, ModelConfig] = {
             width=48,
             autoencoder=_TINY_AUTOENCODER,
             unet=UNetConfig(
-                channels=(16, 32), layers_per_block=(2, 2), attention=(False, True), attention_heads=2, norm_groups=8
+                channels=(16, 32),
+                layers_per_block=(2, 2),
+                attention=(False, True),
+                attention_heads=2,
+                norm_groups=8,
+                residual_deviation=_RESIDUAL,
             ),
         ),
         ModelConfig(
@@ -137,7 +173,12 @@ PRESETS: dict[str, ModelConfig] = {
             width=48,
             autoencoder=_TINY_AUTOENCODER,
             unet=UNetConfig(
-                channels=(16, 16), layers_per_block=(1, 1), attention=(False, True), attention_heads=2, norm_groups=8
+                channels=(16, 16),
+                layers_per_block=(1, 1),
+                attention=(False, True),
+                attention_heads=2,
+                norm_groups=8,
+                residual_deviation=_RESIDUAL,
             ),
         ),
     )

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.presets import ModelConfig
@@ -16,6 +17,9 @@ from training.latents import to_tensor
 from training.loop import LoopConfig, OnStep, fit
 
 __all__ = ["latent_scale", "principal_tiles", "reconstruction_terms", "train_autoencoder"]
+
+STRUCTURE_WEIGHT = 0.1
+"""Of the SSIM term, whose size is otherwise several times that of the pixels'."""
 
 
 def train_autoencoder(
@@ -35,6 +39,8 @@ def train_autoencoder(
         torch.manual_seed(loop.seed)
         autoencoder = Autoencoder(config.autoencoder)
     tile = config.autoencoder.downscale
+    # Crops come channels last from their pictures, and convolutions keep them so: a quarter less time on a CPU.
+    autoencoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub has no such form
     autoencoder.start_linear(*principal_tiles(pictures[:256], tile, config.autoencoder.latent_channels))
     height, width = config.height // 2, config.width // 2
 
@@ -62,16 +68,22 @@ def principal_tiles(
 
 
 def reconstruction_terms(decoded: torch.Tensor, picture: torch.Tensor) -> dict[str, torch.Tensor]:
-    """L1 of the pixels, and half the L1 of their differences to the right and below: what keeps stripes and letters.
+    """What is wrong with the pixels, with their differences to the right and below, and with the local structure.
 
-    Both pictures (N, 3, H, W) in [-1, 1].
+    Both pictures (N, 3, H, W) in [-1, 1]. L1 and L2 of the pixels; half the L1 of the differences: what keeps stripes
+    and letters; and 1 - SSIM, which L1 goes well with (Zhao et al. 2017, "Loss functions for image restoration").
     """
-    error = decoded - picture
-    edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
-    return {
-        "pixels": functional.l1_loss(decoded, picture) + functional.mse_loss(decoded, picture),
-        "edges": 0.5 * edges,
-    }
+    with torch.autocast(decoded.device.type, enabled=False):  # SSIM subtracts squares of nearly equal size
+        decoded = decoded.float()
+        error = decoded - picture
+        edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
+        likeness = structural_similarity_index_measure(decoded, picture, data_range=2.0)
+        assert isinstance(likeness, torch.Tensor)
+        return {
+            "pixels": error.abs().mean() + error.square().mean(),
+            "edges": 0.5 * edges,
+            "structure": STRUCTURE_WEIGHT * (1 - likeness),
+        }
 
 
 @torch.no_grad()

@@ -22,6 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from lite_vton.data.synthetic import synthesize
 from lite_vton.data.viton_hd import VitonHD
 from lite_vton.errors import UserError
+from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.networks import ASSETS, Networks, save_networks
 from lite_vton.presets import preset
 from training.autoencoder import train_autoencoder
@@ -48,13 +49,15 @@ class Recipe:
 
 
 DEMO = Recipe(
-    pairs=2000,
+    pairs=4000,
     data_seed=20251,
     teacher_preset="demo-teacher",
     student_preset="demo",
-    autoencoder=LoopConfig(steps=4000, batch_size=4, learning_rate=1.5e-3, warmup_steps=200, ema_decay=0.998),
-    teacher=LoopConfig(steps=700, batch_size=12, learning_rate=6e-4, ema_decay=0.998),
-    student=LoopConfig(steps=700, batch_size=12, learning_rate=8e-4, ema_decay=0.998),
+    autoencoder=LoopConfig(
+        steps=20000, batch_size=4, learning_rate=6e-4, warmup_steps=500, ema_decay=0.999, checkpoint_every=1000
+    ),
+    teacher=LoopConfig(steps=3400, batch_size=16, learning_rate=8e-4, warmup_steps=200, ema_decay=0.998),
+    student=LoopConfig(steps=2300, batch_size=16, learning_rate=1e-3, warmup_steps=200, ema_decay=0.998),
 )
 
 
@@ -87,7 +90,7 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
             recipe.student,
             folder / "student",
             distill=recipe.distill,
-            teacher=teacher,
+            teacher=Denoiser(teacher_config, teacher),
             resume=True,
             on_step=on_step,
         )
@@ -174,7 +177,18 @@ def main() -> None:
     parser.add_argument("--assets", type=Path, default=ASSETS, help="where the weights go")
     parser.add_argument("--pairs", type=int, default=DEMO.pairs, help="drawn pairs to train on")
     arguments = parser.parse_args()
-    train_demo(arguments.folder, arguments.assets, replace(DEMO, pairs=arguments.pairs))
+    recipe = _in_bf16(DEMO) if _bf16_pays() else DEMO
+    train_demo(arguments.folder, arguments.assets, replace(recipe, pairs=arguments.pairs))
+
+
+def _bf16_pays() -> bool:
+    """Whether this machine multiplies bfloat16 matrices in hardware; elsewhere it would be slower than float32."""
+    return torch.cuda.is_available() or bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+
+
+def _in_bf16(recipe: Recipe) -> Recipe:
+    loops = {name: replace(getattr(recipe, name), bf16=True) for name in ("autoencoder", "teacher", "student")}
+    return replace(recipe, **loops)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,10 @@ class LatentPairs:
         """The pairs at the indices `chosen`."""
         return LatentPairs(self.x_0[chosen], self.mask[chosen], self.masked_person[chosen], self.pose[chosen])
 
+    def part(self, rows: slice) -> LatentPairs:
+        """The pairs of a slice, without copying."""
+        return LatentPairs(self.x_0[rows], self.mask[rows], self.masked_person[rows], self.pose[rows])
+
     def conditions(self) -> torch.Tensor:
         """(N, 9, h, w) in the U-Net's order: mask 1 | masked person 4 | pose 4."""
         return torch.cat([self.mask, self.masked_person, self.pose], dim=1)

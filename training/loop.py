@@ -27,7 +27,11 @@ OnStep = Callable[[int, dict[str, float]], None]
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How long and how fast to train. Saved beside every run; AdamW with a warm-up and a cosine to zero."""
+    """How long and how fast to train. Saved beside every run; AdamW with a warm-up and a cosine to zero.
+
+    `bf16` computes in bfloat16 where torch's autocast thinks it safe; weights and optimiser stay float32. Several
+    times faster on processors that multiply bfloat16 matrices, slower on those that do not.
+    """
 
     steps: int
     batch_size: int
@@ -38,6 +42,7 @@ class LoopConfig:
     ema_decay: float = 0.999
     seed: int = 0
     checkpoint_every: int = 200
+    bf16: bool = False
 
 
 def step_generator(seed: int, step: int) -> torch.Generator:
@@ -73,7 +78,8 @@ def fit(
     model.train()
     with (folder / "log.csv").open("a", encoding="utf-8") as log:
         for step in range(first, config.steps):
-            terms = loss(model, step_generator(config.seed, step))
+            with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=config.bf16):
+                terms = loss(model, step_generator(config.seed, step))
             total = torch.stack(list(terms.values())).sum()
             if not torch.isfinite(total):
                 raise FloatingPointError(f"the loss of step {step} is {total.item()}: lower the learning rate")

@@ -101,6 +101,7 @@ def distill_model(
 
     Raises `StoppedError` when interrupted, `UserError` for a teacher with another autoencoder or picture size.
     """
+    from lite_vton.model.denoiser import Denoiser
     from lite_vton.model.networks import Networks, save_networks
     from training.denoiser import train_denoiser
     from training.latents import encode_pairs
@@ -124,7 +125,7 @@ def distill_model(
                 schooling.loop(),
                 output / "unet",
                 distill=kind,
-                teacher=taught.unet,
+                teacher=Denoiser(taught.config, taught.unet),
                 resume=resume,
                 on_step=on_step,
             )

@@ -8,8 +8,11 @@ steps were not enough to tell green from grey.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from diffusers import AutoencoderTiny
+from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
 from torch import nn
 from torch.nn import functional
 
@@ -34,10 +37,14 @@ class Autoencoder(nn.Module):
             latent_channels=config.latent_channels,
             encoder_block_out_channels=config.channels,
             num_encoder_blocks=config.blocks,
-            decoder_block_out_channels=config.channels[::-1],
-            num_decoder_blocks=config.blocks[::-1],
+            decoder_block_out_channels=config.decoder_channels[::-1],
+            num_decoder_blocks=config.decoder_blocks[::-1],
             act_fn="silu",
         )
+        for block in self._blocks():
+            # A ReLU over the whole residual stream dies: measured, 96 of 100 activations were zero after a thousand
+            # steps and the last block gave nothing any more.
+            block.fuse = nn.Identity()
 
     def encode(self, picture: torch.Tensor) -> torch.Tensor:
         """Picture (N, 3, H, W) in [-1, 1] to its latent; deterministic, no distribution to draw from."""
@@ -63,10 +70,13 @@ class Autoencoder(nn.Module):
         self.to_latent.weight.copy_((components / gain).view(tile))
         self.to_latent.bias.copy_(-(components @ mean) / gain[:, 0])  # type: ignore[union-attr]
         self.to_picture.weight.copy_((components * gain).view(tile))
-        # The network starts at nothing: its random output would be one large error, and the first steps against it
-        # leave the blocks' final ReLUs dead.
-        for convolution in (self.network.encoder.layers[-1], self.network.decoder.layers[-1]):
+        # The network starts at nothing, and each block as the identity: random output would be one large error.
+        ends = [self.network.encoder.layers[-1], self.network.decoder.layers[-1]]
+        for convolution in (*ends, *(block.conv[-1] for block in self._blocks())):
             nn.init.zeros_(convolution.weight)
             nn.init.zeros_(convolution.bias)
         # The bias is one a channel, so the mean is taken as flat; diffusers' decoder adds -1 to what it returns.
         self.to_picture.bias.copy_(mean.view(3, -1).mean(dim=1) + 1.0)  # type: ignore[union-attr]
+
+    def _blocks(self) -> Iterator[AutoencoderTinyBlock]:
+        return (module for module in self.network.modules() if isinstance(module, AutoencoderTinyBlock))

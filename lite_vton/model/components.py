@@ -10,6 +10,7 @@ from torch import nn
 
 from lite_vton.bundle import TensorSpec
 from lite_vton.model.autoencoder import Autoencoder
+from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.networks import Networks
 from lite_vton.presets import ModelConfig
 
@@ -28,19 +29,6 @@ class VaeEncoder(nn.Module):
         mean = self.autoencoder.encode(sample)
         # -30 is where diffusers clips the log-variance of a DiagonalGaussianDistribution.
         return torch.cat([mean, torch.full_like(mean, -30.0)], dim=1)
-
-
-class Unet(nn.Module):
-    """The U-Net with diffusers' output object unwrapped."""
-
-    def __init__(self, unet: nn.Module) -> None:
-        super().__init__()
-        self.unet = unet
-
-    def forward(self, sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
-        """`sample` (1, 13, h, w) and `timestep` (1,) int64 to `out_sample` (1, C, h, w)."""
-        out: torch.Tensor = self.unet(sample, timestep, None, return_dict=False)[0]
-        return out
 
 
 class VaeDecoder(nn.Module):
@@ -111,7 +99,7 @@ COMPONENTS: dict[str, ComponentSpec] = {
         ),
         ComponentSpec(
             name="unet",
-            wrap=lambda networks: Unet(networks.unet),
+            wrap=lambda networks: Denoiser(networks.config, networks.unet),
             inputs=_unet_inputs,
             outputs=_latent("out_sample", "predicted epsilon"),
         ),
