@@ -56,7 +56,8 @@ def inner_back(garment: NDArray[np.uint8], mask: NDArray[np.float32], cut: Cut) 
     front = np.median(lab[around], axis=0)
     if not deep or np.linalg.norm(front - colour) < _UNLIKE or front[0] < colour[0]:
         return nothing
-    return np.asarray(cv2.dilate(closed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & near
+    grown = cv2.dilate(closed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return np.asarray(grown & near, bool)
 
 
 def _narrows(piece: NDArray[np.bool_]) -> bool:

@@ -34,6 +34,7 @@ class _Fit:
 _FITS: dict[Category, _Fit] = {"upper": _Fit((0.8, 1.35)), "dress": _Fit((1.5, 2.3))}
 
 _SLIM, _STRAIGHT = 0.908, 1.0  # waist over chest of a garment that follows the body, and of one that hangs
+_STRAIGHT_HEM = 39.5  # units of cloth; half the hem of a straight cut, and a little
 _FITTED = 0.95  # v of the hem; shorter on paper is a wide garment more often than a short one
 _WIDE_NOT_SHORT = 0.2
 _LONG_SLEEVE = ((0.0, 0.5, 0.62, 0.88, 1.0), (0.0, 0.5, 0.89, 0.9, 1.0))
@@ -96,10 +97,14 @@ def _half_widths(cut: Cut, build: Build) -> tuple[tuple[float, ...], tuple[float
         snug = body + 0.9 * size
         return snug * (1 - loose) + max(straight + ease, snug) * loose
 
-    hip = eased(build.hip, size)
+    # Wider at the hem than any straight cut, it stands off the body.
+    waist, hip = (
+        body * float(np.clip(flat / _STRAIGHT_HEM, 1.0, 1.3))
+        for body, flat in zip((eased(build.waist, 0.0), eased(build.hip, size)), cut.widths[1:], strict=True)
+    )
     places = (-0.1, 0.12, 0.33, 0.68, 1.0, *(v for v, _ in cut.flare))
     shoulder = build.shoulder + 0.5 * size
-    halves = (shoulder, shoulder, build.chest + (1.2 + 1.5 * loose) * size, eased(build.waist, 0.0), hip)
+    halves = (shoulder, shoulder, build.chest + (1.2 + 1.5 * loose) * size, waist, hip)
     return places, (*halves, *(max(0.5, share) * hip * 1.01 for _, share in cut.flare))
 
 

@@ -22,6 +22,9 @@ STANDING = np.array([
 ], np.float32)  # fmt: skip
 
 
+ARMS = (Joint.R_ELBOW, Joint.R_WRIST, Joint.L_ELBOW, Joint.L_WRIST)
+
+
 def standing(*missing: Joint) -> Keypoints:
     confidence = np.ones(18, np.float32)
     confidence[list(missing)] = 0
@@ -149,6 +152,18 @@ def test_a_garment_of_twice_the_length_for_its_width_reaches_twice_as_far() -> N
         cover = warp_garment(pixels, mask, standing(), 400, 192, "dress")[1]
         ends[length] = (np.nonzero(cover[:, 96] > 0.5)[0].max() - 84) / 98 + 0.12
     assert ends[2.0] - ends[1.5] == pytest.approx(0.56, abs=0.06)
+
+
+def test_a_hem_wider_than_the_chest_stands_off_the_body() -> None:
+    widths = []
+    for flare in (0, 25):
+        pixels, mask = top(60)
+        for y in range(120, 280):
+            out = round(flare * (y - 120) / 160)
+            pixels[y, 130 - out : 271 + out], mask[y, 130 - out : 271 + out] = (255, 0, 0), 1
+        body = share(*warp_garment(pixels, mask, standing(*ARMS), 256, 192), 0)
+        widths.append(np.ptp(np.nonzero(body[172])[0]))
+    assert widths[1] > 1.1 * widths[0]
 
 
 def test_cloth_goes_around_the_body() -> None:
