@@ -31,6 +31,7 @@ _ARMHOLE = (0.83, 0.165)  # where a sleeve's middle line begins, (u, v)
 _ARMPIT = 0.36  # v from which the sides are the garment's own
 _WAIST = 0.93  # of the chest: a side that cannot be seen for the sleeve before it
 _LIE_CLOSE = 1.025  # of half the chest: how far out a side may be while sleeves lie beside it
+_SIDE_EVENED = 0.03  # torso lengths
 _SEAM_ALLOWANCE = 0.7  # units of cloth beside an arm of any width
 _SHORTEST, _ARM = 14.0, 96.0  # a sleeve that covers a share s of the arm is 14 + 96 s units long
 
@@ -186,8 +187,15 @@ def _sides(inside: NDArray[np.bool_], axis: float, top: float, unit: float, slee
             anchors[top + 0.68 * TORSO * unit] = _WAIST * half
             anchors[top + TORSO * unit] = half
         at = sorted(anchors)
-        sides[:, side] = axis + sign * np.interp(rows, at, [anchors[row] for row in at])
+        reach = np.interp(rows, at, [anchors[row] for row in at])
+        sides[:, side] = axis + sign * _evened(reach, round(_SIDE_EVENED * TORSO * unit))
     return sides
+
+
+def _evened(values: _Points, reach: int) -> _Points:
+    """Means over `reach` neighbours to either side: frayed edges must not wave through the whole garment."""
+    total = np.cumsum(np.pad(np.pad(values, reach, mode="edge"), (1, 0)))
+    return np.asarray((total[2 * reach + 1 :] - total[: -2 * reach - 1]) / (2 * reach + 1))
 
 
 def _reach(line: NDArray[np.bool_], axis: float, sign: float) -> float:
