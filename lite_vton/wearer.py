@@ -21,7 +21,7 @@ _TURN_SHIFT = 0.13  # of half the width: how far the middle of a turned torso mo
 _EARS_TO_TURN = 4.56  # a nose that far off the ears' middle, in ear distances, goes with a torso's turn of 1
 _FOREARM = 0.88  # of the upper arm, where it is not seen
 _BEND = 0.16  # of each bone: rounded at the elbow
-_STEPS = 24
+_CORNERS = 7  # points that round an elbow
 
 
 @dataclass(frozen=True)
@@ -206,9 +206,6 @@ def _arm(keypoints: Keypoints, joints: tuple[Joint, ...], down: _Points, sign: i
 
 def _bent(start: _Points, joint: _Points, end: _Points) -> _Points:
     before, after = joint + (start - joint) * _BEND, joint + (end - joint) * _BEND
-    t = np.linspace(0, 1, 9)[:, None]
+    t = np.linspace(0, 1, _CORNERS)[:, None]
     corner = before * (1 - t) ** 2 + 2 * joint * t * (1 - t) + after * t**2
-    raw = np.vstack([start, corner, end])
-    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(raw, axis=0), axis=1))])
-    even = np.linspace(0, length[-1], _STEPS + 1)
-    return np.stack([np.interp(even, length, raw[:, 0]), np.interp(even, length, raw[:, 1])], axis=1)
+    return np.vstack([start, corner, end])
