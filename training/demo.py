@@ -54,7 +54,7 @@ DEMO = Recipe(
     teacher_preset="demo-teacher",
     student_preset="demo",
     autoencoder=LoopConfig(
-        steps=20000, batch_size=4, learning_rate=6e-4, warmup_steps=500, ema_decay=0.999, checkpoint_every=1000
+        steps=20000, batch_size=4, learning_rate=5e-4, warmup_steps=500, ema_decay=0.999, checkpoint_every=1000
     ),
     teacher=LoopConfig(steps=3400, batch_size=16, learning_rate=8e-4, warmup_steps=200, ema_decay=0.998),
     student=LoopConfig(steps=2300, batch_size=16, learning_rate=1e-3, warmup_steps=200, ema_decay=0.998),
