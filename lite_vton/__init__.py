@@ -121,9 +121,13 @@ class TryOn:
         steps: int | None = None,
         sampler: str | None = None,
         seed: int = 0,
+        detail: bool = True,
         on_step: Callable[[Step], None] | None = None,
     ) -> TryOnResult:
-        """Sample one try-on; steps and sampler default to the bundle's own. Same seed, same picture, any backend."""
+        """Sample one try-on; steps and sampler default to the bundle's own. Same seed, same picture, any backend.
+
+        `detail` carries what is finer than the latents over from the warped garment (`lite_vton.detail`).
+        """
         from runtimes.tryon import try_on
 
         manifest = self.bundle.manifest
@@ -135,6 +139,7 @@ class TryOn:
             method=sampler or manifest.default_sampler,
             steps=manifest.default_steps if steps is None else steps,
             seed=seed,
+            detail=detail,
             on_step=on_step,
         )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lite_vton.detail import carry_detail
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs, latent_mask, to_picture
 from lite_vton.presets import NoiseSchedule
@@ -21,7 +22,8 @@ __all__ = ["TryOnResult", "encode", "try_on"]
 class TryOnResult:
     """What one try-on gives.
 
-    `picture`  (H, W, 3) uint8 RGB: repainted where the mask is 1, the person's own pixels, exactly, elsewhere
+    `picture`  (H, W, 3) uint8 RGB: repainted where the mask is 1, with the garment's fine detail carried over unless
+               that was declined; the person's own pixels, exactly, elsewhere
     `decoded`  (1, 3, H, W) float32 in about [-1, 1], all of it as the decoder painted it
     `steps`    every sampling step, noisiest first
     """
@@ -40,13 +42,14 @@ def try_on(
     method: str = "ddim",
     steps: int = 8,
     seed: int = 0,
+    detail: bool = True,
     on_step: Callable[[Step], None] | None = None,
 ) -> TryOnResult:
     """Dress the person of `inputs` with the garment of `inputs`, whatever backend `runtime` is.
 
     Sampling starts from the noised latent of the masked person, which already holds the warped garment. The U-Net
     sees noisy latent | mask | masked person | pose. `latent_scale` multiplies latents after encoding and divides
-    them before decoding. `on_step` is called after each step; what it raises stops the sampling and is passed on.
+    them before decoding. `detail` carries stripes and letters over from the warp (`lite_vton.detail`). `on_step` is called after each step; what it raises stops the sampling and is passed on.
 
     Raises `UserError` for options or inputs that do not fit, and for a network that answers NaN or infinity.
     """
@@ -65,8 +68,9 @@ def try_on(
 
     decoded = runtime.components["vae_decoder"]({"latent_sample": done[-1].x_prev / np.float32(latent_scale)})["sample"]
     _check_finite(decoded, "vae_decoder", runtime)
+    painted = carry_detail(decoded, inputs.masked_person) if detail else decoded
     repaint = inputs.mask[0, 0, :, :, None] > 0.5
-    picture = np.where(repaint, to_picture(decoded), to_picture(inputs.person))
+    picture = np.where(repaint, to_picture(painted), to_picture(inputs.person))
     return TryOnResult(picture, decoded, tuple(done))
 
 

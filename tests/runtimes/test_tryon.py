@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lite_vton.detail import carry_detail
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs, to_picture
 from lite_vton.presets import NoiseSchedule
@@ -43,12 +44,21 @@ def test_another_seed_gives_another_picture(made: Any, inputs: TryOnInputs) -> N
 
 
 def test_pixels_outside_the_mask_are_the_persons_own(made: Any, inputs: TryOnInputs) -> None:
-    result = try_on(OnnxRuntime(made.bundle), inputs, schedule=SCHEDULE, latent_scale=SCALE, steps=2)
+    result = try_on(OnnxRuntime(made.bundle), inputs, schedule=SCHEDULE, latent_scale=SCALE, steps=2, detail=False)
     repaint = inputs.mask[0, 0] > 0.5
     assert result.picture.dtype == np.uint8
     np.testing.assert_array_equal(result.picture[~repaint], to_picture(inputs.person)[~repaint])
     np.testing.assert_array_equal(result.picture[repaint], to_picture(result.decoded)[repaint])
     assert (result.picture[repaint] != to_picture(inputs.person)[repaint]).any()
+
+
+def test_detail_is_carried_over_unless_declined(made: Any, inputs: TryOnInputs) -> None:
+    options: dict[str, Any] = {"schedule": SCHEDULE, "latent_scale": SCALE, "steps": 2}
+    result = try_on(OnnxRuntime(made.bundle), inputs, **options)
+    repaint = inputs.mask[0, 0] > 0.5
+    carried = to_picture(carry_detail(result.decoded, inputs.masked_person))
+    np.testing.assert_array_equal(result.picture[repaint], carried[repaint])
+    np.testing.assert_array_equal(result.picture[~repaint], to_picture(inputs.person)[~repaint])
 
 
 def test_the_unet_sees_noisy_latent_mask_masked_person_and_pose(made: Any, inputs: TryOnInputs) -> None:
