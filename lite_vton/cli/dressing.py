@@ -44,6 +44,7 @@ class How:
     steps: int | None = None
     sampler: str | None = None
     seed: int = 0
+    detail: bool = True
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def dress(
                 steps=steps,
                 sampler=how.sampler,
                 seed=how.seed,
+                detail=how.detail,
                 on_step=lambda step: update(step.index + 1, ""),
             )
         sampling_s = perf_counter() - began

@@ -33,6 +33,9 @@ def run(
     person_index: Annotated[
         int | None, typer.Option("--person-index", min=0, help="Which person of the keypoints; default: the largest.")
     ] = None,
+    detail: Annotated[
+        bool, typer.Option("--detail/--no-detail", help="Carry stripes and letters over from the warped garment.")
+    ] = True,
     save_steps: Annotated[
         Path | None, typer.Option("--save-steps", help="Folder for a picture of every sampling step.")
     ] = None,
@@ -50,7 +53,7 @@ def run(
     dressed = dress(
         path,
         Photographs(person, garment, keypoints, garment_mask, category, person_index),
-        How(backend, precision, provider, steps, sampler, seed),
+        How(backend, precision, provider, steps, sampler, seed, detail),
         output,
         save_steps=save_steps,
         overwrite=overwrite,

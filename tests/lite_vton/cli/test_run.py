@@ -55,6 +55,15 @@ def test_the_same_seed_gives_the_same_picture_on_both_backends(bundle: Path, opt
     assert np.abs(made[0] - made[1]).max() <= 1
 
 
+def test_detail_can_be_declined(bundle: Path, options: Options, tmp_path: Path) -> None:
+    made = []
+    for word in ("--detail", "--no-detail"):
+        path = tmp_path / f"{word}.png"
+        assert main(["run", str(bundle), *options(), "-o", str(path), "--steps", "2", word]) == 0
+        made.append(pixels(path))
+    assert (made[0] != made[1]).any()
+
+
 def test_it_needs_no_torch_and_little_memory(bundle: Path, options: Options, tmp_path: Path) -> None:
     words = ["run", str(bundle), *options(), "-o", str(tmp_path / "result.png")]
     code = (
