@@ -2,46 +2,149 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lite_vton.cli.options import Json, Sampler, Steps
+from lite_vton.cli.options import Json, Overwrite, Sampler, Steps
+from lite_vton.errors import UserError
+
+if TYPE_CHECKING:
+    from lite_vton.cli.judgement import Judgement
+    from lite_vton.cli.judging import SavePicture
+    from lite_vton.data.sample import TryOnSample
+    from training.metrics import Picture
 
 __all__ = ["evaluate"]
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A bundle, a preset, or a run's folder.")],
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Folder in VITON-HD's layout; default: newly drawn held-out pairs.")
+    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Bundle, preset, or run's folder.")] = None,
+    results: Annotated[
+        Path | None, typer.Option("--results", help="Instead of a model: a folder of try-ons made by anybody.")
     ] = None,
-    pairs: Annotated[int, typer.Option("--pairs", min=1, help="How many to judge.")] = 64,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder in VITON-HD's or DressCode's layout; default: newly drawn held-out pairs."),
+    ] = None,
+    category: Annotated[str | None, typer.Option("--category", help="DressCode's upper_body or dresses.")] = None,
+    pairs: Annotated[
+        int | None, typer.Option("--pairs", min=1, help="How many to judge; default: 64, or all results.")
+    ] = None,
+    unpaired: Annotated[
+        bool, typer.Option("--unpaired", help="Everybody in another one's garment: FID and KID alone.")
+    ] = False,
+    lpips_weights: Annotated[
+        Path | None, typer.Option("--lpips-weights", help="torchvision's AlexNet; default: torch's cache.")
+    ] = None,
+    inception_weights: Annotated[
+        Path | None, typer.Option("--inception-weights", help="FID's Inception; default: torch's cache.")
+    ] = None,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out pairs whose files cannot be used, and name them.")
+    ] = False,
+    height: Annotated[int | None, typer.Option("--height", min=64, help="Of --results, pixels.")] = None,
+    width: Annotated[int | None, typer.Option("--width", min=64, help="Of --results, pixels.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for eval.json and eval.md.")] = None,
+    save_pictures: Annotated[
+        bool, typer.Option("--save-pictures", help="Keep the try-ons as PNG in the output's pictures/.")
+    ] = False,
+    overwrite: Overwrite = False,
     steps: Steps = None,
     sampler: Sampler = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the noise.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Score a model on test pairs.
+    """Score a model, or a folder of results, on test pairs.
 
-    PSNR inside the mask, and SSIM: of the model, its teacher, the pasted warp, and the autoencoder alone.
+    PSNR, SSIM, LPIPS, FID and KID: of the model, its teacher, the pasted warp, and the autoencoder alone.
     """
-    from lite_vton.cli.judging import judge
-    from lite_vton.cli.screen import Watch, print_json, print_table
+    from lite_vton.cli.judging import Sampling, TestPairs, judge
+    from lite_vton.cli.judging_results import judge_results
+    from lite_vton.cli.screen import Watch, print_json
+    from training.metrics import find_backbones
+
+    if (model is None) == (results is None):
+        raise UserError("name a model to judge, or a folder of results with --results (one of the two)")
+    if results is not None and data is None:
+        raise UserError("--results needs --data: the dataset whose people the pictures show")
+    if (height is None) != (width is None) or (height is not None and results is None):
+        raise UserError("--height and --width go together and with --results; a model has its own size")
+    if save_pictures and (output is None or model is None):
+        raise UserError("--save-pictures needs a model and --output: the pictures go to OUTPUT/pictures")
+    if output is not None and not overwrite and (output / "eval.json").exists():
+        raise UserError(f"{output / 'eval.json'} is there already: name another folder, or add --overwrite")
 
     watch = Watch()
-    judged = judge(model, data, pairs, steps=steps, sampler=sampler, seed=seed)
+    wanted = TestPairs(data, pairs, not unpaired, category, skip_broken)
+    backbones = find_backbones(lpips_weights, inception_weights)
+    if unpaired and backbones.inception is None:
+        raise UserError(f"unpaired try-ons are judged by FID and KID alone, and that {backbones.left_out[-1].why}")
+    if results is not None:
+        size = None if height is None or width is None else (height, width)
+        judgement = judge_results(results, wanted, backbones, size)
+    else:
+        assert model is not None
+        save = _saver(output / "pictures", not unpaired) if save_pictures and output is not None else None
+        judgement = judge(model, wanted, Sampling(steps, sampler, seed), backbones, save)
+    written = [] if output is None else _written(judgement, output)
     if as_json:
-        print_json([{"what": row.what, **asdict(row.scores), "ms_per_pair": row.ms_per_pair} for row in judged])
+        from lite_vton.cli.judgement import rows_as_json
+
+        print_json(rows_as_json(judgement))
+        _say_left_out(judgement)
         return
-    print_table(
-        ("", "PSNR in mask", "SSIM", "ms a pair"),
-        [
-            (row.what, f"{row.scores.psnr_in_mask:.2f} dB", f"{row.scores.ssim:.4f}", f"{row.ms_per_pair:.0f}")
-            for row in judged
-        ],
-    )
-    print(f"{judged[0].scores.pairs} {'held-out drawn' if data is None else 'test'} pairs, the person's own garment")
-    watch.wrote([], f"lite-vton export {model} -o bundle" if not Path(model, "manifest.json").is_file() else None)
+    _show(judgement, drawn=data is None)
+    bundled = model is None or Path(model, "manifest.json").is_file()
+    watch.wrote(written, None if bundled else f"lite-vton export {model} -o bundle")
+
+
+def _show(judgement: Judgement, drawn: bool) -> None:
+    from lite_vton.cli.judgement import as_table
+    from lite_vton.cli.screen import print_table
+
+    print_table(*as_table(judgement))
+    kind = "the person's own garment" if judgement.paired else "another one's garment"
+    print(f"{judgement.pairs} {'held-out drawn' if drawn else 'test'} pairs, {kind}")
+    sys.stdout.flush()
+    _say_left_out(judgement)
+
+
+def _say_left_out(judgement: Judgement) -> None:
+    """On stderr: JSON on stdout stays JSON."""
+    for left_out in judgement.left_out:
+        print(f"{left_out.metrics} left out: {left_out.why}", file=sys.stderr)
+    for source in judgement.sources:
+        if not source.published:
+            print(f"{source.metrics}: {source.file} is not the published file; do not compare", file=sys.stderr)
+    for fault in judgement.skipped:
+        print(f"skipped {fault}", file=sys.stderr)
+
+
+def _written(judgement: Judgement, output: Path) -> list[Path]:
+    from lite_vton.cli.judgement import as_json, as_markdown
+
+    output.mkdir(parents=True, exist_ok=True)
+    files = {
+        output / "eval.json": json.dumps(as_json(judgement), indent=2, ensure_ascii=False) + "\n",
+        output / "eval.md": as_markdown(judgement),
+    }
+    for file, text in files.items():
+        file.write_text(text, encoding="utf-8")
+    pictures = output / "pictures"
+    return [*files, *([pictures] if pictures.is_dir() else [])]
+
+
+def _saver(folder: Path, paired: bool) -> SavePicture:
+    """Files named as `--results` looks for them."""
+    from lite_vton.photo import save_photo
+
+    def save(key: str, sample: TryOnSample, picture: Picture) -> None:
+        person, cloth = Path(sample.name).stem, Path(sample.cloth_name).stem
+        (folder / key).mkdir(parents=True, exist_ok=True)
+        save_photo(folder / key / f"{person if paired else f'{person}_{cloth}'}.png", picture)
+
+    return save

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,30 +12,53 @@ from typing import TYPE_CHECKING
 from lite_vton.cli.backends import usable_precision
 from lite_vton.cli.choices import one_of
 from lite_vton.cli.held_out import held_out_pairs
+from lite_vton.cli.judgement import Judged, Judgement
 from lite_vton.cli.screen import progress_bar
 from lite_vton.cli.weights import load_model, weights_are_shipped
-from lite_vton.errors import UserError
 from lite_vton.presets import PRESETS, ModelConfig, preset
 
 if TYPE_CHECKING:
-    from lite_vton.data.viton_hd import TryOnSample
+    from lite_vton.data.sample import PairFolder, TryOnSample
     from lite_vton.inputs import TryOnInputs
     from runtimes.base import Runtime
-    from training.metrics import Paint, Picture, Scores
+    from training.metrics import Backbones, Paint, Picture
 
-__all__ = ["TEACHERS", "Judged", "judge"]
+__all__ = ["DEFAULT_PAIRS", "TEACHERS", "Judged", "Sampling", "TestPairs", "judge", "open_test_pairs"]
 
 TEACHERS = {"demo": "demo-teacher", "tiny": "tiny-teacher"}
 """Student to the preset that taught it."""
 
+DEFAULT_PAIRS = 64
+"""How many a model is judged on where nobody says."""
+
+SavePicture = Callable[[str, "TryOnSample", "Picture"], None]
+"""Called with the way's key, the pair and the picture with the person's own pixels back outside the mask."""
+
 
 @dataclass(frozen=True)
-class Judged:
-    """One way to make a try-on, and how it scored. Times include nothing but the painting."""
+class TestPairs:
+    """Which pairs to judge on.
 
-    what: str
-    scores: Scores
-    ms_per_pair: float
+    `data` is a folder in VITON-HD's or DressCode's layout, None newly drawn pairs; `count` the first so many, None for
+    the default; `category` one of DressCode's; `skip_broken` leaves out pairs whose files cannot be used.
+    """
+
+    __test__ = False  # no pytest class
+
+    data: Path | None = None
+    count: int | None = None
+    paired: bool = True
+    category: str | None = None
+    skip_broken: bool = False
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a model paints; None for the model's own number of steps and sampler."""
+
+    steps: int | None = None
+    sampler: str | None = None
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -47,26 +70,69 @@ class _Model:
     latent_scale: float
 
 
+@dataclass(frozen=True)
+class _Way:
+    """One way to make a try-on; `key` names its folder of pictures."""
+
+    key: str
+    what: str
+    paint: Paint
+
+
 def judge(
-    model: str, data: Path | None, pairs: int, *, steps: int | None, sampler: str | None, seed: int
-) -> tuple[Judged, ...]:
-    """The model, its teacher where that has trained weights, the pasted warp, and the autoencoder's ceiling."""
+    model: str, pairs: TestPairs, sampling: Sampling, backbones: Backbones, save: SavePicture | None = None
+) -> Judgement:
+    """The model, its teacher where that has trained weights, the pasted warp, and the autoencoder's ceiling.
+
+    `UserError` for an unknown model or sampler, and for pairs that cannot be read.
+    """
     from runtimes.methods import METHODS
     from training.metrics import pasted_warp
 
-    if sampler is not None:
-        one_of("sampler", sampler, METHODS)
+    if sampling.sampler is not None:
+        one_of("sampler", sampling.sampler, METHODS)
     with ExitStack() as stack:
         student = _open(model)
         stack.callback(student.runtime.close)
-        samples = stack.enter_context(_samples(data, pairs, student.config))
-        ways: dict[str, Paint] = {f"{model} ({student.runtime.name})": _sampling(student, steps, sampler, seed)}
+        samples, skipped = stack.enter_context(_samples(pairs, student.config))
+        ways = [_Way("model", f"{model} ({student.runtime.name})", _sampling(student, sampling))]
         teacher = TEACHERS.get(student.config.name)
         if teacher is not None and weights_are_shipped(preset(teacher)):
-            ways[f"teacher {teacher}"] = _sampling(_open(teacher), steps, sampler, seed)
-        ways["pasted warp, no network"] = pasted_warp
-        ways["autoencoder alone, the ceiling"] = _ceiling(student)
-        return tuple(_judged(what, samples, paint) for what, paint in ways.items())
+            ways.append(_Way("teacher", f"teacher {teacher}", _sampling(_open(teacher), sampling)))
+        ways.append(_Way("pasted-warp", "pasted warp, no network", pasted_warp))
+        ways.append(_Way("autoencoder", "autoencoder alone, the ceiling", _ceiling(student)))
+        return Judgement(
+            rows=_judged(samples, ways, backbones, pairs.paired, save),
+            data="drawn, held out" if pairs.data is None else str(pairs.data),
+            paired=pairs.paired,
+            height=student.config.height,
+            width=student.config.width,
+            sampler=sampling.sampler or student.config.default_sampler,
+            steps=student.config.default_steps if sampling.steps is None else sampling.steps,
+            seed=sampling.seed,
+            sources=backbones.sources,
+            left_out=backbones.left_out,
+            skipped=skipped,
+        )
+
+
+def open_test_pairs(pairs: TestPairs, height: int, width: int) -> tuple[PairFolder, tuple[str, ...]]:
+    """The pairs of `pairs.data` at (height, width), all of them, and a line for each that was skipped.
+
+    `UserError` for a folder that cannot be read, or where nothing is left.
+    """
+    from lite_vton.data.opening import open_pairs
+    from lite_vton.errors import UserError
+
+    assert pairs.data is not None
+    found = open_pairs(pairs.data, "test", pairs.paired, height, width, pairs.category)
+    if not pairs.skip_broken:
+        return found, ()
+    with progress_bar("checking files", len(found)) as update:
+        sound, faults = found.without_broken(lambda done: update(done, ""))
+    if len(sound) == 0:
+        raise UserError(f"all {len(found)} pairs of {pairs.data} are broken, the first: {faults[0]}")
+    return sound, faults
 
 
 def _open(model: str) -> _Model:
@@ -91,23 +157,22 @@ def _open(model: str) -> _Model:
 
 
 @contextmanager
-def _samples(data: Path | None, pairs: int, config: ModelConfig) -> Iterator[Sequence[TryOnSample]]:
-    if data is not None:
-        from lite_vton.data.viton_hd import VitonHD
-
-        on_disk = VitonHD(data, "test", height=config.height, width=config.width)
-        if len(on_disk) == 0:
-            raise UserError(f"{data} has no test pairs: draw some with `lite-vton data synthesize`")
-        yield on_disk[:pairs]
+def _samples(pairs: TestPairs, config: ModelConfig) -> Iterator[tuple[Sequence[TryOnSample], tuple[str, ...]]]:
+    count = DEFAULT_PAIRS if pairs.count is None else pairs.count
+    if pairs.data is not None:
+        on_disk, skipped = open_test_pairs(pairs, config.height, config.width)
+        yield on_disk.first(count), skipped
         return
-    with progress_bar("drawing pairs", pairs) as update:
-        drawn = held_out_pairs(pairs, config.height, config.width, on_progress=lambda done: update(done, ""))
+    with progress_bar("drawing pairs", count) as update:
+        drawn = held_out_pairs(
+            count, config.height, config.width, paired=pairs.paired, on_progress=lambda done: update(done, "")
+        )
         with drawn as found:
             samples = list(found)
-    yield samples
+    yield samples, ()
 
 
-def _sampling(model: _Model, steps: int | None, sampler: str | None, seed: int) -> Paint:
+def _sampling(model: _Model, sampling: Sampling) -> Paint:
     from runtimes.tryon import try_on
 
     def paint(inputs: TryOnInputs) -> Picture:
@@ -116,9 +181,9 @@ def _sampling(model: _Model, steps: int | None, sampler: str | None, seed: int) 
             inputs,
             schedule=model.config.schedule,
             latent_scale=model.latent_scale,
-            method=sampler or model.config.default_sampler,
-            steps=model.config.default_steps if steps is None else steps,
-            seed=seed,
+            method=sampling.sampler or model.config.default_sampler,
+            steps=model.config.default_steps if sampling.steps is None else sampling.steps,
+            seed=sampling.seed,
         ).picture
 
     return paint
@@ -136,21 +201,35 @@ def _ceiling(model: _Model) -> Paint:
     return paint
 
 
-def _judged(what: str, samples: Sequence[TryOnSample], paint: Paint) -> Judged:
-    from training.metrics import evaluate
+def _judged(
+    samples: Sequence[TryOnSample],
+    ways: Sequence[_Way],
+    backbones: Backbones,
+    paired: bool,
+    save: SavePicture | None,
+) -> tuple[Judged, ...]:
+    """Pair by pair, so that a dataset of any size is in memory one pair at a time."""
+    from lite_vton.inputs import to_picture
+    from training.metrics import Tally, repainted
 
-    spent = 0.0
-    with progress_bar(what, len(samples)) as update:
-        done = 0
-
-        def timed(inputs: TryOnInputs) -> Picture:
-            nonlocal spent, done
-            began = perf_counter()
-            picture = paint(inputs)
-            spent += perf_counter() - began
-            done += 1
-            update(done, "")
-            return picture
-
-        scores = evaluate(samples, timed)
-    return Judged(what, scores, 1e3 * spent / len(samples))
+    tallies = {way.key: Tally(backbones, paired) for way in ways}
+    spent = dict.fromkeys(tallies, 0.0)
+    photographs = []
+    with progress_bar("judging", len(samples) * len(ways)) as update:
+        for number, sample in enumerate(samples):
+            target, inside = to_picture(sample.target), sample.inputs.mask[0, 0] > 0.5
+            if backbones.inception is not None:
+                photographs.append(backbones.inception.features([target]))
+            for done, way in enumerate(ways, start=1):
+                began = perf_counter()
+                picture = way.paint(sample.inputs)
+                spent[way.key] += perf_counter() - began
+                tallies[way.key].add(picture, target, inside)
+                if save is not None:
+                    save(way.key, sample, repainted(picture, target, inside))
+                update(number * len(ways) + done, sample.name)
+        update(len(samples) * len(ways), "FID and KID" if photographs else "")
+        return tuple(
+            Judged(way.key, way.what, tallies[way.key].scores(photographs), 1e3 * spent[way.key] / len(samples))
+            for way in ways
+        )

@@ -1,0 +1,159 @@
+"""Reading DressCode (Morelli et al. 2022): its published folder, upper bodies and dresses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from lite_vton.crop import Crop
+from lite_vton.data.layout import SPLITS
+from lite_vton.data.sample import Garment, Pair, PairFolder, Split, Truth, check_shape, read_pairs, resized
+from lite_vton.errors import UserError
+from lite_vton.garment import cut_out
+from lite_vton.mask import Category, agnostic_mask
+from lite_vton.photo import Photo, load_photo
+from lite_vton.pose import Keypoints
+
+__all__ = ["CATEGORIES", "DressCode"]
+
+CATEGORIES: Mapping[str, Category | None] = MappingProxyType(
+    {"upper_body": "upper", "dresses": "dress", "lower_body": None}
+)
+"""DressCode's folders and the garment category each is read as; None where masks and warps know no such garment."""
+
+_LISTS = MappingProxyType(
+    {
+        ("train", True): ("train_pairs.txt", "train_pairs_paired.txt"),
+        ("test", True): ("test_pairs_paired.txt",),
+        ("test", False): ("test_pairs_unpaired.txt",),
+    }
+)
+_CLOTH_MASKS = ("cloth_mask", "cloth-mask", "cloth_masks", "masks")  # not published; what people add is named so
+_POSE_SIZE = (512, 384)  # height and width of the pictures its keypoints were found in
+
+
+@dataclass(frozen=True)
+class _Files:
+    """A pair's files in `upper_body/`: `013563_0.jpg` the person, `_1.jpg` the garment, `_2.json` the keypoints."""
+
+    person: Path
+    keypoints: Path
+    cloth: Path
+
+
+class _Pose(BaseModel):
+    keypoints: list[tuple[float, float, float, float]]
+
+
+class DressCode(PairFolder):
+    """The pairs of one split, `upper_body` before `dresses`; the same samples as VITON-HD's reader gives.
+
+    The published folders hold no agnostic masks and no garment masks: the former are drawn from the keypoints, the
+    latter read from `cloth_mask/` if somebody added them (`013563_1.png`), else found by colour.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: Split = "train",
+        paired: bool = True,
+        height: int = 256,
+        width: int = 192,
+        categories: Sequence[str] | None = None,
+    ) -> None:
+        """`categories` are names of `CATEGORIES`; by default all that are there and can be dressed.
+
+        Pictures of any size are resized to (height, width); DressCode's are 1024x768, so 4:3 keeps their shape.
+        `UserError` for a folder or list that is missing, for `lower_body`, for a split that has no such list; when a
+        sample is read, for a file that is missing or broken and a person of another shape than (height, width).
+        """
+        self.root, self.split = Path(root), split
+        if split not in SPLITS:
+            raise UserError(f"no split {split!r}: choose one of {', '.join(SPLITS)}")
+        lists = _LISTS.get((split, paired))
+        if lists is None:
+            raise UserError("DressCode lists no unpaired pairs to train on: use paired ones, or the split 'test'")
+        parts = _parts(self.root, categories)
+        super().__init__([pair for part in parts for pair in _listed(self.root / part, lists)], height, width)
+
+    def _truth(self, pair: Pair) -> Truth:
+        size = (self.height, self.width)
+        files = self._files(pair)
+        person = load_photo(files.person)
+        check_shape(files.person, person, *size, "what is asked for")
+        keypoints = _read_pose(files.keypoints).moved(Crop(0, 0, _POSE_SIZE[1], _POSE_SIZE[0]), *size)
+        mask = agnostic_mask(keypoints, *size, _category(pair.part))
+        return Truth(pair.person, resized(person.pixels, *size), mask, keypoints)
+
+    def _garment(self, pair: Pair) -> Garment:
+        cloth = load_photo(self._files(pair).cloth)
+        name = Path(pair.cloth).with_suffix(".png").name
+        masks = (self.root / pair.part / folder / name for folder in _CLOTH_MASKS)
+        file = next((path for path in masks if path.is_file()), None)
+        mask = None if file is None else resized(load_photo(file).pixels, cloth.height, cloth.width)
+        return Garment(cloth.pixels, cut_out(Photo(cloth.pixels), mask), _category(pair.part))
+
+    def _files(self, pair: Pair) -> _Files:
+        folder = self.root / pair.part
+        number = pair.person.rpartition("_")[0]
+        files = _Files(
+            folder / "images" / pair.person,
+            folder / "keypoints" / f"{number}_2.json",
+            folder / "images" / pair.cloth,
+        )
+        for path in (files.person, files.keypoints, files.cloth):
+            if not path.is_file():
+                raise UserError(f"{path} is missing, though a list of {folder} needs it: copy the dataset again")
+        return files
+
+
+def _parts(root: Path, wanted: Sequence[str] | None) -> list[str]:
+    if not root.is_dir():
+        raise UserError(f"no dataset at {root}: name the folder that holds {', '.join(CATEGORIES)}")
+    there = [name for name in CATEGORIES if (root / name).is_dir()]
+    chosen = [name for name in there if CATEGORIES[name] is not None] if wanted is None else list(wanted)
+    for name in chosen:
+        if name not in CATEGORIES:
+            raise UserError(f"no DressCode category {name!r}: choose one of {', '.join(CATEGORIES)}")
+        if name not in there:
+            raise UserError(f"{root} holds no {name}: unpack DressCode as published")
+    if not chosen or any(CATEGORIES[name] is None for name in chosen):
+        raise UserError("lower_body cannot be dressed yet: choose upper_body or dresses, which masks and warps know")
+    return chosen
+
+
+def _listed(folder: Path, lists: Sequence[str]) -> list[Pair]:
+    missing = [name for name in ("images", "keypoints") if not (folder / name).is_dir()]
+    if missing:
+        raise UserError(f"{folder} lacks {', '.join(missing)}: unpack DressCode as published")
+    path = next((folder / name for name in lists if (folder / name).is_file()), folder / lists[0])
+    return read_pairs(path, folder.name)
+
+
+def _category(part: str) -> Category:
+    category = CATEGORIES[part]
+    assert category is not None  # refused when the folder was opened
+    return category
+
+
+def _read_pose(path: Path) -> Keypoints:
+    """18 rows of x, y and two numbers that are not documented; an unseen joint lies at or before the first pixel."""
+    try:
+        rows = _Pose.model_validate_json(path.read_bytes()).keypoints
+    except (OSError, ValidationError) as error:
+        raise UserError(f"{path} is not DressCode's pose: it needs 'keypoints', 18 rows of 4 numbers") from error
+    table = np.array(rows, np.float64).reshape(-1, 4)
+    if len(table) != 18 or not np.isfinite(table[:, :2]).all() or np.abs(table[:, :2]).max() > 1e6:
+        raise UserError(f"{path} is not DressCode's pose: it needs 18 rows of finite numbers")
+    seen = (table[:, :2] > 1).all(axis=1)
+    pose = Keypoints(np.where(seen[:, None], table[:, :2], 0).astype(np.float32), seen.astype(np.float32))
+    try:
+        pose.completed()
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    return pose
