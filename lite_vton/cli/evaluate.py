@@ -56,6 +56,9 @@ def evaluate(
     steps: Steps = None,
     sampler: Sampler = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the noise.")] = 0,
+    detail: Annotated[
+        bool, typer.Option("--detail/--no-detail", help="Carry stripes and letters over from the warped garment.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Score a model, or a folder of results, on test pairs.
@@ -89,7 +92,7 @@ def evaluate(
     else:
         assert model is not None
         save = _saver(output / "pictures", not unpaired) if save_pictures and output is not None else None
-        judgement = judge(model, wanted, Sampling(steps, sampler, seed), backbones, save)
+        judgement = judge(model, wanted, Sampling(steps, sampler, seed, detail), backbones, save)
     written = [] if output is None else _written(judgement, output)
     if as_json:
         from lite_vton.cli.judgement import rows_as_json

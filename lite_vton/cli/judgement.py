@@ -47,6 +47,7 @@ class Judgement:
     sampler: str | None
     steps: int | None
     seed: int | None
+    detail: bool | None
     sources: tuple[Source, ...]
     left_out: tuple[LeftOut, ...]
     skipped: tuple[str, ...]
@@ -84,6 +85,7 @@ def as_json(judgement: Judgement) -> dict[str, Any]:
         "sampler": judgement.sampler,
         "steps": judgement.steps,
         "seed": judgement.seed,
+        "detail": judgement.detail,
         "protocol": PROTOCOL,
         "weights": [asdict(source) for source in judgement.sources],
         "left_out": [asdict(left_out) for left_out in judgement.left_out],

@@ -54,11 +54,12 @@ class TestPairs:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a model paints; None for the model's own number of steps and sampler."""
+    """How a model paints; None for the model's own number of steps and sampler, `detail` as for `run`."""
 
     steps: int | None = None
     sampler: str | None = None
     seed: int = 0
+    detail: bool = True
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ def judge(
             sampler=sampling.sampler or student.config.default_sampler,
             steps=student.config.default_steps if sampling.steps is None else sampling.steps,
             seed=sampling.seed,
+            detail=sampling.detail,
             sources=backbones.sources,
             left_out=backbones.left_out,
             skipped=skipped,
@@ -173,10 +175,13 @@ def _samples(pairs: TestPairs, config: ModelConfig) -> Iterator[tuple[Sequence[T
 
 
 def _sampling(model: _Model, sampling: Sampling) -> Paint:
+    """What `run` gives inside the mask, and outside it what the decoder made of the person."""
+    from lite_vton.inputs import to_picture
     from runtimes.tryon import try_on
+    from training.metrics import repainted
 
     def paint(inputs: TryOnInputs) -> Picture:
-        return try_on(
+        result = try_on(
             model.runtime,
             inputs,
             schedule=model.config.schedule,
@@ -184,7 +189,9 @@ def _sampling(model: _Model, sampling: Sampling) -> Paint:
             method=sampling.sampler or model.config.default_sampler,
             steps=model.config.default_steps if sampling.steps is None else sampling.steps,
             seed=sampling.seed,
-        ).picture
+            detail=sampling.detail,
+        )
+        return repainted(result.picture, to_picture(result.decoded), inputs.mask[0, 0] > 0.5)
 
     return paint
 

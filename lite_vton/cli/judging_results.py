@@ -62,6 +62,7 @@ def judge_results(
         sampler=None,
         steps=None,
         seed=None,
+        detail=None,
         sources=backbones.sources,
         left_out=backbones.left_out,
         skipped=skipped,
