@@ -28,7 +28,7 @@ from lite_vton.bundle import (
 )
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
-from lite_vton.model.components import COMPONENTS
+from lite_vton.model.components import component_tensors, components_of, wrapped
 from lite_vton.model.networks import Networks, load_networks, save_networks
 from lite_vton.presets import ModelConfig
 from runtimes.schedule import alpha_bar, timesteps
@@ -36,7 +36,17 @@ from runtimes.torch_runtime import TorchRuntime
 
 __all__ = ["Plan", "export_bundle", "plan_export"]
 
-_TOOLS = ("lite-vton", "torch", "diffusers", "onnx", "onnxscript", "onnxruntime", "numpy", "safetensors")
+_TOOLS = (
+    "lite-vton",
+    "torch",
+    "diffusers",
+    "transformers",
+    "onnx",
+    "onnxscript",
+    "onnxruntime",
+    "numpy",
+    "safetensors",
+)
 _WEIGHTS = "weights"
 
 
@@ -46,6 +56,7 @@ class Plan:
 
     output: Path
     artifacts: tuple[tuple[Format, str], ...]
+    components: tuple[str, ...]
 
     def __str__(self) -> str:
         files = (f"  {folder}" for folder in self.folders)
@@ -60,12 +71,17 @@ class Plan:
     @property
     def folders(self) -> tuple[str, ...]:
         """One `<format>-<precision>/<component>` per file to be written."""
-        return tuple(f"{row.name}-{precision}/{name}" for row, precision in self.artifacts for name in COMPONENTS)
+        return tuple(f"{row.name}-{precision}/{name}" for row, precision in self.artifacts for name in self.components)
 
 
-def plan_export(output: Path, formats: Sequence[str] = ("onnx",), precisions: Sequence[str] = ("fp32", "fp16")) -> Plan:
+def plan_export(
+    config: ModelConfig,
+    output: Path,
+    formats: Sequence[str] = ("onnx",),
+    precisions: Sequence[str] = ("fp32", "fp16"),
+) -> Plan:
     """Check the request and say what it would write, without writing; raises `UserError` as `export_bundle` would."""
-    return Plan(Path(output), require(formats, precisions))
+    return Plan(Path(output), require(formats, precisions), config.components)
 
 
 def export_bundle(
@@ -89,16 +105,13 @@ def export_bundle(
     Raises `VerificationError` if an artifact misses its gate, `UserError` for what was asked wrongly or a full disk;
     then nothing is written, and an existing bundle stays as it was.
     """
-    plan = plan_export(output, formats, precisions)
-    say = on_progress or (lambda _stage: None)
     config = networks.config
+    plan = plan_export(config, output, formats, precisions)
+    say = on_progress or (lambda _stage: None)
     with write_bundle(plan.output, overwrite) as folder:
         say("weights")
         networks = _ship_weights(networks, folder / _WEIGHTS)
-        tensors = {
-            name: ComponentTensors(inputs=spec.inputs(config), outputs=spec.outputs(config))
-            for name, spec in COMPONENTS.items()
-        }
+        tensors = component_tensors(config)
         say("golden trajectory")
         _record_golden(networks, tensors, inputs, folder, steps or config.default_steps, seed)
         artifacts: dict[str, Artifact] = {}
@@ -120,7 +133,8 @@ def _ship_weights(networks: Networks, folder: Path) -> Networks:
     import torch
     from safetensors import SafetensorError
 
-    weights = [*networks.autoencoder.state_dict().values(), *networks.unet.state_dict().values()]
+    modules = (networks.autoencoder, networks.unet, networks.image_encoder)
+    weights = (weight for module in modules if module is not None for weight in module.state_dict().values())
     lossless = all(torch.equal(w, w.half().to(w.dtype)) for w in weights if w.is_floating_point())
     paths = (folder / "autoencoder.safetensors", folder / "unet.safetensors")
     try:
@@ -139,7 +153,7 @@ def _record_golden(
     seed: int,
 ) -> None:
     config = networks.config
-    runtime = TorchRuntime({name: spec.wrap(networks) for name, spec in COMPONENTS.items()}, tensors)
+    runtime = TorchRuntime(wrapped(networks), tensors)
     trajectory = record_trajectory(
         runtime,
         inputs,
@@ -158,7 +172,7 @@ def _write_artifacts(
     """Every precision of one format, component by component, so that each network is traced once."""
     exporter, reader = load_attribute(row.exporter), load_attribute(row.reader)
     components: dict[str, dict[str, ComponentFiles]] = {precision: {} for precision in precisions}
-    for component, spec in COMPONENTS.items():
+    for component, spec in components_of(networks.config).items():
         say(f"{row.name} {component}")
         paths: dict[str, Path] = exporter(
             spec.wrap(networks),

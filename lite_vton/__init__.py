@@ -48,7 +48,7 @@ def _open_torch(bundle: Bundle, _precision: str, provider: str | None) -> Runtim
     if provider is not None:
         raise UserError(f"backend 'torch' has no execution provider {provider!r}: leave it out")
     try:
-        from lite_vton.model.components import COMPONENTS
+        from lite_vton.model.components import wrapped
         from lite_vton.model.networks import load_networks
         from runtimes.torch_runtime import TorchRuntime
     except ModuleNotFoundError as error:
@@ -56,8 +56,7 @@ def _open_torch(bundle: Bundle, _precision: str, provider: str | None) -> Runtim
 
     weights = bundle.path("weights/autoencoder.safetensors"), bundle.path("weights/unet.safetensors")
     networks = load_networks(bundle.manifest.model, *weights)
-    modules = {name: spec.wrap(networks) for name, spec in COMPONENTS.items()}
-    return TorchRuntime(modules, bundle.manifest.components)
+    return TorchRuntime(wrapped(networks), bundle.manifest.components)
 
 
 BACKENDS: Mapping[str, Backend] = {

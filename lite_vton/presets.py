@@ -6,13 +6,23 @@ Adding a model means adding one literal to `PRESETS`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal
 
 from lite_vton.errors import UserError
 
-__all__ = ["PRESETS", "AutoencoderConfig", "ModelConfig", "NoiseSchedule", "UNetConfig", "preset"]
+__all__ = [
+    "PRESETS",
+    "AutoencoderConfig",
+    "AutoencoderKLConfig",
+    "AutoencoderTinyConfig",
+    "ImageEncoderConfig",
+    "ModelConfig",
+    "NoiseSchedule",
+    "UNetConfig",
+    "preset",
+]
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,7 @@ class NoiseSchedule:
 
 
 @dataclass(frozen=True)
-class AutoencoderConfig:
+class AutoencoderTinyConfig:
     """Shape of diffusers' `AutoencoderTiny`, fed with space-to-depth pictures.
 
     `patch` pixels a side are folded into channels first, then every further level halves the size:
@@ -44,6 +54,7 @@ class AutoencoderConfig:
     decoder_channels: tuple[int, ...]
     decoder_blocks: tuple[int, ...]
     latent_channels: int = 4
+    latent_scale: float = 1.0
 
     @property
     def downscale(self) -> int:
@@ -52,8 +63,56 @@ class AutoencoderConfig:
 
 
 @dataclass(frozen=True)
+class AutoencoderKLConfig:
+    """Shape of diffusers' `AutoencoderKL`, the autoencoder of Stable Diffusion.
+
+    `channels` are the levels', widest picture first; each level but the last halves the picture. `layers_per_block`
+    counts the encoder's ResNet layers a level, the decoder has one more. `latent_scale` holds for weights that do
+    not say another.
+    """
+
+    channels: tuple[int, ...]
+    layers_per_block: int
+    norm_groups: int = 32
+    latent_channels: int = 4
+    latent_scale: float = 0.18215
+
+    @property
+    def downscale(self) -> int:
+        """Picture pixels per latent position, along one side."""
+        return 1 << (len(self.channels) - 1)
+
+
+AutoencoderConfig = AutoencoderTinyConfig | AutoencoderKLConfig
+"""Either kind; both have `downscale`, `latent_channels` and `latent_scale`, and `lite_vton.model` a module."""
+
+
+@dataclass(frozen=True)
+class ImageEncoderConfig:
+    """Shape of the image tower of CLIP that sees the garment: transformers' `CLIPVisionModel`, 224 pixels a side."""
+
+    width: int
+    layers: int
+    heads: int
+    patch: int
+
+    @property
+    def image_size(self) -> int:
+        """Pixels along a side of the square picture it takes: CLIP's own 224."""
+        return 224
+
+    @property
+    def tokens(self) -> int:
+        """Tokens it answers with: one a patch, and the class token before them."""
+        return (self.image_size // self.patch) ** 2 + 1
+
+
+@dataclass(frozen=True)
 class UNetConfig:
-    """Shape of diffusers' `UNet2DConditionModel`; attention is self-attention alone (paper: without CLIP).
+    """Shape of diffusers' `UNet2DConditionModel`.
+
+    `cross_attention` is the width of the tokens it attends to. None: no token, and every cross-attention removed,
+    which is what dropping CLIP means in the paper.
 
     `residual_deviation` says what its output means. None: epsilon itself, as Stable Diffusion's. A number: the
     difference between the clean latent and the masked person's, which is about that large (scaled latent units);
@@ -67,6 +126,7 @@ class UNetConfig:
     attention_heads: int = 4
     norm_groups: int = 16
     residual_deviation: float | None = None
+    cross_attention: int | None = None
     conditions: tuple[tuple[str, int], ...] = (
         ("noisy_latent", 4),
         ("mask", 1),
@@ -90,7 +150,9 @@ class UNetConfig:
 class ModelConfig:
     """One model: what it paints, and the networks that do it. Sizes in pixels.
 
-    `shipped_weights` names the autoencoder's and the U-Net's file in lite_vton/assets, where there are any.
+    `image_encoder` is there where the U-Net attends to tokens of the garment. `teacher` names the preset a student is
+    distilled from. `shipped_weights` names the autoencoder's and the U-Net's file in lite_vton/assets, where there
+    are any.
     """
 
     name: str
@@ -103,6 +165,14 @@ class ModelConfig:
     default_steps: int = 8
     default_sampler: Literal["ddpm", "ddim", "euler", "dpmsolver++", "lcm"] = "ddim"
     shipped_weights: tuple[str, str] | None = None
+    image_encoder: ImageEncoderConfig | None = None
+    teacher: str | None = None
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """Names of its networks as every backend offers them, in the order a try-on runs them."""
+        always = ("vae_encoder", "unet", "vae_decoder")
+        return always if self.image_encoder is None else ("image_encoder", *always)
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:
@@ -111,14 +181,25 @@ class ModelConfig:
         return (1, self.autoencoder.latent_channels, self.height // scale, self.width // scale)
 
 
-_DEMO_AUTOENCODER = AutoencoderConfig(
+_DEMO_AUTOENCODER = AutoencoderTinyConfig(
     patch=4, channels=(64, 64), blocks=(2, 3), decoder_channels=(128, 128), decoder_blocks=(2, 3)
 )
-_TINY_AUTOENCODER = AutoencoderConfig(
+_TINY_AUTOENCODER = AutoencoderTinyConfig(
     patch=4, channels=(16, 16), blocks=(1, 1), decoder_channels=(24, 24), decoder_blocks=(1, 1)
 )
 _RESIDUAL = 0.95
 """Deviation of a person's latent from the pasted warp's inside the mask, over the drawn training pairs."""
+
+_SD_AUTOENCODER = AutoencoderKLConfig(channels=(128, 256, 512, 512), layers_per_block=2)
+_SD_UNET = UNetConfig(
+    channels=(320, 640, 1280, 1280),
+    layers_per_block=(2, 2, 2, 2),
+    attention=(True, True, True, False),
+    mid_block=True,
+    attention_heads=8,
+    norm_groups=32,
+)
+"""Stable Diffusion 1.5's, without cross-attention."""
 
 PRESETS: dict[str, ModelConfig] = {
     config.name: config
@@ -150,6 +231,42 @@ PRESETS: dict[str, ModelConfig] = {
                 residual_deviation=_RESIDUAL,
             ),
             shipped_weights=("demo-autoencoder.safetensors", "demo.safetensors"),
+            teacher="demo-teacher",
+        ),
+        ModelConfig(
+            name="mp-vton",
+            description="the paper's MP-VTON: Stable Diffusion 1.5 with CLIP tokens of the garment; no weights yet",
+            height=512,
+            width=384,
+            autoencoder=_SD_AUTOENCODER,
+            unet=replace(_SD_UNET, cross_attention=768),
+            default_steps=20,
+            image_encoder=ImageEncoderConfig(width=768, layers=12, heads=12, patch=16),
+        ),
+        ModelConfig(
+            name="teacher",
+            description="the paper's teacher: MP-VTON without CLIP and without cross-attention; no weights yet",
+            height=512,
+            width=384,
+            autoencoder=_SD_AUTOENCODER,
+            unet=_SD_UNET,
+            default_steps=20,
+        ),
+        ModelConfig(
+            name="litemp-vton",
+            description="the paper's student: narrower, no mid block, self-attention on two levels; no weights yet",
+            height=512,
+            width=384,
+            autoencoder=_SD_AUTOENCODER,
+            unet=UNetConfig(
+                channels=(320, 448, 640, 640),
+                layers_per_block=(2, 2, 2, 1),
+                attention=(False, True, True, False),
+                attention_heads=8,
+                norm_groups=32,
+            ),
+            default_steps=20,
+            teacher="teacher",
         ),
         ModelConfig(
             name="tiny-teacher",
@@ -180,6 +297,24 @@ PRESETS: dict[str, ModelConfig] = {
                 norm_groups=8,
                 residual_deviation=_RESIDUAL,
             ),
+            teacher="tiny-teacher",
+        ),
+        ModelConfig(
+            name="tiny-clip",
+            description="random weights, for tests: every operator of mp-vton at a size that exports in seconds",
+            height=64,
+            width=48,
+            autoencoder=AutoencoderKLConfig(channels=(8, 8, 16, 16), layers_per_block=1, norm_groups=4),
+            unet=UNetConfig(
+                channels=(16, 16),
+                layers_per_block=(1, 1),
+                attention=(True, True),
+                mid_block=True,
+                attention_heads=2,
+                norm_groups=8,
+                cross_attention=24,
+            ),
+            image_encoder=ImageEncoderConfig(width=24, layers=2, heads=2, patch=56),
         ),
     )
 }

@@ -11,8 +11,10 @@ from torch import nn
 from torch.nn import functional
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from lite_vton.errors import UserError
 from lite_vton.model.autoencoder import Autoencoder
-from lite_vton.presets import ModelConfig
+from lite_vton.model.autoencoder_tiny import TinyAutoencoder
+from lite_vton.presets import AutoencoderTinyConfig, ModelConfig
 from training.latents import to_tensor
 from training.loop import LoopConfig, OnStep, fit
 
@@ -30,14 +32,17 @@ def train_autoencoder(
     *,
     resume: bool = False,
     on_step: OnStep | None = None,
-) -> tuple[Autoencoder, float]:
+) -> tuple[TinyAutoencoder, float]:
     """An autoencoder of `config` fitted to `pictures` (N, H, W, 3), and the scale of its latents.
 
     A step sees `loop.batch_size` crops of half the picture's height and width: more steps for the same work.
+    `UserError` for a preset with Stable Diffusion's autoencoder, which is taken as it is.
     """
+    if not isinstance(config.autoencoder, AutoencoderTinyConfig):
+        raise UserError(f"the autoencoder of {config.name} is not trained here: give the weights of Stable Diffusion's")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(loop.seed)
-        autoencoder = Autoencoder(config.autoencoder)
+        autoencoder = TinyAutoencoder(config.autoencoder)
     tile = config.autoencoder.downscale
     # Crops come channels last from their pictures, and convolutions keep them so: a quarter less time on a CPU.
     autoencoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub has no such form

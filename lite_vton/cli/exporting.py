@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from lite_vton.cli.held_out import held_out_pairs
 from lite_vton.cli.screen import stages
-from lite_vton.cli.weights import load_model
+from lite_vton.cli.weights import config_of, load_model
 from lite_vton.errors import UserError
-from lite_vton.presets import PRESETS, preset
 
 if TYPE_CHECKING:
     from lite_vton.bundle import Bundle
@@ -22,9 +21,7 @@ def plan(model: str, output: Path, formats: Sequence[str], precisions: Sequence[
     """What an export would write; a `UserError` for what it would refuse."""
     from export.bundle import plan_export
 
-    if model not in PRESETS and not Path(model).is_dir():
-        preset(model)  # says which name is nearest
-    return str(plan_export(output, formats, precisions))
+    return str(plan_export(config_of(model), output, formats, precisions))
 
 
 def export_model(

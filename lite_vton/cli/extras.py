@@ -13,6 +13,7 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
     {
         "torch": "export",
         "diffusers": "export",
+        "transformers": "export",
         "onnx": "export",
         "onnxscript": "export",
         "safetensors": "export",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_PAIRS", "TEACHERS", "Judged", "Sampling", "TestPairs", "judge", "open_test_pairs"]
 
-TEACHERS = {"demo": "demo-teacher", "tiny": "tiny-teacher"}
+TEACHERS = {name: config.teacher for name, config in PRESETS.items() if config.teacher is not None}
 """Student to the preset that taught it."""
 
 DEFAULT_PAIRS = 64
@@ -145,17 +145,12 @@ def _open(model: str) -> _Model:
         bundle = Bundle.open(path)
         runtime = load(bundle, "onnxruntime", usable_precision(bundle, "onnxruntime"))
         return _Model(runtime, bundle.manifest.model, bundle.manifest.latent_scale)
-    from lite_vton.bundle import ComponentTensors
-    from lite_vton.model.components import COMPONENTS
+    from lite_vton.model.components import component_tensors, wrapped
     from runtimes.torch_runtime import TorchRuntime
 
     networks = load_model(model).networks
-    modules = {name: spec.wrap(networks) for name, spec in COMPONENTS.items()}
-    tensors = {
-        name: ComponentTensors(inputs=spec.inputs(networks.config), outputs=spec.outputs(networks.config))
-        for name, spec in COMPONENTS.items()
-    }
-    return _Model(TorchRuntime(modules, tensors), networks.config, networks.latent_scale)
+    runtime = TorchRuntime(wrapped(networks), component_tensors(networks.config))
+    return _Model(runtime, networks.config, networks.latent_scale)
 
 
 @contextmanager

@@ -18,19 +18,26 @@ def models(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """List the models and which come with weights."""
+    """List the models and which come with weights; of one, what each of its networks costs."""
     from dataclasses import asdict
 
-    from lite_vton.cli.parameters import count_parameters
+    from lite_vton.cli.costs import HEADINGS, cost_figures, cost_rows, count_costs
     from lite_vton.cli.screen import print_json, print_table
     from lite_vton.cli.weights import weights_are_shipped
+    from lite_vton.paper import PAPER, SOURCE
     from lite_vton.presets import PRESETS, preset
 
     chosen = list(PRESETS.values()) if name is None else [preset(name)]
-    counts = {config.name: count_parameters(config) for config in chosen} if parameters or name is not None else {}
+    wanted = chosen if parameters or name is not None else []
+    counted = {config.name: costs for config in wanted if (costs := count_costs(config)) is not None}
     if as_json:
         print_json(
-            [asdict(c) | {"weights_shipped": weights_are_shipped(c), "parameters": counts.get(c.name)} for c in chosen]
+            [
+                asdict(config)
+                | {"weights_shipped": weights_are_shipped(config)}
+                | (cost_figures(config, counted[config.name]) if config.name in counted else {})
+                for config in chosen
+            ]
         )
         return
     rows = [
@@ -45,9 +52,15 @@ def models(
         for config in chosen
     ]
     print_table(("preset", "picture", "latent", "weights", "sampling", ""), rows)
-    for model, found in counts.items():
-        if found is None:
-            print(f"{model}: counting parameters needs torch: pip install 'lite-vton[export]'")
-        else:
-            print(f"{model}: " + ", ".join(f"{part} {count / 1e6:.2f} M" for part, count in found.items()))
+    if wanted and not counted:
+        print("counting parameters needs torch: pip install 'lite-vton[export]'")
+    elif name is not None:
+        print_table(HEADINGS, cost_rows(chosen[0], counted[name]))
+        print("one call each; GFLOPs: 2 x multiply-accumulate; activations: most alive at once, attention matrices too")
+        if name in PAPER:
+            print(f"the paper: {SOURCE}")
+    else:
+        for model, costs in counted.items():
+            parts = ", ".join(f"{part} {cost.parameters / 1e6:.2f} M" for part, cost in costs.items())
+            print(f"{model}: {sum(cost.parameters for cost in costs.values()) / 1e6:.2f} M ({parts})")
     print(f"next: lite-vton export {chosen[0].name} -o {chosen[0].name}.bundle")

@@ -145,15 +145,15 @@ def _load_autoencoder(config: ModelConfig, file: Path) -> tuple[Autoencoder, flo
     from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
 
-    from lite_vton.model.autoencoder import Autoencoder
+    from lite_vton.model.networks import build_autoencoder
 
     if not file.is_file():
         raise UserError(f"no autoencoder at {file}: give the autoencoder.safetensors of a run")
-    autoencoder = Autoencoder(config.autoencoder)
+    autoencoder = build_autoencoder(config.autoencoder)
     try:
         autoencoder.load_state_dict(load_file(file))
         with safe_open(file, framework="pt") as opened:
-            scale = float((opened.metadata() or {}).get("latent_scale", "1.0"))
+            scale = float((opened.metadata() or {}).get("latent_scale", config.autoencoder.latent_scale))
     except (SafetensorError, RuntimeError) as error:
         raise UserError(f"{file} is no autoencoder of {config.name}: give the one of a run of that preset") from error
     return autoencoder.eval(), scale

@@ -12,7 +12,17 @@ from lite_vton.presets import PRESETS, ModelConfig, preset
 if TYPE_CHECKING:
     from lite_vton.model.networks import Networks
 
-__all__ = ["ASSETS", "NOTES", "RANDOM", "SHIPPED", "Trained", "load_model", "run_files", "weights_are_shipped"]
+__all__ = [
+    "ASSETS",
+    "NOTES",
+    "RANDOM",
+    "SHIPPED",
+    "Trained",
+    "config_of",
+    "load_model",
+    "run_files",
+    "weights_are_shipped",
+]
 
 ASSETS = Path(__file__).parents[1] / "assets"
 """`lite_vton.model.networks.ASSETS`, without importing torch."""
@@ -43,6 +53,16 @@ def run_files(folder: Path) -> tuple[Path, Path]:
     return folder / "autoencoder.safetensors", folder / "unet.safetensors"
 
 
+def config_of(model: str) -> ModelConfig:
+    """The preset of that name, or the one a run's folder was trained as.
+
+    `UserError` for a name that is neither, or a folder without finished weights.
+    """
+    if model not in PRESETS and Path(model).is_dir():
+        return _preset_of_run(Path(model))
+    return preset(model)
+
+
 def load_model(model: str) -> Trained:
     """Networks of a preset, with the weights that come with the package or else random; or those of a run's folder.
 
@@ -50,10 +70,9 @@ def load_model(model: str) -> Trained:
     """
     from lite_vton.model.networks import load_networks, random_networks, shipped_networks
 
-    if model not in PRESETS and Path(model).is_dir():
-        config = _preset_of_run(Path(model))
+    config = config_of(model)
+    if model not in PRESETS:
         return Trained(load_networks(config, *run_files(Path(model))), f"run {Path(model).resolve().name}")
-    config = preset(model)
     if config.shipped_weights is None:
         return Trained(random_networks(config), RANDOM)
     return Trained(shipped_networks(config), SHIPPED)

@@ -1,4 +1,4 @@
-"""The picture autoencoder: diffusers' `AutoencoderTiny` behind a space-to-depth fold, beside a linear shortcut.
+"""The demo models' autoencoder: diffusers' `AutoencoderTiny` behind a space-to-depth fold, beside a linear shortcut.
 
 Folding `patch x patch` pixels into channels first keeps every convolution at a quarter of the picture's
 side, where a CPU multiplies matrices instead of moving memory. The shortcut carries what is linear, the colours
@@ -16,15 +16,16 @@ from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
 from torch import nn
 from torch.nn import functional
 
-from lite_vton.presets import AutoencoderConfig
+from lite_vton.model.autoencoder import Autoencoder
+from lite_vton.presets import AutoencoderTinyConfig
 
-__all__ = ["Autoencoder"]
+__all__ = ["TinyAutoencoder"]
 
 
-class Autoencoder(nn.Module):
-    """Pictures (N, 3, H, W) in [-1, 1] to latents (N, C, H/8, W/8), unscaled, and back."""
+class TinyAutoencoder(Autoencoder):
+    """`AutoencoderTiny` on folded pictures, plus a linear shortcut either way."""
 
-    def __init__(self, config: AutoencoderConfig) -> None:
+    def __init__(self, config: AutoencoderTinyConfig) -> None:
         super().__init__()
         folded = 3 * config.patch**2
         self.patch = config.patch

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from lite_vton.bundle import TensorSpec
+from lite_vton.bundle import ComponentTensors, TensorSpec
 from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.model.denoiser import Denoiser
+from lite_vton.model.image_encoder import ImageEncoder
 from lite_vton.model.networks import Networks
 from lite_vton.presets import ModelConfig
 
-__all__ = ["COMPONENTS", "ComponentSpec"]
+__all__ = ["COMPONENTS", "ComponentSpec", "component_tensors", "components_of", "wrapped"]
 
 
 class VaeEncoder(nn.Module):
@@ -74,6 +75,24 @@ def _latent(name: str, meaning: str, repeats: int = 1) -> Callable[[ModelConfig]
     return specs
 
 
+def _garment_picture(config: ModelConfig) -> tuple[TensorSpec, ...]:
+    tower = config.image_encoder
+    if tower is None:
+        return ()
+    shape = (1, 3, tower.image_size, tower.image_size)
+    meaning = "RGB picture of the garment on white; CLIP's mean and deviation are taken care of inside"
+    return (TensorSpec(name="pixel_values", shape=shape, dtype="float32", range=(-1.0, 1.0), meaning=meaning),)
+
+
+def _tokens(config: ModelConfig) -> tuple[TensorSpec, ...]:
+    tower = config.image_encoder
+    if tower is None:
+        return ()
+    shape = (1, tower.tokens, tower.width)
+    meaning = "CLIP's tokens of the garment: class token, then patches row by row"
+    return (TensorSpec(name="encoder_hidden_states", shape=shape, dtype="float32", range=None, meaning=meaning),)
+
+
 def _unet_inputs(config: ModelConfig) -> tuple[TensorSpec, ...]:
     _, _, h, w = config.latent_shape
     layout = " | ".join(f"{name} {count}" for name, count in config.unet.conditions)
@@ -85,12 +104,25 @@ def _unet_inputs(config: ModelConfig) -> tuple[TensorSpec, ...]:
         TensorSpec(
             name="timestep", shape=(1,), dtype="int64", range=(0.0, last), meaning="training timestep of the sample"
         ),
+        *_tokens(config),
     )
+
+
+def _image_encoder(networks: Networks) -> nn.Module:
+    if networks.image_encoder is None:
+        raise ValueError(f"{networks.config.name} has no image encoder: take the components of components_of")
+    return ImageEncoder(networks.image_encoder)
 
 
 COMPONENTS: dict[str, ComponentSpec] = {
     spec.name: spec
     for spec in (
+        ComponentSpec(
+            name="image_encoder",
+            wrap=_image_encoder,
+            inputs=_garment_picture,
+            outputs=_tokens,
+        ),
         ComponentSpec(
             name="vae_encoder",
             wrap=lambda networks: VaeEncoder(networks.autoencoder),
@@ -111,3 +143,22 @@ COMPONENTS: dict[str, ComponentSpec] = {
         ),
     )
 }
+"""Every component any model has; `components_of` gives those of one."""
+
+
+def components_of(config: ModelConfig) -> dict[str, ComponentSpec]:
+    """The components a model has, by name, in the order a try-on runs them."""
+    return {name: COMPONENTS[name] for name in config.components}
+
+
+def component_tensors(config: ModelConfig) -> dict[str, ComponentTensors]:
+    """What each component of a model takes and gives, as a manifest says it."""
+    return {
+        name: ComponentTensors(inputs=spec.inputs(config), outputs=spec.outputs(config))
+        for name, spec in components_of(config).items()
+    }
+
+
+def wrapped(networks: Networks) -> dict[str, nn.Module]:
+    """Each component of a model as the module to call or to export."""
+    return {name: spec.wrap(networks) for name, spec in components_of(networks.config).items()}

@@ -38,9 +38,14 @@ class Denoiser(nn.Module):
             # One row a timestep, so that an exported graph looks factors up instead of computing small differences.
             self.register_buffer("factors", _factors(config.schedule, self._deviation), persistent=False)
 
-    def forward(self, sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
-        """`sample` (N, 13, h, w) and `timestep` (N,) int64 to epsilon (N, C, h, w)."""
-        out: torch.Tensor = self.unet(sample, timestep, None, return_dict=False)[0]
+    def forward(
+        self, sample: torch.Tensor, timestep: torch.Tensor, encoder_hidden_states: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """`sample` (N, 13, h, w) and `timestep` (N,) int64 to epsilon (N, C, h, w).
+
+        `encoder_hidden_states` (N, T, D) are the garment's tokens, for a U-Net with cross-attention.
+        """
+        out: torch.Tensor = self.unet(sample, timestep, encoder_hidden_states, return_dict=False)[0]
         if self._deviation is None:
             return out
         root, keep, gain = self.factors[timestep].view(-1, 3, 1, 1).unbind(dim=1)  # type: ignore[index]

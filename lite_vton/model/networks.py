@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,10 +12,23 @@ from torch import nn
 
 from lite_vton.errors import UserError
 from lite_vton.model.autoencoder import Autoencoder
+from lite_vton.model.autoencoder_kl import KLAutoencoder
+from lite_vton.model.autoencoder_tiny import TinyAutoencoder
+from lite_vton.model.image_encoder import build_image_encoder
 from lite_vton.model.unet import build_unet
-from lite_vton.presets import ModelConfig
+from lite_vton.presets import AutoencoderConfig, AutoencoderKLConfig, ModelConfig
 
-__all__ = ["ASSETS", "Networks", "load_networks", "random_networks", "save_networks", "shipped_networks"]
+__all__ = [
+    "ASSETS",
+    "Networks",
+    "build_autoencoder",
+    "build_networks",
+    "image_encoder_file",
+    "load_networks",
+    "random_networks",
+    "save_networks",
+    "shipped_networks",
+]
 
 ASSETS = Path(__file__).parents[1] / "assets"
 """Where the weights live that come with the package."""
@@ -26,42 +39,63 @@ class Networks:
     """The networks of one model, float32, in evaluation mode, on the CPU.
 
     `latent_scale` multiplies the encoder's latents to about unit variance (diffusers' `scaling_factor`).
+    `image_encoder` is transformers' `CLIPVisionModel` where the model has tokens of the garment.
     """
 
     config: ModelConfig
     autoencoder: Autoencoder
     unet: nn.Module
     latent_scale: float = 1.0
+    image_encoder: nn.Module | None = None
+
+
+def build_autoencoder(config: AutoencoderConfig) -> Autoencoder:
+    """An untrained autoencoder of either kind, its weights drawn from torch's random state."""
+    return KLAutoencoder(config) if isinstance(config, AutoencoderKLConfig) else TinyAutoencoder(config)
+
+
+def build_networks(config: ModelConfig) -> Networks:
+    """Untrained networks, their weights drawn from torch's random state; on the meta device they hold no memory."""
+    autoencoder = build_autoencoder(config.autoencoder)
+    unet = build_unet(config.unet, config.autoencoder.latent_channels)
+    tower = None if config.image_encoder is None else build_image_encoder(config.image_encoder).eval()
+    return Networks(config, autoencoder.eval(), unet.eval(), config.autoencoder.latent_scale, tower)
 
 
 def random_networks(config: ModelConfig, seed: int = 0) -> Networks:
     """Untrained networks; the same seed gives the same weights, and the caller's random state is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        autoencoder = Autoencoder(config.autoencoder)
-        unet = build_unet(config.unet, config.autoencoder.latent_channels)
-    return Networks(config, autoencoder.eval(), unet.eval())
+        return build_networks(config)
+
+
+def image_encoder_file(unet: Path) -> Path:
+    """Where the image tower's weights lie, in a model that has one: beside the U-Net's."""
+    return unet.with_name("image_encoder.safetensors")
 
 
 def save_networks(networks: Networks, autoencoder: Path, unet: Path, dtype: torch.dtype = torch.float32) -> None:
-    """Write the weights as two safetensors files; the latent scale goes into the autoencoder's metadata."""
+    """Write the weights as safetensors files, an image tower's beside the U-Net's (`image_encoder_file`).
+
+    The latent scale goes into the autoencoder's metadata.
+    """
     metadata = {"preset": networks.config.name, "latent_scale": repr(networks.latent_scale)}
-    for path, module in ((autoencoder, networks.autoencoder), (unet, networks.unet)):
+    for path, module in _files(networks, autoencoder, unet).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: tensor.to(dtype).contiguous() for name, tensor in module.state_dict().items()}, path, metadata)
 
 
 def load_networks(config: ModelConfig, autoencoder: Path, unet: Path) -> Networks:
-    """Networks of `config` with the weights of two safetensors files, whatever precision they are stored in.
+    """Networks of `config` with the weights of `save_networks`' files, whatever precision they are stored in.
 
     Raises `UserError` when a file is missing, damaged, or of another architecture.
     """
-    networks = random_networks(config)
-    _load_weights(networks.autoencoder, autoencoder)
-    _load_weights(networks.unet, unet)
+    networks = _unfilled_networks(config)
+    for path, module in _files(networks, autoencoder, unet).items():
+        _load_weights(module, path)
     with safe_open(autoencoder, framework="pt") as file:
-        scale = float((file.metadata() or {}).get("latent_scale", "1.0"))
-    return Networks(config, networks.autoencoder, networks.unet, scale)
+        scale = (file.metadata() or {}).get("latent_scale")
+    return networks if scale is None else replace(networks, latent_scale=float(scale))
 
 
 def shipped_networks(config: ModelConfig) -> Networks:
@@ -70,6 +104,31 @@ def shipped_networks(config: ModelConfig) -> Networks:
         raise UserError(f"preset {config.name!r} comes without trained weights: train it (`lite-vton train`)")
     autoencoder, unet = (ASSETS / name for name in config.shipped_weights)
     return load_networks(config, autoencoder, unet)
+
+
+def _files(networks: Networks, autoencoder: Path, unet: Path) -> dict[Path, nn.Module]:
+    files: dict[Path, nn.Module] = {autoencoder: networks.autoencoder, unet: networks.unet}
+    if networks.image_encoder is not None:
+        files[image_encoder_file(unet)] = networks.image_encoder
+    return files
+
+
+def _unfilled_networks(config: ModelConfig) -> Networks:
+    """Networks whose weights are whatever memory held: drawing numbers for 900 M of them takes most of a minute."""
+    with torch.device("meta"):
+        made = build_networks(replace(config, image_encoder=None))
+    tower = None
+    if config.image_encoder is not None:
+        with torch.random.fork_rng(devices=[]):
+            # Built in memory: it holds positions that no file does.
+            tower = build_image_encoder(config.image_encoder).eval()
+    return replace(
+        made,
+        config=config,
+        autoencoder=made.autoencoder.to_empty(device="cpu"),
+        unet=made.unet.to_empty(device="cpu"),
+        image_encoder=tower,
+    )
 
 
 def _load_weights(module: nn.Module, path: Path) -> None:

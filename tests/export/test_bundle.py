@@ -77,12 +77,12 @@ def dtypes(tensors: dict[str, torch.Tensor]) -> set[torch.dtype]:
 
 
 def test_the_plan_writes_nothing_and_refuses_what_the_export_would(tmp_path: Path) -> None:
-    plan = plan_export(tmp_path / "b", ["onnx"], ["fp16"])
+    plan = plan_export(preset("tiny"), tmp_path / "b", ["onnx"], ["fp16"])
     assert plan.folders == ("onnx-fp16/vae_encoder", "onnx-fp16/unet", "onnx-fp16/vae_decoder")
     assert "onnx-fp16/unet" in str(plan)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(UserError, match="did you mean 'onnx'"):
-        plan_export(tmp_path / "b", ["onxx"])
+        plan_export(preset("tiny"), tmp_path / "b", ["onxx"])
 
 
 SCRIPT = """

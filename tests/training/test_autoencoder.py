@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lite_vton.model.autoencoder import Autoencoder
+from lite_vton.model.autoencoder_tiny import TinyAutoencoder
 from lite_vton.presets import preset
 from training.autoencoder import latent_scale, principal_tiles, train_autoencoder
 from training.latents import to_tensor
@@ -25,7 +25,7 @@ def flat_tiles(count: int = 16) -> np.ndarray:
 
 def test_the_shortcut_alone_reproduces_flat_colours() -> None:
     pictures = flat_tiles()
-    autoencoder = Autoencoder(TINY.autoencoder)
+    autoencoder = TinyAutoencoder(TINY.autoencoder)
     autoencoder.start_linear(*principal_tiles(pictures, TILE, TINY.autoencoder.latent_channels))
     picture = to_tensor(pictures)
     with torch.no_grad():

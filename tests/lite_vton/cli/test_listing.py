@@ -35,14 +35,24 @@ def test_models_lists_every_preset(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(name in shown for name in PRESETS)
 
 
-def test_one_model_is_shown_with_its_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_model_is_shown_with_its_costs(capsys: pytest.CaptureFixture[str]) -> None:
     from lite_vton.model.networks import random_networks
 
     assert main(["models", "--preset", "tiny", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    unet = random_networks(PRESETS["tiny"]).unet
-    assert row["parameters"]["unet"] == sum(p.numel() for p in unet.parameters())
+    unet = row["components"]["unet"]
+    assert unet["parameters"] == sum(p.numel() for p in random_networks(PRESETS["tiny"]).unet.parameters())
+    assert unet["weight_bytes"] == {"fp32": 4 * unet["parameters"], "fp16": 2 * unet["parameters"]}
+    assert row["paper"] is None
     assert row["weights_shipped"] is False
+
+
+def test_the_papers_figures_stand_beside_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "--preset", "litemp-vton"]) == 0
+    shown = capsys.readouterr().out
+    assert "201.34 M" in shown
+    assert "286 M" in shown
+    assert "238.24 (unet)" in shown
 
 
 def test_formats_lists_formats_and_backends(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,22 +9,82 @@ import torch
 from diffusers.models.attention import BasicTransformerBlock
 
 from lite_vton.errors import UserError
-from lite_vton.model.components import COMPONENTS
-from lite_vton.model.networks import load_networks, random_networks, save_networks, shipped_networks
+from lite_vton.model.components import COMPONENTS, components_of
+from lite_vton.model.networks import (
+    build_networks,
+    image_encoder_file,
+    load_networks,
+    random_networks,
+    save_networks,
+    shipped_networks,
+)
 from lite_vton.presets import PRESETS, preset
 
 TINY = preset("tiny")
 
 
+CLIP = preset("tiny-clip")
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_component_gives_the_shapes_it_declares(name: str) -> None:
     config = PRESETS[name]
-    networks = random_networks(config)
-    for spec in COMPONENTS.values():
-        inputs = [torch.zeros(tensor.shape, dtype=getattr(torch, tensor.dtype)) for tensor in spec.inputs(config)]
-        with torch.no_grad():
+    with torch.device("meta"), torch.no_grad():
+        networks = build_networks(config)
+        for spec in components_of(config).values():
+            inputs = [torch.zeros(tensor.shape, dtype=getattr(torch, tensor.dtype)) for tensor in spec.inputs(config)]
             output = spec.wrap(networks)(*inputs)
-        assert output.shape == spec.outputs(config)[0].shape
+            assert output.shape == spec.outputs(config)[0].shape
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_tokens_are_as_wide_as_the_cross_attention(name: str) -> None:
+    config = PRESETS[name]
+    assert config.unet.cross_attention == (None if config.image_encoder is None else config.image_encoder.width)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_teacher_has_its_students_latents_and_noise(name: str) -> None:
+    config = PRESETS[name]
+    if config.teacher is not None:
+        teacher = preset(config.teacher)
+        assert (teacher.autoencoder, teacher.schedule) == (config.autoencoder, config.schedule)
+
+
+@pytest.mark.parametrize("name", ["tiny", "tiny-clip"])
+def test_saved_networks_answer_as_before(name: str, tmp_path: Path) -> None:
+    networks = random_networks(PRESETS[name], seed=1)
+    paths = tmp_path / "autoencoder.safetensors", tmp_path / "unet.safetensors"
+    save_networks(networks, *paths)
+    assert image_encoder_file(paths[1]).is_file() == (networks.image_encoder is not None)
+    loaded = load_networks(networks.config, *paths)
+    assert loaded.latent_scale == networks.latent_scale
+    generator = torch.Generator().manual_seed(0)
+    for spec in components_of(networks.config).values():
+        tensors = [(t.shape, getattr(torch, t.dtype)) for t in spec.inputs(networks.config)]
+        inputs = [torch.randn(shape, generator=generator).to(dtype) for shape, dtype in tensors]
+        with torch.no_grad():
+            assert torch.equal(spec.wrap(loaded)(*inputs), spec.wrap(networks)(*inputs))
+
+
+def test_the_kl_autoencoder_is_diffusers_with_its_mean() -> None:
+    from diffusers import AutoencoderKL
+
+    theirs = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(8, 8, 16, 16),
+        layers_per_block=1,
+        norm_num_groups=4,
+    ).eval()
+    ours = random_networks(CLIP).autoencoder
+    ours.load_state_dict(theirs.state_dict())
+    picture = torch.rand(1, 3, CLIP.height, CLIP.width) * 2 - 1
+    with torch.no_grad():
+        mode = theirs.encode(picture).latent_dist.mode()
+        assert torch.equal(ours.encode(picture), mode)
+        assert torch.equal(ours.decode(mode), theirs.decode(mode).sample)
+    assert random_networks(CLIP).latent_scale == 0.18215
 
 
 def test_no_cross_attention_is_left() -> None:
