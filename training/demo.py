@@ -56,20 +56,19 @@ DEMO = Recipe(
     autoencoder=LoopConfig(
         steps=20000, batch_size=4, learning_rate=5e-4, warmup_steps=500, ema_decay=0.999, checkpoint_every=1000
     ),
-    teacher=LoopConfig(steps=3400, batch_size=16, learning_rate=8e-4, warmup_steps=200, ema_decay=0.998),
-    student=LoopConfig(steps=2300, batch_size=16, learning_rate=1e-3, warmup_steps=200, ema_decay=0.998),
+    teacher=LoopConfig(steps=3000, batch_size=16, learning_rate=8e-4, warmup_steps=200, ema_decay=0.998),
+    student=LoopConfig(steps=2000, batch_size=16, learning_rate=1e-3, warmup_steps=200, ema_decay=0.998),
 )
 
 
 def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
     """Run `recipe` in `folder`, resuming what is there, and write fp16 weights and `recipe.json` to `assets`."""
-    began = time.monotonic()
     teacher_config, student_config = preset(recipe.teacher_preset), preset(recipe.student_preset)
     _claim(folder, recipe)
     pictures = _pictures(folder, recipe)
-    minutes: dict[str, float] = {}
+    clock = _Clock(folder / "minutes.json")
 
-    with _stage("autoencoder", recipe.autoencoder, minutes) as on_step:
+    with _stage("autoencoder", recipe.autoencoder, clock) as on_step:
         autoencoder, scale = train_autoencoder(
             student_config,
             np.concatenate([pictures.person, pictures.masked_person[::3]]),
@@ -79,11 +78,11 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
             on_step=on_step,
         )
     pairs = encode_pairs(pictures, autoencoder, scale)
-    with _stage("teacher", recipe.teacher, minutes) as on_step:
+    with _stage("teacher", recipe.teacher, clock) as on_step:
         teacher = train_denoiser(
             teacher_config, pairs, recipe.teacher, folder / "teacher", resume=True, on_step=on_step
         )
-    with _stage("student", recipe.student, minutes) as on_step:
+    with _stage("student", recipe.student, clock) as on_step:
         student = train_denoiser(
             student_config,
             pairs,
@@ -102,11 +101,29 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
         "recipe": asdict(recipe),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
-        "minutes": {name: round(value, 1) for name, value in minutes.items()},
-        "minutes_of_this_run": round((time.monotonic() - began) / 60, 1),
+        "minutes": clock.minutes(),
         "date": time.strftime("%Y-%m-%d"),
     }
     (assets / "recipe.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """What each stage took in all, runs that were stopped included; kept in `file` beside their checkpoints."""
+
+    file: Path
+
+    def minutes(self) -> dict[str, float]:
+        """Stage to minutes."""
+        if not self.file.is_file():
+            return {}
+        return {name: round(value, 1) for name, value in json.loads(self.file.read_text(encoding="utf-8")).items()}
+
+    def add(self, stage: str, minutes: float) -> None:
+        """Count these too."""
+        sums = json.loads(self.file.read_text(encoding="utf-8")) if self.file.is_file() else {}
+        sums[stage] = sums.get(stage, 0.0) + minutes
+        self.file.write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
 
 
 def _claim(folder: Path, recipe: Recipe) -> None:
@@ -157,7 +174,7 @@ def _progress() -> Progress:
 
 
 @contextmanager
-def _stage(name: str, loop: LoopConfig, minutes: dict[str, float]) -> Iterator[OnStep]:
+def _stage(name: str, loop: LoopConfig, clock: _Clock) -> Iterator[OnStep]:
     began = time.monotonic()
     with _progress() as progress:
         task = progress.add_task(name, total=loop.steps)
@@ -166,8 +183,10 @@ def _stage(name: str, loop: LoopConfig, minutes: dict[str, float]) -> Iterator[O
             shown = " ".join(f"{term} {value:.4f}" for term, value in terms.items())
             progress.update(task, completed=step + 1, description=f"{name} {shown}")
 
-        yield on_step
-    minutes[name] = (time.monotonic() - began) / 60
+        try:
+            yield on_step
+        finally:
+            clock.add(name, (time.monotonic() - began) / 60)
 
 
 def main() -> None:
