@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch.nn import functional
 from lite_vton.errors import UserError
 from training.metrics.similarity import Picture
 
-__all__ = ["FEATURES", "Inception"]
+__all__ = ["FEATURES", "Inception", "layer_shapes"]
 
 FEATURES = 2048
 """Length of a picture's feature vector."""
@@ -213,10 +213,11 @@ class Inception(nn.Module):
         `UserError` for weights of another network, torchvision's Inception trained on ImageNet included.
         """
         super().__init__()
-        self._add_layers()
+        for name, layer in _layers():
+            self.add_module(name, layer)
         classes = weights["fc.weight"].shape[0] if "fc.weight" in weights else 1008
-        wanted = {name: t for name, t in self.state_dict().items() if not name.endswith("num_batches_tracked")}
-        unlike = [name for name, tensor in wanted.items() if name not in weights or weights[name].shape != tensor.shape]
+        wanted = layer_shapes()
+        unlike = [name for name, shape in wanted.items() if name not in weights or weights[name].shape != shape]
         if unlike or classes != 1008:
             fault = f"it has {classes} classes instead of 1008" if not unlike else f"{unlike[0]} is missing or differs"
             raise UserError(
@@ -225,17 +226,6 @@ class Inception(nn.Module):
             )
         self.load_state_dict({name: weights[name] for name in wanted}, strict=False)
         self.requires_grad_(False).eval()
-
-    def _add_layers(self) -> None:
-        channels = 3
-        for unit in _STEM:
-            if unit is not None:
-                self.add_module(unit.name, _ConvNorm(channels, unit))
-                channels = unit.channels
-        for block in _BLOCKS:
-            mixed = _Mixed(channels, block)
-            self.add_module(block.name, mixed)
-            channels = mixed.channels
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, 299, 299) float32 in [0, 255] to (N, 2048)."""
@@ -251,6 +241,29 @@ class Inception(nn.Module):
         """(N, 2048) float32 of N pictures of any size, resized as clean-fid does."""
         found: Tensor = self(torch.stack([_resized(picture) for picture in pictures]))
         return found
+
+
+def layer_shapes() -> dict[str, torch.Size]:
+    """Name and shape of every tensor that `Inception` takes from the published state dict."""
+    with torch.device("meta"):
+        return {
+            f"{name}.{key}": tensor.shape
+            for name, layer in _layers()
+            for key, tensor in layer.state_dict().items()
+            if not key.endswith("num_batches_tracked")
+        }
+
+
+def _layers() -> Iterator[tuple[str, nn.Module]]:
+    channels = 3
+    for unit in _STEM:
+        if unit is not None:
+            yield unit.name, _ConvNorm(channels, unit)
+            channels = unit.channels
+    for block in _BLOCKS:
+        mixed = _Mixed(channels, block)
+        yield block.name, mixed
+        channels = mixed.channels
 
 
 def _resized(picture: Picture) -> Tensor:

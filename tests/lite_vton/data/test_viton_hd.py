@@ -180,3 +180,54 @@ def test_a_missing_file_is_named_when_its_sample_is_read(published: Path) -> Non
     assert samples[0].name == "08909_00.jpg"
     with pytest.raises(UserError, match=r"cloth/00891_00\.jpg is missing"):
         samples[1]
+
+
+def test_an_inverted_mask_is_told_by_the_torso_it_keeps(published: Path) -> None:
+    file = published / "test/agnostic-mask/00891_00_mask.png"
+    samples = VitonHD(published, "test", height=64, width=48)
+    Image.fromarray(255 - np.asarray(Image.open(file))).save(file)
+    assert samples[0].name == "08909_00.jpg"
+    with pytest.raises(UserError, match=r"00891_00_mask\.png does not repaint the torso.*invert it"):
+        samples[1]
+
+
+def test_a_person_of_another_shape_is_not_stretched(published: Path) -> None:
+    file = published / "test/image/00891_00.jpg"
+    Image.open(file).crop((0, 0, 768, 900)).save(file)
+    with pytest.raises(UserError, match=r"image/00891_00\.jpg is 768x900, .*crop it"):
+        VitonHD(published, "test", height=64, width=48)[1]
+
+
+def test_a_mask_of_another_shape_than_its_photo_is_refused(published: Path) -> None:
+    file = published / "test/agnostic-mask/00891_00_mask.png"
+    Image.open(file).crop((0, 0, 700, 1024)).save(file)
+    with pytest.raises(UserError, match=r"00891_00_mask\.png is 700x1024, .*its photo, 768x1024"):
+        VitonHD(published, "test", height=64, width=48)[1]
+
+
+def test_an_empty_list_is_refused(published: Path) -> None:
+    (published / "test_pairs.txt").write_text("\n\n")
+    with pytest.raises(UserError, match=r"test_pairs\.txt lists no pairs"):
+        VitonHD(published, "test")
+
+
+def test_broken_pairs_can_be_left_out_and_are_named(published: Path) -> None:
+    photo = published / "test/image/00891_00.jpg"
+    photo.write_bytes(photo.read_bytes()[:2000])
+    done: list[int] = []
+    sound, faults = VitonHD(published, "test", height=64, width=48).without_broken(done.append)
+    assert [sample.name for sample in sound] == ["08909_00.jpg"]
+    assert done == [1, 2]
+    (fault,) = faults
+    assert fault.startswith("00891_00.jpg with 00891_00.jpg: ")
+    assert "image/00891_00.jpg is damaged" in fault
+    with pytest.raises(UserError, match="damaged"):
+        list(VitonHD(published, "test", height=64, width=48))
+
+
+def test_the_person_alone_is_the_one_of_the_sample(published: Path) -> None:
+    samples = VitonHD(published, "test", height=64, width=48)
+    truth, sample = samples.truth(1), samples[1]
+    assert np.array_equal(truth.picture, to_picture(sample.target))
+    assert np.array_equal(truth.mask, sample.inputs.mask[0, 0])
+    assert [pair.person for pair in samples.first(1).pairs] == ["08909_00.jpg"]

@@ -1,0 +1,48 @@
+"""Weights in the shapes of the published networks, drawn at random: the real ones cannot be downloaded in a test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    import torch
+
+_ALEXNET = {0: (64, 3, 11, 11), 3: (192, 64, 5, 5), 6: (384, 192, 3, 3), 8: (256, 384, 3, 3), 10: (256, 256, 3, 3)}
+
+
+@pytest.fixture(scope="session")
+def alexnet() -> dict[str, torch.Tensor]:
+    """torchvision's state dict, the classifier left out but for one tensor."""
+    import torch
+
+    draw = np.random.default_rng(0)
+    weights = {"classifier.1.bias": torch.zeros(4096)}
+    for layer, shape in _ALEXNET.items():
+        scale = (2 / np.prod(shape[1:])) ** 0.5
+        weights[f"features.{layer}.weight"] = torch.from_numpy(scale * draw.standard_normal(shape)).float()
+        weights[f"features.{layer}.bias"] = torch.from_numpy(0.1 * draw.standard_normal(shape[0])).float()
+    return weights
+
+
+@pytest.fixture(scope="session")
+def inception() -> dict[str, torch.Tensor]:
+    """torch-fidelity's state dict."""
+    import torch
+
+    from training.metrics.inception import layer_shapes
+
+    draw = np.random.default_rng(0)
+    weights = {}
+    for name, shape in sorted(layer_shapes().items()):
+        if name.endswith("conv.weight"):
+            scale = np.float32((2 / np.prod(shape[1:])) ** 0.5)
+            values = draw.standard_normal(tuple(shape), dtype=np.float32) * scale
+        elif name.endswith(("bn.weight", "running_var")):
+            values = draw.uniform(0.5, 1.5, tuple(shape)).astype(np.float32)
+        else:
+            values = (0.1 * draw.standard_normal(tuple(shape))).astype(np.float32)
+        weights[name] = torch.from_numpy(values)
+    return weights | {"fc.weight": torch.zeros(1008, 2048), "fc.bias": torch.zeros(1008)}
