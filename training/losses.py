@@ -1,35 +1,51 @@
 """Loss terms of the denoiser, and which of them each kind of distillation adds.
 
-A term is a function of one batch's `Prediction`. A new way to distil is a new term and a new row of
-`DISTILLATIONS`; the loop does not change.
+A term is a function of one batch's `Prediction`. A new way to distil is a new term or a new module that compares
+features (`training.alignment`), and a new row of `DISTILLATIONS`; the loop does not change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from lite_vton.errors import UserError
+from training.alignment import CrossAttentionAlignment, Factors, Hints, Relations
 
-__all__ = ["DISTILLATIONS", "Prediction", "Term", "distillation", "noise_term", "output_term"]
+__all__ = [
+    "DISTILLATIONS",
+    "Distillation",
+    "LossConfig",
+    "Prediction",
+    "Term",
+    "distillation",
+    "feature_term",
+    "noise_term",
+    "output_term",
+]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One batch as the losses see it. All but `weight` are (N, 4, h, w).
+    """One batch as the losses see it. The first three are (N, 4, h, w).
 
     `weight` (N, 1, h, w) balances timesteps and positions: min-SNR over time, the repaint region over the rest.
+    `feature_distance` is a scalar, the output of the kind's alignment; see `training.alignment`.
     """
 
     eps: torch.Tensor
     eps_student: torch.Tensor
     eps_teacher: torch.Tensor | None
     weight: torch.Tensor
+    feature_distance: torch.Tensor | None = None
 
 
 Term = Callable[[Prediction], torch.Tensor]
+Alignment = Callable[[dict[str, int], dict[str, int]], nn.Module]
+"""Makes the module that compares features, from the student's and the teacher's channels at each tap."""
 
 
 def noise_term(prediction: Prediction) -> torch.Tensor:
@@ -44,15 +60,57 @@ def output_term(prediction: Prediction) -> torch.Tensor:
     return (prediction.weight * (prediction.eps_student - prediction.eps_teacher).square()).mean()
 
 
-DISTILLATIONS: dict[str, dict[str, Term]] = {
-    "none": {"noise": noise_term},
-    "output": {"noise": noise_term, "output": output_term},
+def feature_term(prediction: Prediction) -> torch.Tensor:
+    """What the alignment made of both networks' features (the paper's cases 3 and 4)."""
+    if prediction.feature_distance is None:
+        raise UserError("feature distillation needs a teacher: give one, or distil with 'none'")
+    return prediction.feature_distance
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Terms by name, and the module that compares features where there is one."""
+
+    terms: Mapping[str, Term]
+    alignment: Alignment | None = None
+
+
+_OUTPUT: Mapping[str, Term] = {"noise": noise_term, "output": output_term}
+_FEATURE: Mapping[str, Term] = {**_OUTPUT, "feature": feature_term}
+
+DISTILLATIONS: dict[str, Distillation] = {
+    "none": Distillation({"noise": noise_term}),
+    "output": Distillation(_OUTPUT),
+    "feature": Distillation(_FEATURE, Hints),
+    "factor": Distillation(_FEATURE, Factors),
+    "relation": Distillation(_FEATURE, Relations),
+    "caad": Distillation(_FEATURE, CrossAttentionAlignment),
 }
-"""Case 1 and case 2 of the paper's distillation table; their terms are added with weight one."""
+"""none, output, feature and caad are cases 1 to 4 of the paper's distillation table; output distillation is the base
+of whatever compares features."""
 
 
-def distillation(name: str) -> dict[str, Term]:
-    """The terms of one kind of distillation; a `UserError` names the kinds there are."""
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the terms, and where features are compared. Saved with the run.
+
+    `taps` are names of `training.taps`, none of them meaning all. Every `similarity_every` steps (0: never) the log
+    receives the CKA of student and teacher at each tap.
+    """
+
+    noise: float = 1.0
+    output: float = 1.0
+    feature: float = 0.1
+    taps: tuple[str, ...] = ()
+    similarity_every: int = 0
+
+    def weighted(self, kind: Distillation, prediction: Prediction) -> dict[str, torch.Tensor]:
+        """The terms of `kind`, times their weights."""
+        return {name: getattr(self, name) * term(prediction) for name, term in kind.terms.items()}
+
+
+def distillation(name: str) -> Distillation:
+    """One kind of distillation; a `UserError` names the kinds there are."""
     if name not in DISTILLATIONS:
         raise UserError(f"unknown distillation {name!r}: choose one of {', '.join(DISTILLATIONS)}")
     return DISTILLATIONS[name]

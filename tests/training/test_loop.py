@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import resource
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ import torch
 from torch import nn
 
 from lite_vton.errors import UserError
-from training.loop import LoopConfig, fit
+from training.loop import SCHEDULES, LoopConfig, fit
 
 CONFIG = LoopConfig(steps=6, batch_size=4, learning_rate=1e-2, warmup_steps=2, checkpoint_every=2)
 
@@ -92,3 +95,105 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
 
     with pytest.raises(FloatingPointError, match="step 0"):
         fit(fresh_module(), broken, CONFIG, tmp_path)
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_before_it_spoils_the_weights(tmp_path: Path) -> None:
+    module = fresh_module()
+
+    def steep(module: nn.Module, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        loss = line_fit(module, generator)["line"]
+        return {"line": loss + (0 * loss).sqrt()}  # 0 in value; its slope is not a number
+
+    with pytest.raises(FloatingPointError, match="the gradient of step 0 is nan"):
+        fit(module, steep, CONFIG, tmp_path)
+    assert all(parameter.isfinite().all() for parameter in module.parameters())
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
+    whole = fresh_module()
+    fit(whole, line_fit, CONFIG, tmp_path / "whole")
+
+    cut, limits = tmp_path / "cut", resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(step: int, _: dict[str, float]) -> None:
+        if step == 3:  # no file may grow beyond a kilobyte: what a full disk does to a checkpoint
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
+
+    try:
+        with pytest.raises(UserError, match="no room for the checkpoint after step 3"):
+            fit(fresh_module(), line_fit, CONFIG, cut, on_step=fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not (cut / "checkpoint.new").exists()
+    assert (cut / "checkpoint/step.txt").read_text() == "2"
+    resumed = fresh_module()
+    fit(resumed, line_fit, CONFIG, cut, resume=True)
+    for a, b in zip(weights(whole), weights(resumed), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+    fit(fresh_module(), line_fit, CONFIG, tmp_path)
+    (tmp_path / "checkpoint/model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(UserError, match="cannot be resumed"):
+        fit(fresh_module(), line_fit, CONFIG, tmp_path, resume=True)
+
+
+def test_a_run_that_knew_fewer_settings_can_be_resumed(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        fit(fresh_module(), line_fit, CONFIG, tmp_path, on_step=kill_at(4))  # type: ignore[arg-type]
+    known = {name: value for name, value in asdict(CONFIG).items() if name not in ("schedule", "accumulation")}
+    (tmp_path / "config.json").write_text(json.dumps(known))
+    with pytest.raises(UserError, match="other settings"):
+        fit(fresh_module(), line_fit, replace(CONFIG, schedule="constant"), tmp_path, resume=True)
+    fit(fresh_module(), line_fit, CONFIG, tmp_path, resume=True)
+
+
+def test_what_else_a_run_depends_on_is_saved_and_compared(tmp_path: Path) -> None:
+    fit(fresh_module(), line_fit, CONFIG, tmp_path, about={"losses": {"taps": ("down0",)}})
+    written = json.loads((tmp_path / "config.json").read_text())
+    assert written["losses"] == {"taps": ["down0"]}
+    assert written["ema_decay"] == CONFIG.ema_decay
+    fit(fresh_module(), line_fit, CONFIG, tmp_path, resume=True, about={"losses": {"taps": ("down0",)}})
+    with pytest.raises(UserError, match="other settings"):
+        fit(fresh_module(), line_fit, CONFIG, tmp_path, resume=True, about={"losses": {"taps": ()}})
+
+
+def test_what_observers_see_is_logged(tmp_path: Path) -> None:
+    def bias(step: int, module: nn.Module) -> dict[str, float]:
+        assert isinstance(module, nn.Sequential)
+        return {"bias": module[2].bias.item()} if step % 3 == 0 else {}
+
+    fit(fresh_module(), line_fit, CONFIG, tmp_path, observers=[bias])
+    header, *rows = (tmp_path / "log.csv").read_text().splitlines()
+    assert header == "step,line,bias"
+    assert [row.endswith(",") for row in rows] == [False, True, True, False, True, True]
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_learning_rates_warm_up_and_follow_their_schedule(name: str, tmp_path: Path) -> None:
+    steps: list[torch.Tensor] = []
+    config = LoopConfig(
+        steps=8, batch_size=1, learning_rate=0.1, warmup_steps=2, weight_decay=0.0, ema_decay=0.0, schedule=name
+    )
+    module = nn.Linear(1, 1, bias=False)
+
+    def slope(module: nn.Module, _: torch.Generator) -> dict[str, torch.Tensor]:
+        return {"slope": module(torch.ones(1, 1)).sum()}  # a constant gradient: Adam's steps are the learning rate
+
+    fit(module, slope, config, tmp_path, on_step=lambda *_: steps.append(module.weight.detach().clone()))
+    rates = -torch.stack(steps).flatten().diff()
+    assert rates[0] == pytest.approx(0.05, rel=1e-2)
+    assert rates[1] == pytest.approx(0.1, rel=1e-2)
+    expected = {"cosine": 0.05, "linear": 0.05, "constant": 0.1}[name]
+    assert rates[4] == pytest.approx(expected, rel=1e-2)  # half way
+
+
+def test_an_unknown_schedule_names_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cosine, linear, constant"):
+        fit(fresh_module(), line_fit, replace(CONFIG, schedule="cosin"), tmp_path)
+
+
+def test_a_loss_that_cannot_be_shared_is_not_accumulated(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="without accumulation"):
+        fit(fresh_module(), line_fit, replace(CONFIG, accumulation=2), tmp_path)

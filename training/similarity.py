@@ -1,0 +1,50 @@
+"""How alike student and teacher have become inside, measured without anything trained for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from diffusers import UNet2DConditionModel
+
+from lite_vton.model.denoiser import Denoiser
+from training.taps import Features, matching_taps, tapped
+
+__all__ = ["Similarity", "linear_cka"]
+
+
+def linear_cka(first: torch.Tensor, second: torch.Tensor) -> float:
+    """Linear centred kernel alignment (Kornblith et al. 2019, arXiv:1905.00414, section 3), 0 to 1.
+
+    Of features (N, C, h, w) of any two widths, each position an example: 1 for what differs by a rotation and a scale
+    of its channels, 0 where no channel of one says anything about one of the other.
+    """
+    x, y = (feature.movedim(1, -1).flatten(0, -2).double() for feature in (first, second))
+    x, y = x - x.mean(dim=0), y - y.mean(dim=0)
+    shared = (y.T @ x).square().sum()
+    own = (x.T @ x).square().sum().sqrt() * (y.T @ y).square().sum().sqrt()
+    return float(shared / own) if own > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """CKA at every tap on the same inputs every time: `sample` (N, 13, h, w) and `timestep` (N,)."""
+
+    teacher: Denoiser
+    sample: torch.Tensor
+    timestep: torch.Tensor
+
+    @torch.no_grad()
+    def __call__(self, student: Denoiser) -> dict[str, float]:
+        """By log column: `cka.down0` and so on."""
+        features = [self._features(model, student, self.teacher) for model in (student, self.teacher)]
+        return {f"cka.{tap}": linear_cka(features[0][tap], features[1][tap]) for tap in features[0]}
+
+    def _features(self, model: Denoiser, student: Denoiser, teacher: Denoiser) -> Features:
+        assert isinstance(student.unet, UNet2DConditionModel)
+        assert isinstance(teacher.unet, UNet2DConditionModel)
+        assert isinstance(model.unet, UNet2DConditionModel)
+        device = next(model.parameters()).device
+        with tapped(model.unet, matching_taps(student.unet, teacher.unet)) as features:
+            model(self.sample.to(device), self.timestep.to(device))
+        return {tap: feature.cpu() for tap, feature in features.items()}
