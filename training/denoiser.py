@@ -108,7 +108,8 @@ def train_denoiser(
     alpha_bar = alpha_bars(config.schedule)
     denoiser = _start(config, loop.seed) if start is None else Denoiser(config, start)
     module, taps = _lesson(denoiser, kind, teacher, losses, loop.seed)
-    loss = NoiseLoss(pairs, alpha_bar, loop.batch_size, config.unet.residual_deviation, kind, losses, teacher, taps)
+    heard = teacher if len(kind.terms) > 1 else None  # without a term of the teacher's its answer is not computed
+    loss = NoiseLoss(pairs, alpha_bar, loop.batch_size, config.unet.residual_deviation, kind, losses, heard, taps)
     watching = [_of_student(observe) for observe in observers]
     if teacher is not None and losses.similarity_every:
         watching.append(_similarity(teacher, loss, losses.similarity_every))

@@ -1,0 +1,68 @@
+"""The pictures of a run show its pairs, and do not disturb it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from lite_vton.model.networks import random_networks
+from lite_vton.presets import preset
+from training.denoiser import train_denoiser
+from training.latents import LatentPairs
+from training.loop import LoopConfig
+from training.sample_grid import SampleGrid
+
+TINY = preset("tiny")
+LOOP = LoopConfig(steps=4, batch_size=2, learning_rate=1e-3, warmup_steps=1)
+
+
+def random_pairs(count: int) -> LatentPairs:
+    torch.manual_seed(0)
+    shape = (count, *TINY.latent_shape[1:])
+    return LatentPairs(torch.randn(shape), torch.ones(count, 1, *shape[2:]), torch.randn(shape), torch.randn(shape))
+
+
+def grid(folder: Path) -> SampleGrid:
+    networks = random_networks(TINY)
+    return SampleGrid(TINY, random_pairs(2), networks.autoencoder, 1.0, folder, every=2)
+
+
+class Knowing(nn.Module):
+    """Says the very noise that leads to the truth."""
+
+    def __init__(self, x_0: torch.Tensor, alpha_bar: torch.Tensor) -> None:
+        super().__init__()
+        self.x_0, self.alpha_bar = nn.Parameter(x_0), alpha_bar
+
+    def forward(self, sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        abar = self.alpha_bar[timestep].view(-1, 1, 1, 1)
+        eps: torch.Tensor = (sample[:, :4] - abar.sqrt() * self.x_0) / (1 - abar).sqrt()
+        return eps
+
+
+def test_a_network_that_knows_the_truth_samples_it(tmp_path: Path) -> None:
+    from lite_vton.model.denoiser import alpha_bars
+
+    made = grid(tmp_path)
+    knowing = Knowing(made.pairs.x_0, alpha_bars(TINY.schedule))
+    assert torch.allclose(made.sample(knowing), made.pairs.x_0, atol=0.1)
+
+
+def test_pictures_are_written_and_the_weights_are_those_without_them(tmp_path: Path) -> None:
+    pairs = random_pairs(4)
+    watched = train_denoiser(TINY, pairs, LOOP, tmp_path / "a", observers=[grid(tmp_path / "pictures")])
+    alone = train_denoiser(TINY, pairs, LOOP, tmp_path / "b")
+    for a, b in zip(watched.parameters(), alone.parameters(), strict=True):
+        assert torch.equal(a, b)
+    files = sorted((tmp_path / "pictures").iterdir())
+    assert [file.name for file in files] == ["step-000002.png", "step-000004.png"]
+    first, second = (np.asarray(Image.open(file)) for file in files)
+    assert first.shape == (2 * TINY.height, 3 * TINY.width, 3)
+    assert not np.array_equal(first, second)
+    truth, given = slice(2 * TINY.width, None), slice(0, TINY.width)
+    assert np.array_equal(first[:, truth], second[:, truth])
+    assert np.array_equal(first[:, given], second[:, given])
