@@ -23,7 +23,7 @@ def write_layout(networks: Networks, folder: Path) -> None:
     """`model_index.json`, `scheduler/` and one `config.json` per component beside its `model.onnx`."""
     config = networks.config
     write_scheduler(config, folder / "scheduler")
-    components = dict.fromkeys(("vae_encoder", "unet", "vae_decoder"), ("diffusers", "OnnxRuntimeModel"))
+    components = dict.fromkeys(config.components, ("diffusers", "OnnxRuntimeModel"))
     _write(
         folder / "model_index.json",
         {
@@ -37,17 +37,21 @@ def write_layout(networks: Networks, folder: Path) -> None:
     _write(folder / "unet" / "config.json", {"_class_name": "UNet2DConditionModel", **_plain(unet)})
     for name in ("vae_encoder", "vae_decoder"):
         _write(folder / name / "config.json", _vae(config, networks.latent_scale))
+    if networks.image_encoder is not None:
+        tower = networks.image_encoder.config.to_dict()  # type: ignore[operator,union-attr]  # transformers' own
+        _write(folder / "image_encoder" / "config.json", tower)
 
 
 def _vae(config: ModelConfig, latent_scale: float) -> dict[str, Any]:
     # Pipelines read the downscale factor off the number of block widths, and the latent scale by name.
+    widths = config.autoencoder.channels
     levels = config.autoencoder.downscale.bit_length()
     return {
         "_class_name": "AutoencoderKL",
         "in_channels": 3,
         "out_channels": 3,
         "latent_channels": config.autoencoder.latent_channels,
-        "block_out_channels": [config.autoencoder.channels[-1]] * levels,
+        "block_out_channels": widths if len(widths) == levels else [widths[-1]] * levels,
         "scaling_factor": latent_scale,
         "sample_size": [config.height, config.width],
     }

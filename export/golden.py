@@ -5,7 +5,7 @@ call. Its keys:
 
     <component>.<call>.in.<tensor>     what the component was given; calls count from 000 per component
     <component>.<call>.out.<tensor>    what torch float32 answered
-    inputs.<field>                     the `TryOnInputs` of the run, float32 NCHW
+    inputs.<field>                     the `TryOnInputs` of the run, float32 NCHW; `garment` only for a model with CLIP
     decoded                            (1, 3, H, W) float32, the last decoder output, not clipped
     picture                            (H, W, 3) uint8, the final picture, person pasted back
     seed, steps                        int64 scalars
@@ -15,7 +15,7 @@ call. Its keys:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,8 @@ def record_trajectory(
     seed: int = 0,
 ) -> Trajectory:
     """Run one try-on on `runtime` and keep every call. Raises what `try_on` raises."""
+    if "image_encoder" not in runtime.components:
+        inputs = replace(inputs, garment=None)
     recorder = _Recorder(runtime)
     result = try_on(
         recorder, inputs, schedule=schedule, latent_scale=latent_scale, method=method, steps=steps, seed=seed
@@ -119,7 +121,9 @@ def _entries(trajectory: Trajectory) -> Iterator[tuple[str, NDArray[Any]]]:
             for name, array in arrays.items():
                 yield f"{call.component}.{call.index:03d}.{side}.{name}", array
     for field in fields(TryOnInputs):
-        yield f"inputs.{field.name}", getattr(trajectory.inputs, field.name)
+        array = getattr(trajectory.inputs, field.name)
+        if array is not None:
+            yield f"inputs.{field.name}", array
     yield "picture", trajectory.picture
     yield "decoded", trajectory.decoded
     yield "method", np.array(trajectory.method)
@@ -131,7 +135,8 @@ def load_trajectory(path: Path) -> Trajectory:
     """Read it back; a `UserError` if a key is missing or the file is not an npz of plain arrays."""
     arrays = load_arrays(path)
     try:
-        inputs = TryOnInputs(**{field.name: arrays[f"inputs.{field.name}"] for field in fields(TryOnInputs)})
+        given = {key.removeprefix("inputs."): array for key, array in arrays.items() if key.startswith("inputs.")}
+        inputs = TryOnInputs(**given)
         scalars = str(arrays["method"]), int(arrays["steps"]), int(arrays["seed"])
         return Trajectory(tuple(_calls(arrays)), inputs, arrays["picture"], arrays["decoded"], *scalars)
     except (KeyError, ValueError, TypeError) as error:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lite_vton.errors import UserError
 from lite_vton.photo import Photo
 
-__all__ = ["Cutout", "cut_out"]
+__all__ = ["CLIP_SIDE", "Cutout", "cut_out", "on_white"]
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,34 @@ class Cutout:
     mask: NDArray[np.float32]
 
 
+CLIP_SIDE = 224
+"""Pixels along a side of the picture that CLIP's image tower takes."""
+
 _WORKING_SIDE = 400  # GrabCut's time grows with the area; a silhouette needs no more
 _BORDER = 0.02  # of the shorter side: taken for background
 _UNIFORM = 9.0  # spread of the border's CIELAB colours below which the background counts as one colour
 _MIN_AREA, _MAX_AREA = 0.02, 0.97  # of the picture
 _MARGIN = 0.03
+
+
+def on_white(cutout: Cutout) -> NDArray[np.uint8]:
+    """The whole garment in the middle of a white square (224, 224, 3), for CLIP; its proportions are kept.
+
+    White and margins are the shop's, so that a photo with another background gives the tokens a shop's photo would.
+    """
+    import cv2
+
+    height, width = cutout.mask.shape
+    shown = cutout.mask[..., None]
+    picture = cutout.pixels * shown + 255.0 * (1 - shown)
+    scale = CLIP_SIDE / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    small = np.clip(cv2.resize(picture.astype(np.float32), size, interpolation=method), 0, 255)
+    square = np.full((CLIP_SIDE, CLIP_SIDE, 3), 255, np.uint8)
+    top, left = (CLIP_SIDE - size[1]) // 2, (CLIP_SIDE - size[0]) // 2
+    square[top : top + size[1], left : left + size[0]] = np.rint(small)
+    return square
 
 
 def cut_out(photo: Photo, mask: NDArray[np.uint8] | None = None) -> Cutout:

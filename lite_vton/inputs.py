@@ -21,12 +21,15 @@ class TryOnInputs:
     `masked_person`  (1, 3, H, W) in [-1, 1], the person with the repaint region grey (0.0) and the
                      warped garment pasted into it: condition and warm start at once
     `pose`           (1, 3, H, W) in [-1, 1], the skeleton drawn on black
+    `garment`        (1, 3, 224, 224) in [-1, 1], the whole garment on white, as CLIP's image tower sees it; models
+                     without one need none
     """
 
     person: FloatArray
     mask: FloatArray
     masked_person: FloatArray
     pose: FloatArray
+    garment: FloatArray | None = None
 
     @classmethod
     def compose(
@@ -36,16 +39,19 @@ class TryOnInputs:
         warped_garment: NDArray[np.uint8],
         warped_mask: NDArray[np.float32],
         skeleton: NDArray[np.uint8],
+        garment: NDArray[np.uint8] | None = None,
     ) -> TryOnInputs:
         """From pictures of the model's size: (H, W, 3) uint8 and (H, W) float32 in [0, 1].
 
-        `warped_mask` may be soft at its border; only the part inside `mask` is pasted.
+        `warped_mask` may be soft at its border; only the part inside `mask` is pasted. `garment` (224, 224, 3) uint8
+        is what `lite_vton.garment.on_white` gives.
         """
         picture = to_network(person)
         repaint = np.ascontiguousarray(mask[None, None] > 0.5, dtype=np.float32)
         paste = repaint * warped_mask[None, None].astype(np.float32)
         masked = picture * (1 - repaint) + to_network(warped_garment) * paste
-        return cls(picture, repaint, masked.astype(np.float32), to_network(skeleton))
+        shown = None if garment is None else to_network(garment)
+        return cls(picture, repaint, masked.astype(np.float32), to_network(skeleton), shown)
 
 
 def latent_mask(mask: FloatArray, downscale: int = 8) -> FloatArray:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lite_vton.crop import Crop, take_crop, torso_crop
-from lite_vton.garment import Cutout
+from lite_vton.garment import Cutout, on_white
 from lite_vton.inputs import TryOnInputs
 from lite_vton.mask import agnostic_mask
 from lite_vton.photo import Photo
@@ -49,5 +49,5 @@ def prepare(
     mask = agnostic_mask(moved, height, width, category)
     warped, warped_mask = warp_garment(garment.pixels, garment.mask, moved, height, width, category)
     skeleton = skeleton_picture(moved, height, width)
-    inputs = TryOnInputs.compose(person_crop, mask, warped, warped_mask, skeleton)
+    inputs = TryOnInputs.compose(person_crop, mask, warped, warped_mask, skeleton, on_white(garment))
     return Prepared(inputs, crop, person_crop, warped, warped_mask, mask, skeleton)

@@ -8,23 +8,23 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COMPONENTS", "Array", "Component", "Runtime"]
+__all__ = ["Array", "Component", "Runtime"]
 
 Array = NDArray[np.float32]
 Component = Callable[[Mapping[str, NDArray[np.generic]]], dict[str, Array]]
-
-COMPONENTS = ("vae_encoder", "unet", "vae_decoder")
-"""The networks of a try-on in the order they run, named as diffusers and Optimum name them."""
 
 
 class Runtime(Protocol):
     """One backend with one bundle loaded.
 
-    `components` maps each name of `COMPONENTS` to a callable that takes and returns arrays by tensor name:
+    `components` maps each name of `ModelConfig.components`, which are diffusers' and Optimum's, to a callable that
+    takes and returns arrays by tensor name:
 
-    vae_encoder  sample (1, 3, H, W) in [-1, 1]                        -> latent_parameters (1, 2C, h, w), mean | logvar
-    unet         sample (1, 4+1+4+4, h, w), timestep (1,) int64        -> out_sample (1, C, h, w), the predicted epsilon
-    vae_decoder  latent_sample (1, C, h, w), unscaled                  -> sample (1, 3, H, W) in about [-1, 1]
+    image_encoder  pixel_values (1, 3, 224, 224) in [-1, 1]          -> encoder_hidden_states (1, T, D); only with CLIP
+    vae_encoder    sample (1, 3, H, W) in [-1, 1]                    -> latent_parameters (1, 2C, h, w), mean | logvar
+    unet           sample (1, 4+1+4+4, h, w), timestep (1,) int64    -> out_sample (1, C, h, w), the predicted epsilon
+                   and encoder_hidden_states (1, T, D) with CLIP
+    vae_decoder    latent_sample (1, C, h, w), unscaled              -> sample (1, 3, H, W) in about [-1, 1]
     """
 
     @property

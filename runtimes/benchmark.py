@@ -26,23 +26,19 @@ import numpy as np
 from lite_vton import BACKENDS
 from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
-from runtimes.base import COMPONENTS
 from runtimes.benchmark_child import TRY_ON, Job
 from runtimes.benchmark_report import BenchmarkReport, Row
 from runtimes.methods import METHODS
 from runtimes.schedule import timesteps
 
-__all__ = ["TARGETS", "benchmark"]
-
-TARGETS = (*COMPONENTS, TRY_ON)
-"""What is measured on each backend: the networks one by one, then a whole try-on."""
+__all__ = ["benchmark"]
 
 
 def benchmark(
     bundle: str | Path,
     backends: Sequence[tuple[str, str]] = (("onnxruntime", "fp32"),),
     *,
-    targets: Sequence[str] = TARGETS,
+    targets: Sequence[str] | None = None,
     warmup: int = 10,
     runs: int = 20,
     rounds: int = 5,
@@ -53,22 +49,25 @@ def benchmark(
 ) -> BenchmarkReport:
     """Measure `targets` on `backends`, pairs of backend name and precision; rows come in that order.
 
+    `targets` are names of the model's networks or "try_on"; default, all of them.
     `runs` timed runs per row are spread over `rounds`, after `warmup` untimed ones and one more in each round.
     `method` and `steps` default to the bundle's. Inputs are random: no network here takes longer for one picture than
     for another. The header holds the load average before and after: far above what one process makes, something else
     was running, and the figures are of little worth.
     Raises `UserError` for an unknown name, counts below 1, or whatever a backend cannot do.
     """
-    backends, targets = list(dict.fromkeys(backends)), list(dict.fromkeys(targets))
+    opened = Bundle.open(bundle)
+    present = (*opened.manifest.model.components, TRY_ON)
+    backends = list(dict.fromkeys(backends))
+    targets = present if targets is None else list(dict.fromkeys(targets))
     for name, _ in backends:
         _known("backend", name, BACKENDS)
     for name in targets:
-        _known("target", name, TARGETS)
+        _known("target", name, present)
     if not backends or not targets:
         raise UserError("nothing to benchmark: name at least one backend and one target")
     if runs < 1 or rounds < 1 or warmup < 0:
         raise UserError(f"cannot time {runs} runs in {rounds} rounds after {warmup}: give runs and rounds of 1 or more")
-    opened = Bundle.open(bundle)
     method = method or opened.manifest.default_sampler
     steps = opened.manifest.default_steps if steps is None else steps
     _known("sampling method", method, METHODS)

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from lite_vton.bundle import Bundle, Manifest, TensorSpec
 from lite_vton.errors import UserError
+from lite_vton.garment import Cutout, on_white
 from lite_vton.inputs import TryOnInputs
-from runtimes.base import COMPONENTS, Runtime
+from runtimes.base import Runtime
 from runtimes.peak_memory import peak_rss_bytes
 from runtimes.tryon import try_on
 
@@ -75,7 +76,7 @@ def _serve(job: Job, say: Callable[[dict[str, Any]], None]) -> None:
 
     begin = perf_counter()
     runtime = load(bundle, backend=job.backend, precision=job.precision)
-    for name in COMPONENTS if job.target == TRY_ON else (job.target,):
+    for name in bundle.manifest.model.components if job.target == TRY_ON else (job.target,):
         runtime.components[name](random[name])
     load_s = opened_s + perf_counter() - begin
 
@@ -131,7 +132,7 @@ def _random_try_on(manifest: Manifest) -> TryOnInputs:
     person, garment, skeleton = generator.integers(0, 256, (3, *size, 3), dtype=np.uint8)
     mask = np.zeros(size, dtype=np.float32)
     mask[size[0] // 4 : -size[0] // 4, size[1] // 4 : -size[1] // 4] = 1
-    return TryOnInputs.compose(person, mask, garment, mask, skeleton)
+    return TryOnInputs.compose(person, mask, garment, mask, skeleton, on_white(Cutout(garment, mask)))
 
 
 if __name__ == "__main__":

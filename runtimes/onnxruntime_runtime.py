@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lite_vton.bundle import Bundle, ComponentTensors, TensorSpec
 from lite_vton.errors import UserError
-from runtimes.base import COMPONENTS, Array, Component
+from runtimes.base import Array, Component
 from runtimes.tensors import ordered
 
 __all__ = ["OnnxRuntime"]
@@ -39,7 +39,7 @@ class OnnxRuntime:
         _check_providers(providers)
         self._bundle = bundle  # of a zip, this object keeps the extracted files alive
         self._name = f"onnxruntime-{precision}"
-        files = {name: _model_file(bundle, precision, name) for name in COMPONENTS}
+        files = {name: _model_file(bundle, precision, name) for name in bundle.manifest.model.components}
         self._components: dict[str, _LazySession] = {
             name: _LazySession(name, file, bundle.manifest.components[name], tuple(providers), threads)
             for name, file in files.items()

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from math import sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lite_vton.errors import UserError
 from lite_vton.presets import NoiseSchedule
@@ -44,12 +45,15 @@ def sample(
     method: str = "ddim",
     steps: int = 8,
     seed: int = 0,
+    tokens: Array | None = None,
 ) -> Iterator[Step]:
     """Denoise from a warm start, yielding every step as it is done; stop iterating to cancel.
 
     `conditions` (1, K, h, w) is everything the U-Net sees after the noisy latent, in its own channel order.
     `x_start` (1, C, h, w) is a clean latent, scaled; sampling starts from it noised to the first timestep, which is
-    the schedule's last (see `NoiseSchedule`). `runtimes.noise.gaussian` documents the order noise is drawn in.
+    the schedule's last (see `NoiseSchedule`). `tokens` (1, T, D) go to the U-Net at every step, as
+    `encoder_hidden_states`; None for one without cross-attention. `runtimes.noise.gaussian` documents the order noise
+    is drawn in.
 
     Raises `UserError` at once, before the first step, for an unknown method, a step count outside 1 to T or a
     negative seed, and `ValueError` for shapes that do not fit.
@@ -68,7 +72,7 @@ def sample(
         x_t = q_sample(x_start, draw(), signal[0])
         before: tuple[Array, float] | tuple[None, None] = (None, None)
         for index, (t, now, prev) in enumerate(zip(levels.tolist(), signal, [*signal[1:], 1.0], strict=True)):
-            eps = _predict(unet, x_t, conditions, t)
+            eps = _predict(unet, x_t, conditions, t, tokens)
             x_0 = (x_t - sqrt(1.0 - now) * eps) / sqrt(now)
             x_prev = update(Transition(t, x_t, eps, x_0, now, prev, *before), draw)
             yield Step(index, t, x_t, eps, x_0, x_prev)
@@ -82,8 +86,13 @@ def q_sample(x_0: Array, noise: Array, level: float) -> Array:
     return sqrt(level) * x_0 + sqrt(1.0 - level) * noise
 
 
-def _predict(unet: Component, x_t: Array, conditions: Array, t: int) -> Array:
-    inputs = {"sample": np.concatenate([x_t, conditions], axis=1), "timestep": np.array([t], dtype=np.int64)}
+def _predict(unet: Component, x_t: Array, conditions: Array, t: int, tokens: Array | None) -> Array:
+    inputs: dict[str, NDArray[np.generic]] = {
+        "sample": np.concatenate([x_t, conditions], axis=1),
+        "timestep": np.array([t], dtype=np.int64),
+    }
+    if tokens is not None:
+        inputs["encoder_hidden_states"] = tokens
     eps = unet(inputs)["out_sample"]
     if eps.shape != x_t.shape:
         raise ValueError(f"the U-Net answered {eps.shape} to a noisy latent of {x_t.shape}")

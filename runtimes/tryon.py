@@ -48,8 +48,10 @@ def try_on(
     """Dress the person of `inputs` with the garment of `inputs`, whatever backend `runtime` is.
 
     Sampling starts from the noised latent of the masked person, which already holds the warped garment. The U-Net
-    sees noisy latent | mask | masked person | pose. `latent_scale` multiplies latents after encoding and divides
-    them before decoding. `detail` carries stripes and letters over from the warp (`lite_vton.detail`). `on_step` is called after each step; what it raises stops the sampling and is passed on.
+    sees noisy latent | mask | masked person | pose, and the garment's tokens where the model has an image encoder.
+    `latent_scale` multiplies latents after encoding and divides them before decoding. `detail` carries stripes and
+    letters over from the warp (`lite_vton.detail`). `on_step` is called after each step; what it raises stops the
+    sampling and is passed on.
 
     Raises `UserError` for options or inputs that do not fit, and for a network that answers NaN or infinity.
     """
@@ -57,10 +59,11 @@ def try_on(
     pose = encode(runtime, inputs.pose, latent_scale)
     mask = latent_mask(inputs.mask, inputs.mask.shape[2] // masked_person.shape[2])
     conditions = np.concatenate([mask, masked_person, pose], axis=1)
+    tokens = _tokens(runtime, inputs)
 
     done: list[Step] = []
     unet = runtime.components["unet"]
-    for step in sample(unet, conditions, masked_person, schedule, method=method, steps=steps, seed=seed):
+    for step in sample(unet, conditions, masked_person, schedule, method=method, steps=steps, seed=seed, tokens=tokens):
         _check_finite(step.eps, "unet", runtime)
         done.append(step)
         if on_step is not None:
@@ -79,6 +82,17 @@ def encode(runtime: Runtime, picture: Array, latent_scale: float) -> Array:
     moments = runtime.components["vae_encoder"]({"sample": picture})["latent_parameters"]
     _check_finite(moments, "vae_encoder", runtime)
     return np.ascontiguousarray(moments[:, : moments.shape[1] // 2]) * np.float32(latent_scale)
+
+
+def _tokens(runtime: Runtime, inputs: TryOnInputs) -> Array | None:
+    """What CLIP sees in the garment (1, T, D); None for a model that does not ask it."""
+    if "image_encoder" not in runtime.components:
+        return None
+    if inputs.garment is None:
+        raise UserError("this model looks at the garment itself, and the inputs hold none: prepare them with `garment`")
+    tokens = runtime.components["image_encoder"]({"pixel_values": inputs.garment})["encoder_hidden_states"]
+    _check_finite(tokens, "image_encoder", runtime)
+    return tokens
 
 
 def _check_finite(values: Array, component: str, runtime: Runtime) -> None:

@@ -35,7 +35,7 @@ def measure(
     `targets` are component names or "try_on", by default all of them.
     The chart is left out where matplotlib is not installed.
     """
-    from runtimes.benchmark import TARGETS, benchmark
+    from runtimes.benchmark import benchmark
     from runtimes.benchmark_report import write_report
 
     if output is None and not path.is_dir():
@@ -48,7 +48,7 @@ def measure(
         report = benchmark(
             path,
             pairs,
-            targets=targets or TARGETS,
+            targets=targets or None,
             warmup=warmup,
             runs=runs,
             method=sampler,

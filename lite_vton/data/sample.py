@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lite_vton.errors import UserError
-from lite_vton.garment import Cutout
+from lite_vton.garment import Cutout, on_white
 from lite_vton.inputs import FloatArray, TryOnInputs, to_network
 from lite_vton.mask import Category
 from lite_vton.photo import Photo
@@ -146,7 +146,7 @@ class PairFolder(Sequence[TryOnSample], ABC):
             name=pair.person,
             cloth_name=pair.cloth,
             category=garment.category,
-            inputs=TryOnInputs.compose(truth.picture, truth.mask, warped, warped_mask, skeleton),
+            inputs=TryOnInputs.compose(truth.picture, truth.mask, warped, warped_mask, skeleton, on_white(cutout)),
             target=to_network(truth.picture),
             garment=garment.pixels,
             warped=warped,

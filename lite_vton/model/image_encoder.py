@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from lite_vton.errors import UserError
@@ -72,7 +73,7 @@ def load_image_encoder(config: ImageEncoderConfig, folder: Path) -> CLIPVisionMo
         raise UserError(f"{folder} holds no CLIP checkpoint: name the folder with its config.json and weights")
     try:
         tower, report = CLIPVisionModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(
             f"{folder} is no readable CLIP checkpoint ({str(error).splitlines()[0]}): copy it again"
         ) from error

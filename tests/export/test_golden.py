@@ -10,8 +10,9 @@ from export.golden import GOLDEN_PATH, load_trajectory, save_trajectory
 from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
-from lite_vton.model.components import COMPONENTS
+from lite_vton.model.components import COMPONENTS, components_of
 from lite_vton.model.networks import load_networks
+from lite_vton.presets import preset
 
 
 def test_every_call_of_the_run_is_there(exported: Bundle) -> None:
@@ -56,7 +57,7 @@ def test_what_is_saved_loads_the_same(exported: Bundle, tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.picture, golden.picture)
     with np.load(tmp_path / "again.npz", allow_pickle=False) as archive:
         names = {key.split(".")[0] for key in archive}
-    assert names == {*COMPONENTS, "inputs", "picture", "decoded", "method", "steps", "seed"}
+    assert names == {*components_of(preset("tiny")), "inputs", "picture", "decoded", "method", "steps", "seed"}
 
 
 def test_a_trajectory_with_a_key_missing_is_refused(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
 from lite_vton.model.components import COMPONENTS
 from lite_vton.model.networks import Networks
+from lite_vton.presets import preset
 
-FILES = [f"onnx-{precision}/{name}/model.onnx" for precision in ("fp32", "fp16") for name in COMPONENTS]
+FILES = [f"onnx-{precision}/{name}/model.onnx" for precision in ("fp32", "fp16") for name in preset("tiny").components]
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -63,7 +64,7 @@ def test_diffusers_reads_the_layout(exported: Bundle) -> None:
     shape = UNet2DConditionModel.load_config(exported.path("onnx-fp16/unet"))
     assert shape["in_channels"] == 13
     index = json.loads(exported.path("onnx-fp16/model_index.json").read_text())
-    for name in (*COMPONENTS, "scheduler"):
+    for name in (*preset("tiny").components, "scheduler"):
         assert index[name][0] == "diffusers"
         assert exported.path(f"onnx-fp16/{name}").is_dir()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lite_vton.errors import UserError
-from lite_vton.garment import cut_out
+from lite_vton.garment import CLIP_SIDE, Cutout, cut_out, on_white
 from lite_vton.photo import Photo
 
 
@@ -90,3 +90,27 @@ def test_nothing_to_cut_out_is_a_user_error() -> None:
         cut_out(blank, np.zeros((200, 160), np.uint8))
     with pytest.raises(UserError, match="160x200"):
         cut_out(blank, np.zeros((20, 16), np.uint8))
+
+
+def test_the_garment_on_white_keeps_its_proportions_and_loses_its_background() -> None:
+    pixels = np.zeros((40, 20, 3), np.uint8)  # black behind a red garment
+    pixels[:, 5:15] = (200, 0, 0)
+    mask = np.zeros((40, 20), np.float32)
+    mask[:, 5:15] = 1
+    square = on_white(Cutout(pixels, mask))
+    assert square.shape == (CLIP_SIDE, CLIP_SIDE, 3)
+    red = square[..., 1] < 128
+    rows, columns = np.flatnonzero(red.any(axis=1)), np.flatnonzero(red.any(axis=0))
+    assert len(rows) == CLIP_SIDE
+    assert len(columns) == pytest.approx(CLIP_SIDE / 4, abs=6)
+    assert columns.mean() == pytest.approx(CLIP_SIDE / 2 - 0.5, abs=1)
+    assert (square[:, :50] == 255).all()
+    assert (square[:, -50:] == 255).all()
+
+
+def test_a_large_garment_is_shrunk_to_the_square() -> None:
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (300, 900, 3), dtype=np.uint8)
+    square = on_white(Cutout(pixels, np.ones((300, 900), np.float32)))
+    assert (square[:70] == 255).all()
+    assert not (square[80:144] == 255).all(axis=(1, 2)).any()

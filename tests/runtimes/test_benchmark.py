@@ -12,8 +12,8 @@ import pytest
 
 from lite_vton.bundle import Artifact, Bundle, ComponentFiles, write_bundle, write_manifest
 from lite_vton.errors import UserError
-from runtimes.base import COMPONENTS
-from runtimes.benchmark import TARGETS, benchmark
+from lite_vton.presets import preset
+from runtimes.benchmark import benchmark
 from runtimes.benchmark_report import BenchmarkReport
 
 VERIFIED = {
@@ -41,7 +41,7 @@ def two_precisions(made: Any, tmp_path: Path) -> Path:
         artifacts = dict(made.bundle.manifest.artifacts)
         for precision in ("fp32", "fp16"):
             shutil.copytree(made.bundle.root / "onnx-fp32", folder / f"onnx-{precision}")
-            files = {name: f"onnx-{precision}/{name}/model.onnx" for name in COMPONENTS}
+            files = {name: f"onnx-{precision}/{name}/model.onnx" for name in preset("tiny").components}
             records |= {
                 file: made.bundle.manifest.files[f"onnx-fp32/{name}/model.onnx"] for name, file in files.items()
             }
@@ -56,7 +56,7 @@ def two_precisions(made: Any, tmp_path: Path) -> Path:
 
 
 def test_every_target_gets_a_row_of_plausible_figures(made: Any, report: BenchmarkReport) -> None:
-    assert [row.target for row in report.rows] == list(TARGETS)
+    assert [row.target for row in report.rows] == [*preset("tiny").components, "try_on"]
     for row in report.rows:
         assert (row.backend, row.precision, row.runs) == ("onnxruntime", "fp32", 7)
         assert 0 < row.p50_ms <= row.p90_ms <= row.p95_ms

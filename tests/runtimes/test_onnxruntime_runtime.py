@@ -11,7 +11,7 @@ import pytest
 
 from lite_vton.bundle import Bundle, ComponentTensors
 from lite_vton.errors import UserError
-from runtimes.base import COMPONENTS
+from lite_vton.presets import preset
 from runtimes.onnxruntime_runtime import OnnxRuntime
 from runtimes.torch_runtime import TorchRuntime
 
@@ -28,7 +28,7 @@ def arrays_for(tensors: ComponentTensors) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.parametrize("component", preset("tiny").components)
 def test_every_component_answers_as_torch_does(component: str, made: Any) -> None:
     tensors = made.bundle.manifest.components
     fed = arrays_for(tensors[component])
@@ -53,7 +53,7 @@ def test_one_thread_is_enough(made: Any) -> None:
 
 def test_nothing_is_left_after_close(made: Any) -> None:
     for runtime in (OnnxRuntime(made.bundle), TorchRuntime(made.modules, made.bundle.manifest.components)):
-        assert set(runtime.components) == set(COMPONENTS)
+        assert set(runtime.components) == set(preset("tiny").components)
         runtime.close()
         assert not runtime.components
 
