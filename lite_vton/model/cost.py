@@ -59,11 +59,11 @@ def module_cost(module: nn.Module, inputs: list[torch.Tensor]) -> Cost:
     return Cost(ledger.parameters, counter.get_total_flops(), ledger.most)
 
 
-class _Ledger(TorchDispatchMode):
+class _Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves its hooks untyped
     """Notes which weights are read, and how many numbers live in everything that is not a weight."""
 
     def __init__(self, module: nn.Module) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._unread = {_key(weight): weight.numel() for weight in module.parameters()}
         self._weights = {_key(weight) for weight in (*module.parameters(), *module.buffers())}
         self._live: dict[int, int] = {}
@@ -99,4 +99,4 @@ class _Ledger(TorchDispatchMode):
 
 def _key(tensor: torch.Tensor) -> int:
     """Which storage a tensor lies in; on the meta device all addresses are zero."""
-    return tensor.untyped_storage()._cdata
+    return int(tensor.untyped_storage()._cdata)

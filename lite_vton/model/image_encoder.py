@@ -29,6 +29,9 @@ class ImageEncoder(nn.Module):
     token is its `pooler_output`, and the others have the same scale.
     """
 
+    gain: torch.Tensor
+    offset: torch.Tensor
+
     def __init__(self, tower: nn.Module) -> None:
         super().__init__()
         self.tower = tower
