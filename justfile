@@ -24,7 +24,7 @@ format:
     ruff check --fix .
     ruff format .
 
-# Make the weights in lite_vton/assets again: draws the pairs, trains (about an hour on two cores)
+# Make the weights in lite_vton/assets again: draws the pairs, trains (an hour and a half on two cores with bfloat16 units)
 train-demo *options:
     python -m training.demo {{ options }}
 

@@ -17,8 +17,11 @@ __all__ = ["AGREEMENT", "COARSE", "carry_detail"]
 COARSE = 3 / 256
 """Standard deviation of the blur that parts coarse from fine, in picture heights: about a latent position's reach."""
 
-AGREEMENT = 0.2
-"""Root mean square difference of the coarse colours, in [-1, 1] units, at which trust has fallen to 1 / e."""
+AGREEMENT = 0.16
+"""Root mean square difference of the coarse colours, in [-1, 1] units, at which trust has fallen to 1 / e.
+
+Both constants were chosen on 28 drawn pairs of another seed than any that is reported on.
+"""
 
 
 def carry_detail(painted: FloatArray, composite: FloatArray) -> FloatArray:

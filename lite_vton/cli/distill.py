@@ -16,11 +16,34 @@ def distill(
     teacher: Annotated[str, typer.Option("--teacher", metavar="MODEL", help="A preset with weights, or a run.")],
     data: Data,
     output: RunFolder,
-    kind: Annotated[str, typer.Option("--distill", help="What the student copies: output, or none.")] = "output",
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--distill", help="What the student copies: none, output, or output and feature, factor, relation or caad."
+        ),
+    ] = "output",
+    start: Annotated[
+        str | None,
+        typer.Option("--init", help="First weights: slim (the teacher's, cut down; default where it fits) or random."),
+    ] = None,
+    feature_weight: Annotated[
+        float, typer.Option("--feature-weight", min=0.0, help="Of the term that compares features.")
+    ] = 0.1,
+    similarity_every: Annotated[
+        int, typer.Option("--similarity-every", min=0, help="Steps between rows of the log with CKA; 0: none.")
+    ] = 0,
     steps: TrainingSteps = 200,
     batch_size: Batch = 4,
     learning_rate: LearningRate = 8e-4,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of weights, batches and noise.")] = 0,
+    bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16; weights stay float32.")] = False,
+    accumulation: Annotated[int, typer.Option("--accumulation", min=1, help="Parts a batch is computed in.")] = 1,
+    gradient_checkpointing: Annotated[
+        bool, typer.Option("--gradient-checkpointing", help="Less memory, more time: compute activations twice.")
+    ] = False,
+    sample_every: Annotated[
+        int, typer.Option("--sample-every", min=0, help="Steps between pictures in OUTPUT/samples; 0: none.")
+    ] = 0,
     resume: Resume = False,
 ) -> None:
     """Train a student beside a teacher.
@@ -28,9 +51,12 @@ def distill(
     Keeps the teacher's autoencoder. Ctrl-C leaves a run that --resume goes on with.
     """
     from lite_vton.cli.screen import Watch
-    from lite_vton.cli.training_run import Schooling, distill_model
+    from lite_vton.cli.training_run import Lessons, Schooling, distill_model
 
     watch = Watch()
-    schooling = Schooling(steps, batch_size, learning_rate, seed)
-    written = distill_model(model, teacher, data, output, schooling, kind=kind, resume=resume)
+    schooling = Schooling(
+        steps, batch_size, learning_rate, seed, bf16, accumulation, gradient_checkpointing, sample_every
+    )
+    lessons = Lessons(kind, start, feature_weight, similarity_every)
+    written = distill_model(model, teacher, data, output, schooling, lessons, resume=resume)
     watch.wrote(written, f"lite-vton export {output} -o {output.name}.bundle")

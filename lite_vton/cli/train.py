@@ -20,6 +20,16 @@ def train(
     batch_size: Batch = 4,
     learning_rate: LearningRate = 8e-4,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of weights, batches and noise.")] = 0,
+    bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16; weights stay float32.")] = False,
+    accumulation: Annotated[
+        int, typer.Option("--accumulation", min=1, help="Parts a batch of the U-Net is computed in.")
+    ] = 1,
+    gradient_checkpointing: Annotated[
+        bool, typer.Option("--gradient-checkpointing", help="Less memory, more time: compute activations twice.")
+    ] = False,
+    sample_every: Annotated[
+        int, typer.Option("--sample-every", min=0, help="Steps between pictures in OUTPUT/samples; 0: none.")
+    ] = 0,
     resume: Resume = False,
     autoencoder: Annotated[
         Path | None, typer.Option("--autoencoder", metavar="FILE", help="Keep this one; train the U-Net alone.")
@@ -33,6 +43,8 @@ def train(
     from lite_vton.cli.training_run import Schooling, train_model
 
     watch = Watch()
-    schooling = Schooling(steps, batch_size, learning_rate, seed)
+    schooling = Schooling(
+        steps, batch_size, learning_rate, seed, bf16, accumulation, gradient_checkpointing, sample_every
+    )
     written = train_model(model, data, output, schooling, resume=resume, autoencoder=autoencoder)
     watch.wrote(written, f"lite-vton export {output} -o {output.name}.bundle")

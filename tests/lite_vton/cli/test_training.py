@@ -46,6 +46,43 @@ def test_a_student_is_distilled_on_its_teachers_autoencoder(
     assert all(0 < row["psnr_in_mask"] < 60 and -1 <= row["ssim"] <= 1 for row in rows)
 
 
+def distilled(teacher: Path, data: Path, output: Path, *more: object) -> int:
+    words = ["distill", "tiny", "--teacher", str(teacher), "--data", str(data), "-o", str(output), *SHORT]
+    return main([*words, *map(str, more)])
+
+
+def test_a_student_is_aligned_with_pictures_and_similarities_on_the_way(
+    teacher: Path, dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    student = tmp_path / "student"
+    options = ("--distill", "caad", "--feature-weight", 0.5, "--similarity-every", 1, "--sample-every", 2)
+    assert distilled(teacher, dataset, student, *options, "--gradient-checkpointing", "--accumulation", 2) == 0
+    assert "first weights are its teacher's" in capfd.readouterr().out
+    header = (student / "unet/log.csv").read_text().splitlines()[0]
+    assert header == "step,noise,output,feature,cka.down0,cka.down1,cka.up1,cka.up0"
+    assert [file.name for file in (student / "samples").iterdir()] == ["step-000002.png"]
+    config = json.loads((student / "unet/config.json").read_text())
+    assert (config["distill"], config["losses"]["feature"], config["accumulation"]) == ("caad", 0.5, 2)
+    assert not any("alignment" in name for name in load_file(student / "unet.safetensors"))
+
+
+def test_a_student_can_start_at_random(
+    teacher: Path, dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert distilled(teacher, dataset, tmp_path / "student", "--init", "random") == 0
+    assert "first weights" not in capfd.readouterr().out
+    assert json.loads((tmp_path / "student/unet/config.json").read_text())["start"] == "random"
+
+
+def test_a_student_that_cannot_be_cut_out_of_its_teacher_starts_at_random_unless_told_otherwise(
+    dataset: Path, tmp_path: Path, refused: Refused, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ("distill", "tiny-teacher", "--teacher", "tiny", "--data", dataset, *SHORT)
+    assert "start at random" in refused(*words, "-o", tmp_path / "slim", "--init", "slim")
+    assert main([*map(str, words), "-o", str(tmp_path / "run")]) == 0
+    assert "first weights are random" in capfd.readouterr().out
+
+
 def test_an_autoencoder_can_be_kept(teacher: Path, dataset: Path, tmp_path: Path) -> None:
     file = teacher / "autoencoder.safetensors"
     assert train("tiny", dataset, tmp_path / "run", "--autoencoder", file) == 0
@@ -69,6 +106,7 @@ def test_a_run_is_not_resumed_with_other_settings(teacher: Path, dataset: Path, 
         (["train", "tinny"], "did you mean 'tiny'?"),
         (["distill", "tiny", "--teacher", "demo-techer"], "did you mean 'demo-teacher'?"),
         (["distill", "tiny", "--teacher", "tiny-teacher", "--distill", "outptu"], "did you mean 'output'?"),
+        (["distill", "tiny", "--teacher", "tiny-teacher", "--init", "slimm"], "did you mean 'slim'?"),
         (["train", "tiny", "--autoencoder", "nothing.safetensors"], "no autoencoder at"),
     ],
 )
