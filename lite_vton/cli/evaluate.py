@@ -46,8 +46,8 @@ def evaluate(
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave out pairs whose files cannot be used, and name them.")
     ] = False,
-    height: Annotated[int | None, typer.Option("--height", min=64, help="Of --results, pixels.")] = None,
-    width: Annotated[int | None, typer.Option("--width", min=64, help="Of --results, pixels.")] = None,
+    height: Annotated[int | None, typer.Option("--height", min=16, help="Of --results, pixels.")] = None,
+    width: Annotated[int | None, typer.Option("--width", min=16, help="Of --results, pixels.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for eval.json and eval.md.")] = None,
     save_pictures: Annotated[
         bool, typer.Option("--save-pictures", help="Keep the try-ons as PNG in the output's pictures/.")

@@ -13,6 +13,7 @@ from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
     from lite_vton.data.sample import Pair
+    from lite_vton.photo import Photo
     from training.metrics import Backbones, Picture
 
 __all__ = ["find_result", "judge_results"]
@@ -29,7 +30,6 @@ def judge_results(
     `UserError` where pictures are missing (they are counted, the first ones named), differ in size or cannot be read.
     """
     from lite_vton.data.sample import resized
-    from lite_vton.photo import load_photo
     from training.metrics import Tally
 
     if not results.is_dir():
@@ -38,7 +38,7 @@ def judge_results(
     listed, _ = open_test_pairs(TestPairs(pairs.data, None, pairs.paired, pairs.category), 4, 3)
     wanted = listed.pairs if pairs.count is None else listed.pairs[: pairs.count]
     some = next((path for pair in wanted if (path := find_result(results, pair)) is not None), None)
-    own = load_photo(some or _all_found(results, wanted)[0])
+    own = _decoded(some or _all_found(results, wanted)[0])
     height, width = size or (own.height, own.width)
     people, skipped = open_test_pairs(pairs, height, width)
     people = people if pairs.count is None else people.first(pairs.count)
@@ -94,9 +94,8 @@ def _all_found(results: Path, pairs: Sequence[Pair]) -> list[Path]:
 
 def _picture(file: Path, size: tuple[int, int], exact: bool) -> Picture:
     from lite_vton.data.sample import check_shape
-    from lite_vton.photo import load_photo
 
-    photo = load_photo(file)
+    photo = _decoded(file)
     if exact and (photo.height, photo.width) != size:
         raise UserError(
             f"{file} is {photo.width}x{photo.height}, the first picture {size[1]}x{size[0]}: "
@@ -104,3 +103,17 @@ def _picture(file: Path, size: tuple[int, int], exact: bool) -> Picture:
         )
     check_shape(file, photo, *size, "what is asked for")
     return photo.pixels
+
+
+def _decoded(file: Path) -> Photo:
+    """Of any size: a try-on of a small model is smaller than photographs may be."""
+    import numpy as np
+    from PIL import Image
+
+    from lite_vton.photo import Photo
+
+    try:
+        with Image.open(file) as image:
+            return Photo(np.array(image.convert("RGB")))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{file} is damaged or no picture ({error}): save it again as PNG") from error
