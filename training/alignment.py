@@ -83,7 +83,8 @@ class Factors(nn.Module):
 class Relations(nn.Module):
     """Relational distillation (Park et al. 2019, arXiv:1904.05068): distances and angles between a batch's samples.
 
-    Nothing to train: widths may differ, since only relations are compared. Angles count twice, as there.
+    Nothing to train: widths may differ, since only relations are compared. Angles count twice, as there. Samples are
+    compared within a process's part of the batch alone.
     """
 
     def __init__(self, student: dict[str, int], teacher: dict[str, int]) -> None:
@@ -133,7 +134,8 @@ class CrossAttentionAlignment(nn.Module):
 def standardised(feature: torch.Tensor) -> torch.Tensor:
     """Each channel of `feature` (N, C, h, w) at mean 0 and deviation 1 over the batch and its positions, float32.
 
-    With several processes, over all their shares of the batch. A channel that never changes becomes 0.
+    With several processes, over all their shares of the batch; parts of an accumulated gradient have their own each.
+    A channel that never changes becomes 0.
     """
     feature = feature.float()
     mean = _over_processes(feature.mean(dim=(0, 2, 3), keepdim=True))

@@ -285,7 +285,9 @@ def _own_state(
     here, there = (alpha_bar[t].view(-1, 1, 1, 1) for t in (above, timestep))
     x_t = here.sqrt() * batch.x_0 + (1 - here).sqrt() * eps
     device = _device(module)
-    found = module(torch.cat([x_t, batch.conditions()], dim=1).to(device), above.to(device)).to(x_t.device)
+    # Past DDP's wrapper, which expects as many calls in every process; another's share may have no such sample.
+    bare = module.module if isinstance(module, nn.parallel.DistributedDataParallel) else module
+    found = bare(torch.cat([x_t, batch.conditions()], dim=1).to(device), above.to(device)).to(x_t.device)
     x_0 = (x_t - (1 - here).sqrt() * found) / here.sqrt()
     rolled: torch.Tensor = there.sqrt() * x_0 + (1 - there).sqrt() * found
     return rolled

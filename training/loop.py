@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, DistributedType, gather_object
+from accelerate.utils import DistributedType, gather_object
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.optimization import (
     get_constant_schedule_with_warmup,
@@ -121,11 +121,8 @@ def fit(
     cannot be shared as asked; and `FloatingPointError`, naming the step and the samples at fault, when loss or gradient
     are no longer finite. The last checkpoint then stands as it was.
     """
-    accelerator = Accelerator(
-        # One step of the schedule a step of training, in however many processes; no module here has changing buffers.
-        step_scheduler_with_optimizer=False,
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
-    )
+    # One step of the schedule a step of training, in however many processes.
+    accelerator = Accelerator(step_scheduler_with_optimizer=False)
     parts = _parts(loss, config, accelerator)
     if config.gradient_checkpointing:
         _checkpoint_gradients(module)

@@ -51,6 +51,21 @@ def test_only_the_student_learns_from_a_distance(kind: type) -> None:
     assert all(feature.grad is None for feature in teacher.values())
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_following_the_slope_brings_features_nearer(kind: type) -> None:
+    torch.manual_seed(0)
+    alignment = kind(STUDENT, TEACHER)
+    student, teacher = features(STUDENT, 1), features(TEACHER, 2)
+    leaves = [feature.requires_grad_() for feature in student.values()]
+    optimizer = torch.optim.Adam([*leaves, *alignment.parameters()], lr=0.02)
+    first = alignment(student, teacher).item()
+    for _ in range(30):
+        optimizer.zero_grad()
+        alignment(student, teacher).backward()
+        optimizer.step()
+    assert alignment(student, teacher).item() < 0.9 * first
+
+
 def test_standardised_channels_have_mean_0_and_deviation_1() -> None:
     feature = torch.randn(4, 3, 5, 5) * torch.tensor([1.0, 100.0, 0.0]).view(1, 3, 1, 1) + 3
     found = standardised(feature)
