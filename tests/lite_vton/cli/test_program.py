@@ -108,5 +108,5 @@ def test_the_documentation_names_every_verb_and_flag() -> None:
     for name, command in commands():
         assert f"lite-vton {name}" in sections, f"docs/cli.md has no section 'lite-vton {name}'"
         flags = {flag for p in command.params for flag in p.opts if flag.startswith("--")}  # type: ignore[attr-defined]
-        documented = set(re.findall(r"--[a-z][a-z-]*", sections[f"lite-vton {name}"]))
+        documented = set(re.findall(r"--[a-z][a-z0-9-]*", sections[f"lite-vton {name}"]))
         assert documented == flags - {"--help"}, name
