@@ -48,7 +48,7 @@ class Denoiser(nn.Module):
         out: torch.Tensor = self.unet(sample, timestep, encoder_hidden_states, return_dict=False)[0]
         if self._deviation is None:
             return out
-        root, keep, gain = self.factors[timestep].view(-1, 3, 1, 1).unbind(dim=1)  # type: ignore[index]
+        root, keep, gain = self.factors.index_select(0, timestep).view(-1, 3, 1, 1).unbind(dim=1)  # type: ignore[operator]
         root, keep, gain = (factor.unsqueeze(1) for factor in (root, keep, gain))
         return keep * (sample[:, self._noisy] - root * sample[:, self._mean]) - gain * out
 

@@ -115,7 +115,8 @@ def test_the_angle_of_the_timestep_is_never_rounded_to_half(exported: Bundle) ->
 
 def test_no_large_weight_stays_in_fp32(exported: Bundle) -> None:
     graph = half_unet(exported).graph
-    tables = {node.input[0] for node in graph.node if node.op_type == "Gather"}  # looked up by timestep, no weights
+    # What is looked up by timestep is no weight.
+    tables = {node.input[0] for node in graph.node if node.op_type == "Gather"}
     sizes = {TensorProto.FLOAT: 0, TensorProto.FLOAT16: 0}
     for weight in graph.initializer:
         if weight.data_type in sizes and weight.name not in tables:
