@@ -263,10 +263,10 @@ def _load_autoencoder(config: ModelConfig, file: Path) -> tuple[Autoencoder, flo
 
 
 def _read(config: ModelConfig, data: Path) -> PicturePairs:
-    from lite_vton.data.viton_hd import VitonHD
+    from lite_vton.data.opening import open_pairs
     from training.pictures import read_pictures
 
-    samples = VitonHD(data, "train", height=config.height, width=config.width)
+    samples = open_pairs(data, "train", height=config.height, width=config.width)
     if len(samples) == 0:
         raise UserError(f"{data} has no training pairs: draw some with `lite-vton data synthesize`")
     with progress_bar("reading pairs", len(samples)) as update:

@@ -182,3 +182,12 @@ def test_a_folder_is_known_by_its_layout(dress_code: Path, tmp_path: Path) -> No
     assert isinstance(open_pairs(other, "test"), VitonHD)
     with pytest.raises(UserError, match="has no category 'dresses'"):
         open_pairs(other, "test", category="dresses")
+
+
+def test_a_model_can_be_trained_on_it(dress_code: Path, tmp_path: Path) -> None:
+    from lite_vton.cli import main
+
+    run = tmp_path / "run"
+    words = ["train", "tiny", "--data", str(dress_code), "-o", str(run), "--steps", "1", "--batch-size", "2"]
+    assert main(words) == 0
+    assert (run / "unet.safetensors").is_file()
