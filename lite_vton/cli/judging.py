@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from runtimes.base import Runtime
     from training.metrics import Backbones, Paint, Picture
 
-__all__ = ["DEFAULT_PAIRS", "TEACHERS", "Judged", "Sampling", "TestPairs", "judge", "open_test_pairs"]
-
-TEACHERS = {name: config.teacher for name, config in PRESETS.items() if config.teacher is not None}
-"""Student to the preset that taught it."""
+__all__ = ["DEFAULT_PAIRS", "Judged", "Sampling", "TestPairs", "judge", "open_test_pairs"]
 
 DEFAULT_PAIRS = 64
 """How many a model is judged on where nobody says."""
@@ -97,7 +94,7 @@ def judge(
         stack.callback(student.runtime.close)
         samples, skipped = stack.enter_context(_samples(pairs, student.config))
         ways = [_Way("model", f"{model} ({student.runtime.name})", _sampling(student, sampling))]
-        teacher = TEACHERS.get(student.config.name)
+        teacher = student.config.teacher
         if teacher is not None and weights_are_shipped(preset(teacher)):
             ways.append(_Way("teacher", f"teacher {teacher}", _sampling(_open(teacher), sampling)))
         ways.append(_Way("pasted-warp", "pasted warp, no network", pasted_warp))
