@@ -29,15 +29,12 @@ class Sleeve:
 class Landmarks:
     """Points (x, y) in garment pixels; pairs are (left, right) as seen in the picture.
 
-    `collar` (2, 2) ends of the neckline, `shoulders` (2, 2) where sleeves meet the top edge,
-    `armpits` (2, 2), `waist` (2, 2) half way down the sides, `hem` (2, 2).
+    `shoulders` (2, 2) where sleeves meet the top edge, `armpits` (2, 2), `hem` (2, 2).
     `sleeves` left and right, None where the garment has none or it cannot be told from the body.
     """
 
-    collar: _Points
     shoulders: _Points
     armpits: _Points
-    waist: _Points
     hem: _Points
     sleeves: tuple[Sleeve | None, Sleeve | None]
 
@@ -82,15 +79,13 @@ def find_landmarks(mask: NDArray[np.float32]) -> Landmarks:
         # A seam runs a little inward of the armpit.
         x = armpits[side, 0] + 0.06 * (axis - armpits[side, 0])
         shoulders[side] = x, first_row(inside, x, top)
-    collar = _collar(inside, shoulders, axis, top)
     middle = (armpits[:, 1].mean() + bottom) / 2
-    waist = np.array([[_at(edges[:, s], middle, top, bottom, int(0.02 * height)), middle] for s in (0, 1)])
     hem = np.array([_corner(edges, side, axis, middle, bottom, body) for side in (0, 1)])
     pair = [
         _sleeve(inside, edges[:, side], shoulders[side], armpits[side], axis, side) if found[side] is not None else None
         for side in (0, 1)
     ]
-    return Landmarks(collar, shoulders, armpits, waist, hem, (pair[0], pair[1]))
+    return Landmarks(shoulders, armpits, hem, (pair[0], pair[1]))
 
 
 def symmetry_axis(inside: NDArray[np.bool_], top: int, height: int) -> float:
@@ -163,21 +158,6 @@ def first_row(inside: NDArray[np.bool_], x: float, top: int) -> float:
     """Row of the first pixel inside (h, w) in column `x`, `top` where it has none."""
     column = inside[:, int(np.clip(round(x), 0, inside.shape[1] - 1))]
     return float(column.argmax()) if column.any() else float(top)
-
-
-def _collar(inside: NDArray[np.bool_], shoulders: _Points, axis: float, top: int) -> _Points:
-    """Ends of the neckline: the highest point on each side of the axis, but no further out than half way."""
-    collar = np.empty((2, 2))
-    for side, (x_shoulder, y_shoulder) in enumerate(shoulders):
-        near, far = axis + 0.2 * (x_shoulder - axis), axis + 0.62 * (x_shoulder - axis)
-        xs = np.unique(np.rint(np.linspace(near, far, 24)).clip(0, inside.shape[1] - 1).astype(int))
-        heights = np.array([first_row(inside, float(x), top) for x in xs])
-        best = heights.min()
-        # Of equal heights the outermost: a shirt's collar is flat on top, and a neckline's end is its corner.
-        flat = xs[heights <= best + 0.02 * max(1.0, y_shoulder - top + 1)]
-        x = float(flat[np.argmax(np.abs(flat - axis))])
-        collar[side] = x, first_row(inside, x, top)
-    return collar
 
 
 def _sleeve(
