@@ -103,7 +103,7 @@ def train_model(
 
     config = preset(model)
     _refuse(output, resume)
-    given = None if autoencoder is None else _load_autoencoder(config, autoencoder)
+    given = None if autoencoder is None else _kept_autoencoder(config, autoencoder)
     with _resumable(output):
         pictures = _read(config, data)
         if given is None:
@@ -244,22 +244,12 @@ def _refuse(output: Path, resume: bool) -> None:
         raise UserError(f"{output} exists: go on with it with --resume, or choose another folder")
 
 
-def _load_autoencoder(config: ModelConfig, file: Path) -> tuple[Autoencoder, float]:
-    from safetensors import SafetensorError, safe_open
-    from safetensors.torch import load_file
-
-    from lite_vton.model.networks import build_autoencoder
+def _kept_autoencoder(config: ModelConfig, file: Path) -> tuple[Autoencoder, float]:
+    from lite_vton.model.networks import load_autoencoder
 
     if not file.is_file():
         raise UserError(f"no autoencoder at {file}: give the autoencoder.safetensors of a run")
-    autoencoder = build_autoencoder(config.autoencoder)
-    try:
-        autoencoder.load_state_dict(load_file(file))
-        with safe_open(file, framework="pt") as opened:
-            scale = float((opened.metadata() or {}).get("latent_scale", config.autoencoder.latent_scale))
-    except (SafetensorError, RuntimeError) as error:
-        raise UserError(f"{file} is no autoencoder of {config.name}: give the one of a run of that preset") from error
-    return autoencoder.eval(), scale
+    return load_autoencoder(config, file)
 
 
 def _read(config: ModelConfig, data: Path) -> PicturePairs:

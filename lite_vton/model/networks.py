@@ -24,6 +24,7 @@ __all__ = [
     "build_autoencoder",
     "build_networks",
     "image_encoder_file",
+    "load_autoencoder",
     "load_networks",
     "random_networks",
     "save_networks",
@@ -93,9 +94,17 @@ def load_networks(config: ModelConfig, autoencoder: Path, unet: Path) -> Network
     networks = _unfilled_networks(config)
     for path, module in _files(networks, autoencoder, unet).items():
         _load_weights(module, path)
-    with safe_open(autoencoder, framework="pt") as file:
-        scale = (file.metadata() or {}).get("latent_scale")
-    return networks if scale is None else replace(networks, latent_scale=float(scale))
+    return replace(networks, latent_scale=_latent_scale(autoencoder, config.autoencoder))
+
+
+def load_autoencoder(config: ModelConfig, file: Path) -> tuple[Autoencoder, float]:
+    """The autoencoder of `config` with the weights of a file of `save_networks`, and the scale of its latents.
+
+    Raises `UserError` as `load_networks`.
+    """
+    autoencoder = build_autoencoder(config.autoencoder)
+    _load_weights(autoencoder, file)
+    return autoencoder.eval(), _latent_scale(file, config.autoencoder)
 
 
 def shipped_networks(config: ModelConfig) -> Networks:
@@ -129,6 +138,12 @@ def _unfilled_networks(config: ModelConfig) -> Networks:
         unet=made.unet.to_empty(device="cpu"),
         image_encoder=tower,
     )
+
+
+def _latent_scale(file: Path, config: AutoencoderConfig) -> float:
+    """As the file says it, else the kind's own."""
+    with safe_open(file, framework="pt") as opened:
+        return float((opened.metadata() or {}).get("latent_scale", config.latent_scale))
 
 
 def _load_weights(module: nn.Module, path: Path) -> None:
