@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from lite_vton.cli.options import Batch, Data, LearningRate, Preset, Resume, RunFolder, TrainingSteps
+from lite_vton.cli.options import (
+    Batch,
+    Bf16,
+    Data,
+    GradientCheckpointing,
+    LearningRate,
+    Preset,
+    Resume,
+    RunFolder,
+    SampleEvery,
+    TrainingSeed,
+    TrainingSteps,
+)
 
 __all__ = ["distill"]
 
@@ -35,15 +47,11 @@ def distill(
     steps: TrainingSteps = 200,
     batch_size: Batch = 4,
     learning_rate: LearningRate = 8e-4,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of weights, batches and noise.")] = 0,
-    bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16; weights stay float32.")] = False,
+    seed: TrainingSeed = 0,
+    bf16: Bf16 = False,
     accumulation: Annotated[int, typer.Option("--accumulation", min=1, help="Parts a batch is computed in.")] = 1,
-    gradient_checkpointing: Annotated[
-        bool, typer.Option("--gradient-checkpointing", help="Less memory, more time: compute activations twice.")
-    ] = False,
-    sample_every: Annotated[
-        int, typer.Option("--sample-every", min=0, help="Steps between pictures in OUTPUT/samples; 0: none.")
-    ] = 0,
+    gradient_checkpointing: GradientCheckpointing = False,
+    sample_every: SampleEvery = 0,
     resume: Resume = False,
 ) -> None:
     """Train a student beside a teacher.

@@ -9,23 +9,27 @@ import typer
 
 __all__ = [
     "Batch",
+    "Bf16",
     "BundlePath",
     "Data",
+    "GradientCheckpointing",
     "Json",
     "LearningRate",
     "Overwrite",
     "Preset",
     "Resume",
     "RunFolder",
+    "SampleEvery",
     "Sampler",
     "Seed",
     "Steps",
+    "TrainingSeed",
     "TrainingSteps",
 ]
 
 BundlePath = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder or .zip that `lite-vton export` wrote.")]
 Preset = Annotated[str, typer.Argument(metavar="PRESET", help="A model of `lite-vton models`.")]
-Data = Annotated[Path, typer.Option("--data", help="Folder in VITON-HD's layout.")]
+Data = Annotated[Path, typer.Option("--data", help="Folder of VITON-HD or DressCode, or in their layout.")]
 RunFolder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run: checkpoints, logs and weights.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
@@ -38,3 +42,11 @@ Sampler = Annotated[
 TrainingSteps = Annotated[int, typer.Option("--steps", min=1, help="Training steps of each network.")]
 Batch = Annotated[int, typer.Option("--batch-size", min=1, help="Pairs per step.")]
 LearningRate = Annotated[float, typer.Option("--learning-rate", min=0.0, help="Peak of the cosine schedule.")]
+TrainingSeed = Annotated[int, typer.Option("--seed", min=0, help="Of weights, batches and noise.")]
+Bf16 = Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16; weights stay float32.")]
+GradientCheckpointing = Annotated[
+    bool, typer.Option("--gradient-checkpointing", help="Less memory, more time: compute activations twice.")
+]
+SampleEvery = Annotated[
+    int, typer.Option("--sample-every", min=0, help="Steps between pictures in OUTPUT/samples; 0: none.")
+]
