@@ -11,6 +11,7 @@ from PIL import Image
 
 from lite_vton.data.layout import FOLDERS, part_file
 from lite_vton.mask import agnostic_mask
+from lite_vton.parsed_mask import parsed_mask
 from lite_vton.pose import skeleton_picture, write_keypoints
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def write_pair(split_folder: Path, picture: str, pair: Pair) -> None:
     from lite_vton.data.labels import PALETTE
 
     height, width = pair.parse.shape
-    mask = agnostic_mask(pair.keypoints, height, width, pair.category) > 0.5
+    covered = agnostic_mask(pair.keypoints, height, width, pair.category)
+    mask = parsed_mask(covered, pair.parse, pair.keypoints, pair.category) > 0.5
     palette = [channel for color in PALETTE for channel in color]
 
     def path(kind: str) -> Path:
