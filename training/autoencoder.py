@@ -20,7 +20,7 @@ from training.loop import LoopConfig, OnStep, fit
 
 __all__ = ["latent_scale", "principal_tiles", "reconstruction_terms", "train_autoencoder"]
 
-STRUCTURE_WEIGHT = 0.1
+STRUCTURE_WEIGHT = 0.3
 """Of the SSIM term, whose size is otherwise several times that of the pixels'."""
 
 

@@ -1,4 +1,4 @@
-"""The recipe of the demo weights: draws pairs, trains autoencoder, teacher and student, writes lite_vton/assets.
+"""The recipe of the demo weights: draws pairs, trains autoencoder, teacher, student, decoder; writes lite_vton/assets.
 
 `just train-demo` runs it and leaves everything it made in runs/demo; a run that was stopped goes on where it was.
 """
@@ -26,6 +26,7 @@ from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.networks import ASSETS, Networks, save_networks
 from lite_vton.presets import preset
 from training.autoencoder import train_autoencoder
+from training.decoder import tune_decoder
 from training.denoiser import train_denoiser
 from training.latents import encode_pairs
 from training.loop import LoopConfig, OnStep
@@ -45,6 +46,8 @@ class Recipe:
     autoencoder: LoopConfig
     teacher: LoopConfig
     student: LoopConfig
+    decoder: LoopConfig
+    decoder_pairs: int
     distill: str = "output"
 
 
@@ -56,8 +59,10 @@ DEMO = Recipe(
     autoencoder=LoopConfig(
         steps=20000, batch_size=4, learning_rate=5e-4, warmup_steps=500, ema_decay=0.999, checkpoint_every=1000
     ),
-    teacher=LoopConfig(steps=3000, batch_size=16, learning_rate=8e-4, warmup_steps=200, ema_decay=0.998),
-    student=LoopConfig(steps=2000, batch_size=16, learning_rate=1e-3, warmup_steps=200, ema_decay=0.998),
+    teacher=LoopConfig(steps=5000, batch_size=16, learning_rate=8e-4, warmup_steps=200, ema_decay=0.998),
+    student=LoopConfig(steps=4500, batch_size=16, learning_rate=1e-3, warmup_steps=200, ema_decay=0.998),
+    decoder=LoopConfig(steps=5000, batch_size=4, learning_rate=3e-4, ema_decay=0.998, checkpoint_every=1000),
+    decoder_pairs=2000,
 )
 
 
@@ -90,6 +95,20 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
             folder / "student",
             distill=recipe.distill,
             teacher=Denoiser(teacher_config, teacher),
+            resume=True,
+            on_step=on_step,
+        )
+
+    with _stage("decoder", recipe.decoder, clock) as on_step:
+        tune_decoder(
+            student_config,
+            autoencoder,
+            scale,
+            Denoiser(student_config, student),
+            pictures,
+            pairs.part(slice(0, recipe.decoder_pairs)),
+            recipe.decoder,
+            folder / "decoder",
             resume=True,
             on_step=on_step,
         )
@@ -206,7 +225,9 @@ def _bf16_pays() -> bool:
 
 
 def _in_bf16(recipe: Recipe) -> Recipe:
-    loops = {name: replace(getattr(recipe, name), bf16=True) for name in ("autoencoder", "teacher", "student")}
+    loops = {
+        name: replace(getattr(recipe, name), bf16=True) for name in ("autoencoder", "teacher", "student", "decoder")
+    }
     return replace(recipe, **loops)
 
 

@@ -18,7 +18,15 @@ from training.loop import LoopConfig
 
 SHORT = LoopConfig(steps=3, batch_size=2, learning_rate=1e-3, warmup_steps=1, checkpoint_every=2)
 RECIPE = replace(
-    DEMO, pairs=6, teacher_preset="tiny-teacher", student_preset="tiny", autoencoder=SHORT, teacher=SHORT, student=SHORT
+    DEMO,
+    pairs=6,
+    teacher_preset="tiny-teacher",
+    student_preset="tiny",
+    autoencoder=SHORT,
+    teacher=SHORT,
+    student=SHORT,
+    decoder=SHORT,
+    decoder_pairs=4,
 )
 
 
@@ -30,7 +38,7 @@ def test_recipe_goes_from_nothing_to_weights_that_load(tmp_path: Path) -> None:
     assert networks.latent_scale != 1.0
     record = json.loads((tmp_path / "assets/recipe.json").read_text())
     assert record["recipe"]["pairs"] == 6
-    assert set(record["minutes"]) == {"autoencoder", "teacher", "student"}
+    assert set(record["minutes"]) == {"autoencoder", "teacher", "student", "decoder"}
 
     weights = load_file(tmp_path / "assets/tiny.safetensors")
     train_demo(tmp_path / "run", tmp_path / "assets", RECIPE)

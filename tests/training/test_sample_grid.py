@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
 
 from lite_vton.model.networks import random_networks
 from lite_vton.presets import preset
@@ -29,27 +28,6 @@ def random_pairs(count: int) -> LatentPairs:
 def grid(folder: Path) -> SampleGrid:
     networks = random_networks(TINY)
     return SampleGrid(TINY, random_pairs(2), networks.autoencoder, 1.0, folder, every=2)
-
-
-class Knowing(nn.Module):
-    """Says the very noise that leads to the truth."""
-
-    def __init__(self, x_0: torch.Tensor, alpha_bar: torch.Tensor) -> None:
-        super().__init__()
-        self.x_0, self.alpha_bar = nn.Parameter(x_0), alpha_bar
-
-    def forward(self, sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
-        abar = self.alpha_bar[timestep].view(-1, 1, 1, 1)
-        eps: torch.Tensor = (sample[:, :4] - abar.sqrt() * self.x_0) / (1 - abar).sqrt()
-        return eps
-
-
-def test_a_network_that_knows_the_truth_samples_it(tmp_path: Path) -> None:
-    from lite_vton.model.denoiser import alpha_bars
-
-    made = grid(tmp_path)
-    knowing = Knowing(made.pairs.x_0, alpha_bars(TINY.schedule))
-    assert torch.allclose(made.sample(knowing), made.pairs.x_0, atol=0.1)
 
 
 def test_pictures_are_written_and_the_weights_are_those_without_them(tmp_path: Path) -> None:
