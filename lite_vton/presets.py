@@ -18,11 +18,17 @@ __all__ = [
     "AutoencoderKLConfig",
     "AutoencoderTinyConfig",
     "ImageEncoderConfig",
+    "MaskKind",
     "ModelConfig",
     "NoiseSchedule",
     "UNetConfig",
     "preset",
 ]
+
+
+MaskKind = Literal["plain", "improved"]
+"""What of a person is repainted. `plain`: the old garment and nothing else, so that its outline shows. `improved`: all
+that a garment could cover, without hands, hair and face; see `lite_vton.conditioning`."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +145,11 @@ class UNetConfig:
         """Channels of the first convolution: the noisy latent and all its conditions."""
         return sum(count for _, count in self.conditions)
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Names of its conditions in the order of their channels, which follow the noisy latent's."""
+        return tuple(name for name, _ in self.conditions if name != "noisy_latent")
+
     def channels_of(self, condition: str) -> slice:
         """Where `condition` lies among the input channels."""
         names = [name for name, _ in self.conditions]
@@ -152,7 +163,7 @@ class ModelConfig:
 
     `image_encoder` is there where the U-Net attends to tokens of the garment. `teacher` names the preset a student is
     distilled from. `shipped_weights` names the autoencoder's and the U-Net's file in lite_vton/assets, where there
-    are any.
+    are any. `mask` says what the pictures it is trained on and run on leave to be repainted.
     """
 
     name: str
@@ -167,6 +178,7 @@ class ModelConfig:
     shipped_weights: tuple[str, str] | None = None
     image_encoder: ImageEncoderConfig | None = None
     teacher: str | None = None
+    mask: MaskKind = "improved"
 
     @property
     def components(self) -> tuple[str, ...]:
@@ -200,6 +212,16 @@ _SD_UNET = UNetConfig(
     norm_groups=32,
 )
 """Stable Diffusion 1.5's, without cross-attention."""
+
+_TINY_KL_AUTOENCODER = AutoencoderKLConfig(channels=(8, 8, 16, 16), layers_per_block=1, norm_groups=4)
+_TINY_KL_UNET = UNetConfig(
+    channels=(16, 16),
+    layers_per_block=(1, 1),
+    attention=(True, True),
+    mid_block=True,
+    attention_heads=2,
+    norm_groups=8,
+)
 
 PRESETS: dict[str, ModelConfig] = {
     config.name: config
@@ -304,17 +326,18 @@ PRESETS: dict[str, ModelConfig] = {
             description="random weights, for tests: every operator of mp-vton at a size that exports in seconds",
             height=64,
             width=48,
-            autoencoder=AutoencoderKLConfig(channels=(8, 8, 16, 16), layers_per_block=1, norm_groups=4),
-            unet=UNetConfig(
-                channels=(16, 16),
-                layers_per_block=(1, 1),
-                attention=(True, True),
-                mid_block=True,
-                attention_heads=2,
-                norm_groups=8,
-                cross_attention=24,
-            ),
+            autoencoder=_TINY_KL_AUTOENCODER,
+            unet=replace(_TINY_KL_UNET, cross_attention=24),
             image_encoder=ImageEncoderConfig(width=24, layers=2, heads=2, patch=56),
+        ),
+        ModelConfig(
+            name="tiny-kl",
+            description="random weights, for tests: tiny-clip without CLIP, as teacher is mp-vton without it",
+            height=64,
+            width=48,
+            autoencoder=_TINY_KL_AUTOENCODER,
+            unet=_TINY_KL_UNET,
+            teacher="tiny-clip",
         ),
     )
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lite_vton.conditioning import from_metadata
 from lite_vton.errors import UserError
 from lite_vton.presets import PRESETS, ModelConfig, preset
 
@@ -54,7 +55,7 @@ def run_files(folder: Path) -> tuple[Path, Path]:
 
 
 def config_of(model: str) -> ModelConfig:
-    """The preset of that name, or the one a run's folder was trained as.
+    """The preset of that name, or the one a run's folder was trained as, its switches included.
 
     `UserError` for a name that is neither, or a folder without finished weights.
     """
@@ -91,4 +92,4 @@ def _preset_of_run(folder: Path) -> ModelConfig:
         raise UserError(f"{unet} is not a readable safetensors file ({error}): copy or train it again") from error
     if "preset" not in metadata:
         raise UserError(f"{unet} does not say which preset it is of: train it with `lite-vton train`")
-    return preset(metadata["preset"])
+    return from_metadata(preset(metadata["preset"]), metadata)

@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from lite_vton.conditioning import to_metadata
 from lite_vton.errors import UserError
 from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.model.autoencoder_kl import KLAutoencoder
@@ -78,9 +79,10 @@ def image_encoder_file(unet: Path) -> Path:
 def save_networks(networks: Networks, autoencoder: Path, unet: Path, dtype: torch.dtype = torch.float32) -> None:
     """Write the weights as safetensors files, an image tower's beside the U-Net's (`image_encoder_file`).
 
-    The latent scale goes into the autoencoder's metadata.
+    Preset and latent scale go into the metadata, and how the model is conditioned if not as its preset.
     """
-    metadata = {"preset": networks.config.name, "latent_scale": repr(networks.latent_scale)}
+    about = to_metadata(networks.config)
+    metadata = {"preset": networks.config.name, "latent_scale": repr(networks.latent_scale), **about}
     for path, module in _files(networks, autoencoder, unet).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: tensor.to(dtype).contiguous() for name, tensor in module.state_dict().items()}, path, metadata)

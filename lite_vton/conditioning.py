@@ -1,0 +1,85 @@
+"""What a model is conditioned on: the paper's components A to D as switches of a preset.
+
+A is the inpainting base; B improves its mask, C adds the pose, D CLIP's tokens of the garment. A switch that is off
+takes its part out of the model instead of feeding it nothing: without the pose the U-Net has four input channels less
+and the exported try-on encodes one picture less, and so has no channels that training would have to learn to ignore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import get_args
+
+from lite_vton.errors import UserError
+from lite_vton.presets import MaskKind, ModelConfig
+
+__all__ = ["COMPONENTS_OF_PAPER", "Conditioning", "as_mask", "from_metadata", "to_metadata"]
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """`mask` is what of the person is repainted; `pose` whether the skeleton, `tokens` whether CLIP's are given."""
+
+    mask: MaskKind = "improved"
+    pose: bool = True
+    tokens: bool = False
+
+    @classmethod
+    def of(cls, config: ModelConfig) -> Conditioning:
+        """The switches of a model as they stand."""
+        return cls(config.mask, "pose" in config.unet.told, config.image_encoder is not None)
+
+    def applied_to(self, config: ModelConfig) -> ModelConfig:
+        """`config` with mask and pose switched so; where that changes it, shipped weights no longer fit it.
+
+        `UserError` where tokens are asked of a preset without an image encoder, or the other way round: cross-attention
+        is what makes two presets of it.
+        """
+        if self.tokens != (config.image_encoder is not None):
+            kind = "no image encoder" if self.tokens else "an image encoder"
+            raise UserError(f"{config.name} has {kind}: choose the preset with{'' if self.tokens else 'out'} CLIP")
+        if self == Conditioning.of(config):
+            return config
+        others = tuple(condition for condition in config.unet.conditions if condition[0] != "pose")
+        pose = (("pose", config.autoencoder.latent_channels),) if self.pose else ()
+        unet = replace(config.unet, conditions=(*others, *pose))
+        return replace(config, mask=self.mask, unet=unet, shipped_weights=None)
+
+
+COMPONENTS_OF_PAPER: Mapping[str, Conditioning] = MappingProxyType(
+    {
+        "A": Conditioning(mask="plain", pose=False),
+        "A+B": Conditioning(pose=False),
+        "A+B+C": Conditioning(),
+        "A+B+C+D": Conditioning(tokens=True),
+    }
+)
+"""The rows of the paper's table of components."""
+
+
+def as_mask(name: str) -> MaskKind:
+    """The kind of mask of that name; `UserError` where there is none."""
+    kinds: tuple[MaskKind, ...] = get_args(MaskKind)
+    for kind in kinds:
+        if name == kind:
+            return kind
+    nearest = get_close_matches(name, kinds, n=1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose {' or '.join(kinds)}"
+    raise UserError(f"unknown mask {name!r}: {hint}")
+
+
+def to_metadata(config: ModelConfig) -> dict[str, str]:
+    """What a file of weights says beside the preset's name: nothing of a preset as it is."""
+    found = Conditioning.of(config)
+    if found == Conditioning(tokens=found.tokens):
+        return {}
+    return {"mask": found.mask, "pose": "on" if found.pose else "off"}
+
+
+def from_metadata(config: ModelConfig, metadata: Mapping[str, str]) -> ModelConfig:
+    """The preset `config` as the weights with this metadata were trained; `UserError` for a mask nobody knows."""
+    mask, pose = as_mask(metadata.get("mask", "improved")), metadata.get("pose", "on") == "on"
+    return Conditioning(mask, pose, config.image_encoder is not None).applied_to(config)
