@@ -159,6 +159,7 @@ def _record_golden(
         inputs,
         schedule=config.schedule,
         latent_scale=networks.latent_scale,
+        told=config.unet.told,
         method=config.default_sampler,
         steps=steps,
         seed=seed,

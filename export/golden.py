@@ -14,7 +14,7 @@ call. Its keys:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -65,16 +65,17 @@ def record_trajectory(
     *,
     schedule: NoiseSchedule,
     latent_scale: float,
+    told: Sequence[str] = ("mask", "masked_person", "pose"),
     method: str = "ddim",
     steps: int = 8,
     seed: int = 0,
 ) -> Trajectory:
-    """Run one try-on on `runtime` and keep every call. Raises what `try_on` raises."""
+    """Run one try-on on `runtime` and keep every call; options as `try_on`'s, and it raises what that raises."""
     if "image_encoder" not in runtime.components:
         inputs = replace(inputs, garment=None)
     recorder = _Recorder(runtime)
     result = try_on(
-        recorder, inputs, schedule=schedule, latent_scale=latent_scale, method=method, steps=steps, seed=seed
+        recorder, inputs, schedule=schedule, latent_scale=latent_scale, told=told, method=method, steps=steps, seed=seed
     )
     return Trajectory(tuple(recorder.calls), inputs, result.picture, result.decoded, method, steps, seed)
 

@@ -182,6 +182,7 @@ def _picture(bundle: Bundle, runtime: Runtime, golden: Trajectory) -> float:
         golden.inputs,
         schedule=manifest.model.schedule,
         latent_scale=manifest.latent_scale,
+        told=manifest.model.unet.told,
         method=golden.method,
         steps=golden.steps,
         seed=golden.seed,

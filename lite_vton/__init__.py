@@ -135,6 +135,7 @@ class TryOn:
             inputs,
             schedule=manifest.model.schedule,
             latent_scale=manifest.latent_scale,
+            told=manifest.model.unet.told,
             method=sampler or manifest.default_sampler,
             steps=manifest.default_steps if steps is None else steps,
             seed=seed,

@@ -109,6 +109,7 @@ def _work(
         inputs,
         schedule=manifest.model.schedule,
         latent_scale=manifest.latent_scale,
+        told=manifest.model.unet.told,
         method=job.method,
         steps=job.steps,
         seed=job.seed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,7 @@ def try_on(
     *,
     schedule: NoiseSchedule,
     latent_scale: float,
+    told: Sequence[str] = ("mask", "masked_person", "pose"),
     method: str = "ddim",
     steps: int = 8,
     seed: int = 0,
@@ -48,7 +49,8 @@ def try_on(
     """Dress the person of `inputs` with the garment of `inputs`, whatever backend `runtime` is.
 
     Sampling starts from the noised latent of the masked person, which already holds the warped garment. The U-Net
-    sees noisy latent | mask | masked person | pose, and the garment's tokens where the model has an image encoder.
+    sees the noisy latent, then the conditions `told` in that order (`UNetConfig.told`; what is not among them is not
+    even encoded), and the garment's tokens where the model has an image encoder.
     `latent_scale` multiplies latents after encoding and divides them before decoding. `detail` carries stripes and
     letters over from the warp (`lite_vton.detail`). `on_step` is called after each step; what it raises stops the
     sampling and is passed on.
@@ -56,9 +58,7 @@ def try_on(
     Raises `UserError` for options or inputs that do not fit, and for a network that answers NaN or infinity.
     """
     masked_person = encode(runtime, inputs.masked_person, latent_scale)
-    pose = encode(runtime, inputs.pose, latent_scale)
-    mask = latent_mask(inputs.mask, inputs.mask.shape[2] // masked_person.shape[2])
-    conditions = np.concatenate([mask, masked_person, pose], axis=1)
+    conditions = _conditions(runtime, inputs, masked_person, told, latent_scale)
     tokens = _tokens(runtime, inputs)
 
     done: list[Step] = []
@@ -82,6 +82,20 @@ def encode(runtime: Runtime, picture: Array, latent_scale: float) -> Array:
     moments = runtime.components["vae_encoder"]({"sample": picture})["latent_parameters"]
     _check_finite(moments, "vae_encoder", runtime)
     return np.ascontiguousarray(moments[:, : moments.shape[1] // 2]) * np.float32(latent_scale)
+
+
+def _conditions(
+    runtime: Runtime, inputs: TryOnInputs, masked_person: Array, told: Sequence[str], latent_scale: float
+) -> Array:
+    known: Mapping[str, Callable[[], Array]] = {
+        "mask": lambda: latent_mask(inputs.mask, inputs.mask.shape[2] // masked_person.shape[2]),
+        "masked_person": lambda: masked_person,
+        "pose": lambda: encode(runtime, inputs.pose, latent_scale),
+    }
+    unknown = [name for name in told if name not in known]
+    if unknown:
+        raise UserError(f"this model is told {unknown[0]!r}, which this lite-vton does not know: upgrade lite-vton")
+    return np.concatenate([known[name]() for name in told], axis=1)
 
 
 def _tokens(runtime: Runtime, inputs: TryOnInputs) -> Array | None:

@@ -1,0 +1,57 @@
+"""A model that is not told the pose goes the whole way, and pays for no pose: fewer channels, one encoding less."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+
+from export.bundle import export_bundle
+from export.golden import GOLDEN_PATH, load_trajectory
+from export.verify import verify
+from lite_vton import TryOn
+from lite_vton.bundle import Bundle
+from lite_vton.conditioning import COMPONENTS_OF_PAPER
+from lite_vton.errors import UserError
+from lite_vton.inputs import TryOnInputs
+from lite_vton.model.networks import random_networks
+from lite_vton.presets import preset
+from runtimes.tryon import try_on
+
+BLIND = COMPONENTS_OF_PAPER["A"].applied_to(preset("tiny"))
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, inputs: TryOnInputs) -> Bundle:
+    target = tmp_path_factory.mktemp("blind") / "bundle"
+    return export_bundle(random_networks(BLIND), inputs, target, precisions=("fp32",), steps=2)
+
+
+def test_it_passes_verification_and_its_manifest_says_what_it_is_told(exported: Bundle) -> None:
+    assert verify(exported, write=False).exit_code == 0
+    manifest = exported.manifest
+    assert [channels.name for channels in manifest.unet_channels] == ["noisy_latent", "mask", "masked_person"]
+    assert manifest.model == BLIND
+    assert manifest.model.mask == "plain"
+
+
+def test_the_pose_is_neither_encoded_nor_given(exported: Bundle) -> None:
+    unet = onnx.load(exported.path("onnx-fp32/unet/model.onnx"), load_external_data=False)
+    assert unet.graph.input[0].type.tensor_type.shape.dim[1].dim_value == 9
+    calls = [call.component for call in load_trajectory(exported.path(GOLDEN_PATH)).calls]
+    assert calls == ["vae_encoder", "unet", "unet", "vae_decoder"]
+
+
+def test_both_backends_paint_the_same_picture_whatever_the_pose(exported: Bundle, inputs: TryOnInputs) -> None:
+    painted = []
+    for backend, given in (("onnxruntime", inputs), ("torch", replace(inputs, pose=-inputs.pose))):
+        with TryOn(exported, backend) as model:
+            painted.append(model(given, steps=2, seed=3).decoded)
+    np.testing.assert_allclose(*painted, atol=1e-3)
+
+
+def test_a_condition_from_the_future_is_refused(exported: Bundle, inputs: TryOnInputs) -> None:
+    with TryOn(exported) as model, pytest.raises(UserError, match="told 'depth', which this lite-vton does not know"):
+        try_on(model.runtime, inputs, schedule=BLIND.schedule, latent_scale=1.0, told=("mask", "depth"))
