@@ -13,7 +13,7 @@ from lite_vton.errors import UserError
 if TYPE_CHECKING:
     from lite_vton.pose import Keypoints
 
-__all__ = ["Crop", "paste_back", "paste_mask", "take_crop", "torso_crop"]
+__all__ = ["Crop", "paste_back", "paste_mask", "take_crop", "take_labels", "torso_crop"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,14 @@ def take_crop(pixels: NDArray[np.uint8], crop: Crop, height: int, width: int) ->
     shrinks = crop.height > height or crop.width > width
     resized = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
     return np.asarray(resized, np.uint8)
+
+
+def take_labels(labels: NDArray[np.uint8], crop: Crop, height: int, width: int) -> NDArray[np.uint8]:
+    """`crop` of labels (H, W) at (height, width), each the nearest pixel's own, since labels have no averages."""
+    rows = crop.top + ((np.arange(height) + 0.5) * crop.height / height).astype(int)
+    columns = crop.left + ((np.arange(width) + 0.5) * crop.width / width).astype(int)
+    rows, columns = np.clip(rows, 0, labels.shape[0] - 1), np.clip(columns, 0, labels.shape[1] - 1)
+    return np.ascontiguousarray(labels[rows[:, None], columns])
 
 
 def paste_mask(

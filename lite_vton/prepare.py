@@ -7,12 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.crop import Crop, take_crop, torso_crop
+from lite_vton.crop import Crop, take_crop, take_labels, torso_crop
+from lite_vton.data.labels import GARMENT
+from lite_vton.errors import UserError
 from lite_vton.garment import Cutout, on_white
 from lite_vton.inputs import TryOnInputs
 from lite_vton.mask import agnostic_mask
+from lite_vton.parsed_mask import parsed_mask
 from lite_vton.photo import Photo
+from lite_vton.plain_mask import plain_mask
 from lite_vton.pose import Keypoints, skeleton_picture
+from lite_vton.presets import MaskKind
 from lite_vton.warp import warp_garment
 
 __all__ = ["Prepared", "prepare"]
@@ -37,17 +42,45 @@ class Prepared:
 
 
 def prepare(
-    person: Photo, keypoints: Keypoints, garment: Cutout, height: int, width: int, category: str = "upper"
+    person: Photo,
+    keypoints: Keypoints,
+    garment: Cutout,
+    height: int,
+    width: int,
+    category: str = "upper",
+    *,
+    mask: MaskKind = "improved",
+    parse: NDArray[np.uint8] | None = None,
 ) -> Prepared:
     """`keypoints` in pixels of `person`; the result at (height, width), the model's size.
 
-    `UserError` for keypoints without shoulders or hips or outside the photo, an unknown category, an empty garment.
+    `mask` is the model's kind. `parse` (H, W), LIP labels of `person`'s pixels, makes an improved mask exact; a plain
+    one cannot do without.
+    `UserError` for keypoints without shoulders or hips or outside the photo, an unknown category, an empty garment, a
+    parse that is missing or of another size.
     """
     crop = torso_crop(keypoints, person.height, person.width)
     person_crop = take_crop(person.pixels, crop, height, width)
     moved = keypoints.moved(crop, height, width)
-    mask = agnostic_mask(moved, height, width, category)
+    if parse is not None and parse.shape != (person.height, person.width):
+        raise UserError(
+            f"the parse is {parse.shape[1]}x{parse.shape[0]} and the photo {person.width}x{person.height}: "
+            "give a parse of this very photo"
+        )
+    labels = None if parse is None else take_labels(parse, crop, height, width)
+    repaint = _repainted(moved, labels, height, width, category, mask)
     warped, warped_mask = warp_garment(garment.pixels, garment.mask, moved, height, width, category)
     skeleton = skeleton_picture(moved, height, width)
-    inputs = TryOnInputs.compose(person_crop, mask, warped, warped_mask, skeleton, on_white(garment))
-    return Prepared(inputs, crop, person_crop, warped, warped_mask, mask, skeleton)
+    inputs = TryOnInputs.compose(person_crop, repaint, warped, warped_mask, skeleton, on_white(garment))
+    return Prepared(inputs, crop, person_crop, warped, warped_mask, repaint, skeleton)
+
+
+def _repainted(
+    keypoints: Keypoints, labels: NDArray[np.uint8] | None, height: int, width: int, category: str, mask: MaskKind
+) -> NDArray[np.float32]:
+    if mask == "plain":
+        if labels is None:
+            raise UserError("this model repaints the old garment alone: show it where that is with a parse (--parse)")
+        return plain_mask(np.isin(labels, GARMENT), "the parse")
+    covered = agnostic_mask(keypoints, height, width, category)
+    return covered if labels is None else parsed_mask(covered, labels, keypoints, category)

@@ -56,7 +56,8 @@ def show_chain(model: str, folder: Path, pairs: int, *, overwrite: bool = False)
     if not verified:
         raise VerificationError(f"the bundle in {target} failed verification: {verified}", verified)
 
-    with held_out_pairs(pairs, bundle.manifest.height, bundle.manifest.width, paired=False) as drawn:
+    config = bundle.manifest.model
+    with held_out_pairs(pairs, config.height, config.width, paired=False, mask=config.mask) as drawn:
         samples = list(drawn)
     results = _on_each_backend(bundle, samples)
     _, benchmark_files = measure(target, folder, "torch,onnxruntime", "", warmup=1, runs=5, targets=("try_on",))

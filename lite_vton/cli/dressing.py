@@ -30,6 +30,7 @@ class Photographs:
     garment: Path
     keypoints: Path
     garment_mask: Path | None = None
+    parse: Path | None = None
     category: str = "upper"
     person_index: int | None = None
 
@@ -127,6 +128,7 @@ def _check_sampling(bundle: Bundle, how: How) -> None:
 
 
 def _prepare(bundle: Bundle, photographs: Photographs, person: Photo) -> Prepared:
+    from lite_vton.data.parse import read_parse
     from lite_vton.garment import cut_out
     from lite_vton.mask import as_category
     from lite_vton.photo import load_photo
@@ -137,7 +139,9 @@ def _prepare(bundle: Bundle, photographs: Photographs, person: Photo) -> Prepare
     keypoints = read_keypoints(photographs.keypoints, photographs.person_index)
     mask = None if photographs.garment_mask is None else load_photo(photographs.garment_mask).pixels
     garment = cut_out(load_photo(photographs.garment), mask)
-    return prepare(person, keypoints, garment, bundle.manifest.height, bundle.manifest.width, category)
+    parse = None if photographs.parse is None else read_parse(photographs.parse)
+    model = bundle.manifest.model
+    return prepare(person, keypoints, garment, model.height, model.width, category, mask=model.mask, parse=parse)
 
 
 def _save_steps(folder: Path, runtime: Runtime, latent_scale: float, steps: tuple[Step, ...]) -> None:

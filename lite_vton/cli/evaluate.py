@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lite_vton.cli.options import Json, Overwrite, Sampler, Steps
+from lite_vton.cli.options import Json, Mask, Overwrite, Sampler, Steps
+from lite_vton.conditioning import as_mask
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def evaluate(
         typer.Option("--data", help="Folder in VITON-HD's or DressCode's layout; default: newly drawn held-out pairs."),
     ] = None,
     category: Annotated[str | None, typer.Option("--category", help="DressCode's upper_body or dresses.")] = None,
+    mask: Mask = None,
     pairs: Annotated[
         int | None, typer.Option("--pairs", min=1, help="How many to judge; default: 64, or all results.")
     ] = None,
@@ -82,7 +84,8 @@ def evaluate(
         raise UserError(f"{output / 'eval.json'} is there already: name another folder, or add --overwrite")
 
     watch = Watch()
-    wanted = TestPairs(data, pairs, not unpaired, category, skip_broken)
+    kind = None if mask is None else as_mask(mask)
+    wanted = TestPairs(data, pairs, not unpaired, category, skip_broken, kind)
     backbones = find_backbones(lpips_weights, inception_weights)
     if unpaired and backbones.inception is None:
         raise UserError(f"unpaired try-ons are judged by FID and KID alone, and that {backbones.left_out[-1].why}")

@@ -52,7 +52,7 @@ def export_model(
         if steps is not None:
             timesteps(config.schedule, steps)  # refuses a count that sampling would refuse later
         say("drawing a pair")
-        with held_out_pairs(1, config.height, config.width) as samples:
+        with held_out_pairs(1, config.height, config.width, mask=config.mask) as samples:
             inputs = samples[0].inputs
         bundle = export_bundle(
             trained.networks,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lite_vton.data.viton_hd import TryOnSample
+    from lite_vton.presets import MaskKind
 
 __all__ = ["HELD_OUT_SEED", "held_out_pairs"]
 
@@ -23,11 +24,18 @@ _WORTH_PROCESSES = 16  # pairs from which starting processes costs less than it 
 
 @contextmanager
 def held_out_pairs(
-    pairs: int, height: int, width: int, *, paired: bool = True, on_progress: Callable[[int], None] | None = None
+    pairs: int,
+    height: int,
+    width: int,
+    *,
+    paired: bool = True,
+    mask: MaskKind = "improved",
+    on_progress: Callable[[int], None] | None = None,
 ) -> Iterator[Sequence[TryOnSample]]:
     """`pairs` drawn pairs of (height, width), in a temporary folder that lasts as long as the block.
 
-    Unpaired, each person is given another one's garment. `on_progress` is told how many are drawn.
+    Unpaired, each person is given another one's garment. `mask` is what is to be repainted.
+    `on_progress` is told how many are drawn.
     """
     from lite_vton.data.synthetic import synthesize
     from lite_vton.data.viton_hd import VitonHD
@@ -47,4 +55,4 @@ def held_out_pairs(
             workers=os.cpu_count() or 1 if pairs > _WORTH_PROCESSES else 1,
             progress=on_progress,
         )
-        yield VitonHD(folder, "test", paired, height=height, width=width)
+        yield VitonHD(folder, "test", paired, height, width, mask)

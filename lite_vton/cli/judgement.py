@@ -48,6 +48,7 @@ class Judgement:
     steps: int | None
     seed: int | None
     detail: bool | None
+    mask: str
     sources: tuple[Source, ...]
     left_out: tuple[LeftOut, ...]
     skipped: tuple[str, ...]
@@ -86,6 +87,7 @@ def as_json(judgement: Judgement) -> dict[str, Any]:
         "steps": judgement.steps,
         "seed": judgement.seed,
         "detail": judgement.detail,
+        "mask": judgement.mask,
         "protocol": PROTOCOL,
         "weights": [asdict(source) for source in judgement.sources],
         "left_out": [asdict(left_out) for left_out in judgement.left_out],
@@ -143,7 +145,8 @@ def as_markdown(judgement: Judgement) -> str:
     lines = [
         "# Evaluation",
         "",
-        f"{judgement.pairs} pairs of {judgement.data}, {kind}, {judgement.height}×{judgement.width}{how}.",
+        f"{judgement.pairs} pairs of {judgement.data}, {kind}, {judgement.mask} masks, "
+        f"{judgement.height}×{judgement.width}{how}.",
         "",
     ]
     kinds: tuple[tuple[str, Callable[[Scores], Figures]], ...] = (

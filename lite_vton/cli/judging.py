@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -15,7 +15,8 @@ from lite_vton.cli.held_out import held_out_pairs
 from lite_vton.cli.judgement import Judged, Judgement
 from lite_vton.cli.screen import progress_bar
 from lite_vton.cli.weights import load_model, weights_are_shipped
-from lite_vton.presets import PRESETS, ModelConfig, preset
+from lite_vton.conditioning import Conditioning
+from lite_vton.presets import PRESETS, MaskKind, ModelConfig, preset
 
 if TYPE_CHECKING:
     from lite_vton.data.sample import PairFolder, TryOnSample
@@ -37,7 +38,8 @@ class TestPairs:
     """Which pairs to judge on.
 
     `data` is a folder in VITON-HD's or DressCode's layout, None newly drawn pairs; `count` the first so many, None for
-    the default; `category` one of DressCode's; `skip_broken` leaves out pairs whose files cannot be used.
+    the default; `category` one of DressCode's; `skip_broken` leaves out pairs whose files cannot be used; `mask` is
+    what of the people is repainted, None for what the model was trained on, or improved where there is no model.
     """
 
     __test__ = False  # no pytest class
@@ -47,6 +49,7 @@ class TestPairs:
     paired: bool = True
     category: str | None = None
     skip_broken: bool = False
+    mask: MaskKind | None = None
 
 
 @dataclass(frozen=True)
@@ -92,10 +95,14 @@ def judge(
     with ExitStack() as stack:
         student = _open(model)
         stack.callback(student.runtime.close)
+        mask = pairs.mask or student.config.mask
+        pairs = replace(pairs, mask=mask)
         samples, skipped = stack.enter_context(_samples(pairs, student.config))
         ways = [_Way("model", f"{model} ({student.runtime.name})", _sampling(student, sampling))]
         teacher = student.config.teacher
-        if teacher is not None and weights_are_shipped(preset(teacher)):
+        # One that was trained on other masks is nobody's teacher here.
+        taught = teacher is not None and Conditioning.of(preset(teacher)) == Conditioning.of(student.config)
+        if teacher is not None and taught and weights_are_shipped(preset(teacher)):
             ways.append(_Way("teacher", f"teacher {teacher}", _sampling(_open(teacher), sampling)))
         ways.append(_Way("pasted-warp", "pasted warp, no network", pasted_warp))
         ways.append(_Way("autoencoder", "autoencoder alone, the ceiling", _ceiling(student)))
@@ -109,6 +116,7 @@ def judge(
             steps=student.config.default_steps if sampling.steps is None else sampling.steps,
             seed=sampling.seed,
             detail=sampling.detail,
+            mask=mask,
             sources=backbones.sources,
             left_out=backbones.left_out,
             skipped=skipped,
@@ -124,7 +132,7 @@ def open_test_pairs(pairs: TestPairs, height: int, width: int) -> tuple[PairFold
     from lite_vton.errors import UserError
 
     assert pairs.data is not None
-    found = open_pairs(pairs.data, "test", pairs.paired, height, width, pairs.category)
+    found = open_pairs(pairs.data, "test", pairs.paired, height, width, pairs.category, pairs.mask or "improved")
     if not pairs.skip_broken:
         return found, ()
     with progress_bar("checking files", len(found)) as update:
@@ -159,7 +167,12 @@ def _samples(pairs: TestPairs, config: ModelConfig) -> Iterator[tuple[Sequence[T
         return
     with progress_bar("drawing pairs", count) as update:
         drawn = held_out_pairs(
-            count, config.height, config.width, paired=pairs.paired, on_progress=lambda done: update(done, "")
+            count,
+            config.height,
+            config.width,
+            paired=pairs.paired,
+            mask=pairs.mask or config.mask,
+            on_progress=lambda done: update(done, ""),
         )
         with drawn as found:
             samples = list(found)
@@ -178,6 +191,7 @@ def _sampling(model: _Model, sampling: Sampling) -> Paint:
             inputs,
             schedule=model.config.schedule,
             latent_scale=model.latent_scale,
+            told=model.config.unet.told,
             method=sampling.sampler or model.config.default_sampler,
             steps=model.config.default_steps if sampling.steps is None else sampling.steps,
             seed=sampling.seed,

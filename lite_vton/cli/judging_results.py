@@ -35,7 +35,7 @@ def judge_results(
     if not results.is_dir():
         raise UserError(f"no folder {results}: name the one that holds the pictures to judge")
     # Any size will do to learn which pairs there are.
-    listed, _ = open_test_pairs(TestPairs(pairs.data, None, pairs.paired, pairs.category), 4, 3)
+    listed, _ = open_test_pairs(TestPairs(pairs.data, None, pairs.paired, pairs.category, mask=pairs.mask), 4, 3)
     wanted = listed.pairs if pairs.count is None else listed.pairs[: pairs.count]
     some = next((path for pair in wanted if (path := find_result(results, pair)) is not None), None)
     own = _decoded(some or _all_found(results, wanted)[0])
@@ -63,6 +63,7 @@ def judge_results(
         steps=None,
         seed=None,
         detail=None,
+        mask=people.mask,
         sources=backbones.sources,
         left_out=backbones.left_out,
         skipped=skipped,
@@ -101,7 +102,7 @@ def _picture(file: Path, size: tuple[int, int], exact: bool) -> Picture:
             f"{file} is {photo.width}x{photo.height}, the first picture {size[1]}x{size[0]}: "
             "make all the same size, or say at which to judge with --height and --width"
         )
-    check_shape(file, photo, *size, "what is asked for")
+    check_shape(file, photo.pixels, *size, "what is asked for")
     return photo.pixels
 
 

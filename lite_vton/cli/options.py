@@ -13,9 +13,12 @@ __all__ = [
     "BundlePath",
     "Data",
     "GradientCheckpointing",
+    "ImageEncoder",
     "Json",
     "LearningRate",
+    "Mask",
     "Overwrite",
+    "Pose",
     "Preset",
     "Resume",
     "RunFolder",
@@ -46,6 +49,17 @@ TrainingSeed = Annotated[int, typer.Option("--seed", min=0, help="Of weights, ba
 Bf16 = Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16; weights stay float32.")]
 GradientCheckpointing = Annotated[
     bool, typer.Option("--gradient-checkpointing", help="Less memory, more time: compute activations twice.")
+]
+Mask = Annotated[
+    str | None,
+    typer.Option("--mask", help="What is repainted: improved, or plain (the old garment alone); default: the model's."),
+]
+Pose = Annotated[
+    bool | None, typer.Option("--pose/--no-pose", help="Whether the U-Net is shown the skeleton; default: the model's.")
+]
+ImageEncoder = Annotated[
+    Path | None,
+    typer.Option("--image-encoder", metavar="FOLDER", help="CLIP's image tower, for presets that look through one."),
 ]
 SampleEvery = Annotated[
     int, typer.Option("--sample-every", min=0, help="Steps between pictures in OUTPUT/samples; 0: none.")

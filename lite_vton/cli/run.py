@@ -21,6 +21,10 @@ def run(
     garment_mask: Annotated[
         Path | None, typer.Option("--garment-mask", help="Picture, white = garment; default: found by colour.")
     ] = None,
+    parse: Annotated[
+        Path | None,
+        typer.Option("--parse", help="Labels of the person's photo, as image-parse-v3: makes the mask exact."),
+    ] = None,
     category: Annotated[str, typer.Option("--category", help="upper or dress.")] = "upper",
     backend: Annotated[str, typer.Option("--backend", help="See `lite-vton formats`.")] = "onnxruntime",
     precision: Annotated[str | None, typer.Option("--precision", help="Default: the first the bundle has.")] = None,
@@ -52,7 +56,7 @@ def run(
     watch = Watch()
     dressed = dress(
         path,
-        Photographs(person, garment, keypoints, garment_mask, category, person_index),
+        Photographs(person, garment, keypoints, garment_mask, parse, category, person_index),
         How(backend, precision, provider, steps, sampler, seed, detail),
         output,
         save_steps=save_steps,

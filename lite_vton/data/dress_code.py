@@ -10,14 +10,18 @@ from types import MappingProxyType
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from lite_vton.crop import Crop
+from lite_vton.crop import Crop, take_labels
 from lite_vton.data.layout import SPLITS
+from lite_vton.data.parse import read_parse
 from lite_vton.data.sample import Garment, Pair, PairFolder, Split, Truth, check_shape, read_pairs, resized
 from lite_vton.errors import UserError
 from lite_vton.garment import cut_out
+from lite_vton.inputs import FloatArray
 from lite_vton.mask import Category, agnostic_mask
 from lite_vton.photo import Photo, load_photo
+from lite_vton.plain_mask import plain_mask
 from lite_vton.pose import Keypoints
+from lite_vton.presets import MaskKind
 
 __all__ = ["CATEGORIES", "DressCode"]
 
@@ -34,16 +38,21 @@ _LISTS = MappingProxyType(
     }
 )
 _CLOTH_MASKS = ("cloth_mask", "cloth-mask", "cloth_masks", "masks")  # not published; what people add is named so
+_GARMENT = (4, 7)  # upper clothes and dress among the labels of its `label_maps/`, which are not VITON-HD's
 _POSE_SIZE = (512, 384)  # height and width of the pictures its keypoints were found in
 
 
 @dataclass(frozen=True)
 class _Files:
-    """A pair's files in `upper_body/`: `013563_0.jpg` the person, `_1.jpg` the garment, `_2.json` the keypoints."""
+    """A pair's files in `upper_body/`: `013563_0.jpg` the person, `_1.jpg` the garment, `_2.json` the keypoints.
+
+    `_4.png` is the person's parse, which only plain masks need.
+    """
 
     person: Path
     keypoints: Path
     cloth: Path
+    parse: Path
 
 
 class _Pose(BaseModel):
@@ -54,7 +63,8 @@ class DressCode(PairFolder):
     """The pairs of one split, `upper_body` before `dresses`; the same samples as VITON-HD's reader gives.
 
     The published folders hold no agnostic masks and no garment masks: the former are drawn from the keypoints, the
-    latter read from `cloth_mask/` if somebody added them (`013563_1.png`), else found by colour.
+    latter read from `cloth_mask/` if somebody added them (`013563_1.png`), else found by colour. Plain masks are the
+    garment in `label_maps/`.
     """
 
     def __init__(
@@ -65,6 +75,7 @@ class DressCode(PairFolder):
         height: int = 256,
         width: int = 192,
         categories: Sequence[str] | None = None,
+        mask: MaskKind = "improved",
     ) -> None:
         """`categories` are names of `CATEGORIES`; by default all that are there and can be dressed.
 
@@ -79,16 +90,27 @@ class DressCode(PairFolder):
         if lists is None:
             raise UserError("DressCode lists no unpaired pairs to train on: use paired ones, or the split 'test'")
         parts = _parts(self.root, categories)
-        super().__init__([pair for part in parts for pair in _listed(self.root / part, lists)], height, width)
+        super().__init__([pair for part in parts for pair in _listed(self.root / part, lists)], height, width, mask)
 
     def _truth(self, pair: Pair) -> Truth:
         size = (self.height, self.width)
         files = self._files(pair)
         person = load_photo(files.person)
-        check_shape(files.person, person, *size, "what is asked for")
+        check_shape(files.person, person.pixels, *size, "what is asked for")
         keypoints = _read_pose(files.keypoints).moved(Crop(0, 0, _POSE_SIZE[1], _POSE_SIZE[0]), *size)
-        mask = agnostic_mask(keypoints, *size, _category(pair.part))
+        if self.mask == "plain":
+            mask = self._plain_mask(files.parse, person)
+        else:
+            mask = agnostic_mask(keypoints, *size, _category(pair.part))
         return Truth(pair.person, resized(person.pixels, *size), mask, keypoints)
+
+    def _plain_mask(self, file: Path, person: Photo) -> FloatArray:
+        if not file.is_file():
+            raise UserError(f"{file} is missing: plain masks need DressCode's label_maps, improved ones do not")
+        parse = read_parse(file)
+        check_shape(file, parse, person.height, person.width, "its photo")
+        labels = take_labels(parse, Crop(0, 0, parse.shape[1], parse.shape[0]), self.height, self.width)
+        return plain_mask(np.isin(labels, _GARMENT), str(file))
 
     def _garment(self, pair: Pair) -> Garment:
         cloth = load_photo(self._files(pair).cloth)
@@ -105,6 +127,7 @@ class DressCode(PairFolder):
             folder / "images" / pair.person,
             folder / "keypoints" / f"{number}_2.json",
             folder / "images" / pair.cloth,
+            folder / "label_maps" / f"{number}_4.png",
         )
         for path in (files.person, files.keypoints, files.cloth):
             if not path.is_file():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["PALETTE", "Part"]
+__all__ = ["GARMENT", "PALETTE", "Part"]
 
 
 class Part(IntEnum):
@@ -14,6 +14,7 @@ class Part(IntEnum):
     HAIR = 2
     UPPER_CLOTHES = 5
     DRESS = 6
+    COAT = 7
     TROUSERS = 9
     TORSO_SKIN = 10
     SKIRT = 12
@@ -23,6 +24,9 @@ class Part(IntEnum):
     LEFT_LEG = 16
     RIGHT_LEG = 17
 
+
+GARMENT = (Part.UPPER_CLOTHES, Part.DRESS, Part.COAT)
+"""What a try-on of an upper garment or a dress takes off."""
 
 PALETTE = (
     (0, 0, 0), (128, 0, 0), (254, 0, 0), (0, 85, 0), (169, 0, 51), (254, 85, 0), (0, 0, 85), (0, 119, 220),

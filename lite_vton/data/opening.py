@@ -8,6 +8,7 @@ from lite_vton.data.dress_code import CATEGORIES, DressCode
 from lite_vton.data.sample import PairFolder, Split
 from lite_vton.data.viton_hd import VitonHD
 from lite_vton.errors import UserError
+from lite_vton.presets import MaskKind
 
 __all__ = ["open_pairs"]
 
@@ -19,14 +20,16 @@ def open_pairs(
     height: int = 256,
     width: int = 192,
     category: str | None = None,
+    mask: MaskKind = "improved",
 ) -> PairFolder:
     """DressCode where `root` holds one of its category folders, else VITON-HD.
 
-    `category` picks one of DressCode's (`upper_body`, `dresses`). `UserError` as the readers raise it.
+    `category` picks one of DressCode's (`upper_body`, `dresses`), `mask` what is to be repainted.
+    `UserError` as the readers raise it.
     """
     root = Path(root)
     if any((root / name).is_dir() for name in CATEGORIES):
-        return DressCode(root, split, paired, height, width, None if category is None else (category,))
+        return DressCode(root, split, paired, height, width, None if category is None else (category,), mask)
     if category is not None:
         raise UserError(f"{root} has no category {category!r}: only DressCode's folders are sorted by category")
-    return VitonHD(root, split, paired, height, width)
+    return VitonHD(root, split, paired, height, width, mask)

@@ -16,8 +16,8 @@ from lite_vton.errors import UserError
 from lite_vton.garment import Cutout, on_white
 from lite_vton.inputs import FloatArray, TryOnInputs, to_network
 from lite_vton.mask import Category
-from lite_vton.photo import Photo
 from lite_vton.pose import Joint, Keypoints, skeleton_picture
+from lite_vton.presets import MaskKind
 from lite_vton.warp import warp_garment
 
 __all__ = ["Pair", "PairFolder", "Split", "Truth", "TryOnSample", "check_shape", "check_torso", "read_pairs", "resized"]
@@ -80,9 +80,9 @@ class Pair:
 class PairFolder(Sequence[TryOnSample], ABC):
     """The pairs of one split; nothing is read before it is asked for, so it is cheap to hand to other processes."""
 
-    def __init__(self, pairs: Sequence[Pair], height: int, width: int) -> None:
-        """Every picture is resized to (height, width)."""
-        self.pairs, self.height, self.width = list(pairs), height, width
+    def __init__(self, pairs: Sequence[Pair], height: int, width: int, mask: MaskKind = "improved") -> None:
+        """Every picture is resized to (height, width); `mask` is what of each person is to be repainted."""
+        self.pairs, self.height, self.width, self.mask = list(pairs), height, width, mask
 
     @abstractmethod
     def _truth(self, pair: Pair) -> Truth: ...
@@ -180,11 +180,12 @@ def read_pairs(path: Path, part: str = "") -> list[Pair]:
 _SAME_SHAPE = 0.02  # relative difference of two aspect ratios that nobody sees
 
 
-def check_shape(path: Path, photo: Photo, height: int, width: int, what: str) -> None:
-    """`UserError` where resizing `photo` to the shape of (height, width), which is `what`'s, would stretch it."""
-    if abs(photo.width * height / (photo.height * width) - 1) > _SAME_SHAPE:
+def check_shape(path: Path, picture: NDArray[np.uint8], height: int, width: int, what: str) -> None:
+    """`UserError` where resizing `picture` (h, w[, C]) to the shape of (height, width), `what`'s, would stretch it."""
+    found_height, found_width = picture.shape[:2]
+    if abs(found_width * height / (found_height * width) - 1) > _SAME_SHAPE:
         raise UserError(
-            f"{path} is {photo.width}x{photo.height}, which does not have the shape of {what}, {width}x{height}: "
+            f"{path} is {found_width}x{found_height}, which does not have the shape of {what}, {width}x{height}: "
             "crop it so that resizing stretches nothing"
         )
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
-from lite_vton.crop import Crop
-from lite_vton.data.labels import Part
+from lite_vton.crop import Crop, take_labels
+from lite_vton.data.labels import GARMENT, Part
 from lite_vton.data.layout import FOLDERS, SPLITS, part_file
+from lite_vton.data.parse import read_parse
 from lite_vton.data.sample import (
     Garment,
     Pair,
@@ -24,13 +26,18 @@ from lite_vton.data.sample import (
 )
 from lite_vton.errors import UserError
 from lite_vton.garment import cut_out
+from lite_vton.inputs import FloatArray
 from lite_vton.mask import Category
 from lite_vton.photo import Photo, load_photo
-from lite_vton.pose import read_keypoints
+from lite_vton.plain_mask import plain_mask
+from lite_vton.pose import Keypoints, read_keypoints
+from lite_vton.presets import MaskKind
 
 __all__ = ["TryOnSample", "VitonHD"]
 
-_NEEDED = ("person", "cloth", "cloth_mask", "mask", "keypoints")
+_NEEDED = ("person", "cloth", "cloth_mask", "keypoints")
+_MASKED_BY: Mapping[MaskKind, str] = MappingProxyType({"plain": "parse", "improved": "mask"})
+"""For each kind of mask the kind of file it is read from."""
 
 
 class VitonHD(PairFolder):
@@ -43,10 +50,12 @@ class VitonHD(PairFolder):
         paired: bool = True,
         height: int = 256,
         width: int = 192,
+        mask: MaskKind = "improved",
     ) -> None:
         """Pictures of any size are resized to (height, width); VITON-HD's are 1024x768, so 4:3 keeps their shape.
 
-        `paired` gives everyone their own garment, else the one `<split>_pairs.txt` names.
+        `paired` gives everyone their own garment, else the one `<split>_pairs.txt` names. An improved mask is the
+        dataset's own (`agnostic-mask`), a plain one the garment of its parse (`image-parse-v3`).
         `UserError` for a folder, list or kind of file that is missing, and for a list line that names no pair; when a
         sample is read, for a file that is missing or broken, a person of another shape than (height, width), and a
         mask that leaves the torso out.
@@ -57,23 +66,35 @@ class VitonHD(PairFolder):
         if not self.root.is_dir():
             raise UserError(f"no dataset at {self.root}: name the folder that holds {split}/ and {split}_pairs.txt")
         self._folder = self.root / split
-        missing = [FOLDERS[kind][0] for kind in _NEEDED if not (self._folder / FOLDERS[kind][0]).is_dir()]
+        needed = (*_NEEDED, _MASKED_BY[mask])
+        missing = [FOLDERS[kind][0] for kind in needed if not (self._folder / FOLDERS[kind][0]).is_dir()]
         if missing:
             raise UserError(f"{self._folder} lacks {', '.join(missing)}: unpack VITON-HD as published")
         pairs = read_pairs(self.root / f"{split}_pairs.txt")
-        super().__init__([Pair(p.person, p.person) for p in pairs] if paired else pairs, height, width)
+        super().__init__([Pair(p.person, p.person) for p in pairs] if paired else pairs, height, width, mask)
 
     def _truth(self, pair: Pair) -> Truth:
         size = (self.height, self.width)
-        file, mask_file = self._file("person", pair.person), self._file("mask", pair.person)
-        person, drawn_mask = load_photo(file), load_photo(mask_file)
-        check_shape(file, person, *size, "what is asked for")
-        check_shape(mask_file, drawn_mask, person.height, person.width, "its photo")
+        file, mask_file = (self._file(kind, pair.person) for kind in ("person", _MASKED_BY[self.mask]))
+        person = load_photo(file)
+        check_shape(file, person.pixels, *size, "what is asked for")
         keypoints = read_keypoints(self._file("keypoints", pair.person))
         keypoints = keypoints.moved(Crop(0, 0, person.width, person.height), *size)
-        mask = (resized(drawn_mask.pixels[..., 0], *size) > 127).astype(np.float32)
-        check_torso(mask_file, mask, keypoints)
-        return Truth(pair.person, resized(person.pixels, *size), mask, keypoints)
+        read = self._plain_mask if self.mask == "plain" else self._improved_mask
+        return Truth(pair.person, resized(person.pixels, *size), read(mask_file, person, keypoints), keypoints)
+
+    def _plain_mask(self, file: Path, person: Photo, _keypoints: Keypoints) -> FloatArray:
+        parse = read_parse(file)
+        check_shape(file, parse, person.height, person.width, "its photo")
+        labels = take_labels(parse, Crop(0, 0, parse.shape[1], parse.shape[0]), self.height, self.width)
+        return plain_mask(np.isin(labels, GARMENT), str(file))
+
+    def _improved_mask(self, file: Path, person: Photo, keypoints: Keypoints) -> FloatArray:
+        drawn = load_photo(file)
+        check_shape(file, drawn.pixels, person.height, person.width, "its photo")
+        mask = (resized(drawn.pixels[..., 0], self.height, self.width) > 127).astype(np.float32)
+        check_torso(file, mask, keypoints)
+        return mask
 
     def _garment(self, pair: Pair) -> Garment:
         cloth = load_photo(self._file("cloth", pair.cloth))
@@ -87,11 +108,7 @@ class VitonHD(PairFolder):
         path = part_file(self._folder, "parse", cloth_name)
         if not path.is_file():
             return "upper"
-        try:
-            with Image.open(path) as image:
-                count = np.bincount(np.asarray(image).ravel().astype(np.uint8), minlength=256)
-        except (OSError, UnidentifiedImageError) as error:
-            raise UserError(f"cannot read {path}: copy it again from the dataset") from error
+        count = np.bincount(read_parse(path).ravel(), minlength=256)
         return "dress" if count[Part.DRESS] > count[Part.UPPER_CLOTHES] else "upper"
 
     def _file(self, kind: str, picture: str) -> Path:
