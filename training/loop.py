@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from accelerate import Accelerator
@@ -44,18 +43,16 @@ Observer = Callable[[int, nn.Module], dict[str, float]]
 name all of its columns, at others it may return nothing."""
 
 
-class BatchLoss(ABC):
+@runtime_checkable
+class BatchLoss(Protocol):
     """A `Loss` whose batch can be shared between processes and the parts of an accumulated gradient."""
 
-    @abstractmethod
     def __call__(self, module: nn.Module, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Terms as means over this part's samples; it has to draw what the whole batch would."""
 
-    @abstractmethod
     def part(self, share: slice) -> BatchLoss:
         """The loss of the samples at `share` of the batch."""
 
-    @abstractmethod
     def at_fault(self, module: nn.Module, generator: torch.Generator) -> list[str]:
         """The samples whose own loss is not finite, named for people."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.data.viton_hd import TryOnSample
+from lite_vton.data.sample import TryOnSample
+from lite_vton.garment import CLIP_SIDE
 from lite_vton.inputs import to_picture
 
 __all__ = ["PicturePairs", "read_pictures"]
@@ -18,24 +19,36 @@ __all__ = ["PicturePairs", "read_pictures"]
 Picture = NDArray[np.uint8]
 
 
+def _nothing() -> Picture:
+    return np.zeros((0, CLIP_SIDE, CLIP_SIDE, 3), np.uint8)
+
+
 @dataclass(frozen=True)
 class PicturePairs:
-    """N pairs as uint8: `person`, `masked_person` and `pose` (N, H, W, 3), `mask` (N, H, W) in {0, 1}."""
+    """N pairs as uint8: `person`, `masked_person` and `pose` (N, H, W, 3), `mask` (N, H, W) in {0, 1}.
+
+    `garment` (N, 224, 224, 3) is what CLIP is shown of each; it has no rows where no network looks at it.
+    """
 
     person: Picture
     masked_person: Picture
     pose: Picture
     mask: Picture
+    garment: Picture = field(default_factory=_nothing)
 
     def __len__(self) -> int:
         return len(self.person)
 
 
 def read_pictures(
-    samples: Sequence[TryOnSample], *, workers: int = 1, progress: Callable[[int], None] | None = None
+    samples: Sequence[TryOnSample],
+    *,
+    garments: bool = False,
+    workers: int = 1,
+    progress: Callable[[int], None] | None = None,
 ) -> PicturePairs:
-    """Every pair of `samples`; `progress` is told how many are done."""
-    read = partial(_read, samples)
+    """Every pair of `samples`, with the garments for CLIP if asked for; `progress` is told how many are done."""
+    read = partial(_read, samples, garments)
     rows: list[tuple[Picture, ...]] = []
     with ProcessPoolExecutor(workers) as pool:
         for row in pool.map(read, range(len(samples)), chunksize=8):
@@ -45,7 +58,11 @@ def read_pictures(
     return PicturePairs(*(np.stack(column) for column in zip(*rows, strict=True)))
 
 
-def _read(samples: Sequence[TryOnSample], index: int) -> tuple[Picture, ...]:
+def _read(samples: Sequence[TryOnSample], garments: bool, index: int) -> tuple[Picture, ...]:
     inputs = samples[index].inputs
     pictures = (to_picture(tensor) for tensor in (inputs.person, inputs.masked_person, inputs.pose))
-    return (*pictures, inputs.mask[0, 0].astype(np.uint8))
+    row = (*pictures, inputs.mask[0, 0].astype(np.uint8))
+    if not garments:
+        return row
+    assert inputs.garment is not None  # every reader of a dataset gives it
+    return (*row, to_picture(inputs.garment))

@@ -37,11 +37,11 @@ def sample_latents(
 
     def sampled(rows: slice) -> torch.Tensor:
         part = pairs.part(rows)
-        conditions = part.conditions()
+        given = part.to(device)
         x_t = abar.sqrt() * part.masked_person + (1 - abar).sqrt() * noise[rows]
         for t in scheduler.timesteps:
-            shown = torch.cat([x_t, conditions], dim=1).to(device)
-            eps = denoiser(shown, t.expand(len(part)).to(device)).float().cpu()
+            shown, tokens = given.shown(config.unet, x_t.to(device))
+            eps = denoiser(shown, t.expand(len(part)).to(device), tokens).float().cpu()
             x_t = scheduler.step(eps, t, x_t).prev_sample
         return x_t
 

@@ -8,6 +8,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from lite_vton.model.denoiser import Denoiser
+from training.latents import LatentPairs
 from training.taps import Features, matching_taps, tapped
 
 __all__ = ["Similarity", "linear_cka"]
@@ -28,10 +29,11 @@ def linear_cka(first: torch.Tensor, second: torch.Tensor) -> float:
 
 @dataclass(frozen=True)
 class Similarity:
-    """CKA at every tap on the same inputs every time: `sample` (N, 13, h, w) and `timestep` (N,)."""
+    """CKA at every tap on the same samples every time: `pairs`, noised to `x_t` (N, 4, h, w) at `timestep` (N,)."""
 
     teacher: Denoiser
-    sample: torch.Tensor
+    pairs: LatentPairs
+    x_t: torch.Tensor
     timestep: torch.Tensor
 
     @torch.no_grad()
@@ -46,5 +48,6 @@ class Similarity:
         assert isinstance(model.unet, UNet2DConditionModel)
         device = next(model.parameters()).device
         with tapped(model.unet, matching_taps(student.unet, teacher.unet)) as features:
-            model(self.sample.to(device), self.timestep.to(device))
+            sample, tokens = self.pairs.to(device).shown(model.config.unet, self.x_t.to(device))
+            model(sample, self.timestep.to(device), tokens)
         return {tap: feature.cpu() for tap, feature in features.items()}

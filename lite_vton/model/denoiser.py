@@ -30,6 +30,7 @@ class Denoiser(nn.Module):
 
     def __init__(self, config: ModelConfig, unet: nn.Module) -> None:
         super().__init__()
+        self.config = config
         self.unet = unet
         self._deviation = config.unet.residual_deviation
         self._noisy = config.unet.channels_of("noisy_latent")
@@ -41,7 +42,7 @@ class Denoiser(nn.Module):
     def forward(
         self, sample: torch.Tensor, timestep: torch.Tensor, encoder_hidden_states: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """`sample` (N, 13, h, w) and `timestep` (N,) int64 to epsilon (N, C, h, w).
+        """`sample` (N, K, h, w) and `timestep` (N,) int64 to epsilon (N, C, h, w); K as in `config.unet`, usually 13.
 
         `encoder_hidden_states` (N, T, D) are the garment's tokens, for a U-Net with cross-attention.
         """

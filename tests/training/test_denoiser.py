@@ -14,10 +14,11 @@ from lite_vton.errors import UserError
 from lite_vton.model.denoiser import Denoiser, alpha_bars
 from lite_vton.model.unet import build_unet
 from lite_vton.presets import preset
-from training.denoiser import MIN_SNR_GAMMA, NoiseLoss, timestep_weight, train_denoiser, warm_noise
+from training.denoiser import train_denoiser
 from training.latents import LatentPairs
 from training.loop import LoopConfig, step_generator
 from training.losses import DISTILLATIONS, LossConfig, Prediction, distillation, feature_term, output_term
+from training.noise_loss import MIN_SNR_GAMMA, NoiseLoss, timestep_weight, warm_noise
 from training.slimming import slim
 
 TINY = preset("tiny")
@@ -264,7 +265,7 @@ def test_parts_of_a_batch_add_up_to_the_whole() -> None:
     pairs, teacher = random_pairs(), random_teacher()
     torch.manual_seed(1)
     student = Denoiser(TINY, build_unet(TINY.unet))
-    whole = NoiseLoss(pairs, alpha_bars(TINY.schedule), 8, 0.95, DISTILLATIONS["output"], LossConfig(), teacher)
+    whole = NoiseLoss(pairs, alpha_bars(TINY.schedule), 8, TINY.unet, DISTILLATIONS["output"], LossConfig(), teacher)
     terms = whole(student, step_generator(0, 7))
     parts = [whole.part(slice(i, None, 4))(student, step_generator(0, 7)) for i in range(4)]
     for name, value in terms.items():

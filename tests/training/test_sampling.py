@@ -27,7 +27,7 @@ class Knowing(nn.Module):
         super().__init__()
         self.x_0, self.alpha_bar = nn.Parameter(x_0), alpha_bar
 
-    def forward(self, sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+    def forward(self, sample: torch.Tensor, timestep: torch.Tensor, _tokens: None = None) -> torch.Tensor:
         abar = self.alpha_bar[timestep].view(-1, 1, 1, 1)
         eps: torch.Tensor = (sample[:, :4] - abar.sqrt() * self.x_0) / (1 - abar).sqrt()
         return eps
