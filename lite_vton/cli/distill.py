@@ -11,7 +11,10 @@ from lite_vton.cli.options import (
     Bf16,
     Data,
     GradientCheckpointing,
+    ImageEncoder,
     LearningRate,
+    Mask,
+    Pose,
     Preset,
     Resume,
     RunFolder,
@@ -52,6 +55,9 @@ def distill(
     accumulation: Annotated[int, typer.Option("--accumulation", min=1, help="Parts a batch is computed in.")] = 1,
     gradient_checkpointing: GradientCheckpointing = False,
     sample_every: SampleEvery = 0,
+    mask: Mask = None,
+    pose: Pose = None,
+    image_encoder: ImageEncoder = None,
     resume: Resume = False,
 ) -> None:
     """Train a student beside a teacher.
@@ -59,12 +65,13 @@ def distill(
     Keeps the teacher's autoencoder. Ctrl-C leaves a run that --resume goes on with.
     """
     from lite_vton.cli.screen import Watch
-    from lite_vton.cli.training_run import Lessons, Schooling, distill_model
+    from lite_vton.cli.training_run import Conditions, Lessons, Schooling, distill_model
 
     watch = Watch()
     schooling = Schooling(
         steps, batch_size, learning_rate, seed, bf16, accumulation, gradient_checkpointing, sample_every
     )
     lessons = Lessons(kind, start, feature_weight, similarity_every)
-    written = distill_model(model, teacher, data, output, schooling, lessons, resume=resume)
+    conditions = Conditions(mask, pose, image_encoder)
+    written = distill_model(model, teacher, data, output, schooling, lessons, conditions, resume=resume)
     watch.wrote(written, f"lite-vton export {output} -o {output.name}.bundle")

@@ -12,7 +12,10 @@ from lite_vton.cli.options import (
     Bf16,
     Data,
     GradientCheckpointing,
+    ImageEncoder,
     LearningRate,
+    Mask,
+    Pose,
     Preset,
     Resume,
     RunFolder,
@@ -38,6 +41,9 @@ def train(
     ] = 1,
     gradient_checkpointing: GradientCheckpointing = False,
     sample_every: SampleEvery = 0,
+    mask: Mask = None,
+    pose: Pose = None,
+    image_encoder: ImageEncoder = None,
     resume: Resume = False,
     autoencoder: Annotated[
         Path | None, typer.Option("--autoencoder", metavar="FILE", help="Keep this one; train the U-Net alone.")
@@ -48,11 +54,12 @@ def train(
     Ctrl-C leaves a run that --resume goes on with.
     """
     from lite_vton.cli.screen import Watch
-    from lite_vton.cli.training_run import Schooling, train_model
+    from lite_vton.cli.training_run import Conditions, Schooling, train_model
 
     watch = Watch()
     schooling = Schooling(
         steps, batch_size, learning_rate, seed, bf16, accumulation, gradient_checkpointing, sample_every
     )
-    written = train_model(model, data, output, schooling, resume=resume, autoencoder=autoencoder)
+    conditions = Conditions(mask, pose, image_encoder)
+    written = train_model(model, data, output, schooling, conditions, resume=resume, autoencoder=autoencoder)
     watch.wrote(written, f"lite-vton export {output} -o {output.name}.bundle")

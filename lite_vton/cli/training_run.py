@@ -13,11 +13,13 @@ from lite_vton.cli.choices import one_of
 from lite_vton.cli.failures import StoppedError
 from lite_vton.cli.screen import progress_bar
 from lite_vton.cli.weights import load_model, run_files
+from lite_vton.conditioning import Conditioning, as_mask
 from lite_vton.errors import UserError
 from lite_vton.presets import ModelConfig, preset
 
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
+    from torch import nn
 
     from lite_vton.model.autoencoder import Autoencoder
     from lite_vton.model.networks import Networks
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from training.loop import LoopConfig, Observer, OnStep
     from training.pictures import PicturePairs
 
-__all__ = ["STARTS", "Lessons", "Schooling", "distill_model", "train_model"]
+__all__ = ["STARTS", "Conditions", "Lessons", "Schooling", "distill_model", "train_model"]
 
 STARTS = ("slim", "random")
 """A student's first weights: its teacher's, cut down, or chance."""
@@ -81,18 +83,39 @@ class Lessons:
     similarity_every: int = 0
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """What a model is to be told, as far as it was said: `mask` and `pose` as in `lite_vton.conditioning.Conditioning`.
+
+    None is what is usual: the preset's, and for a student its teacher's. `image_encoder` is the folder of a CLIP image
+    tower, for presets that look through one.
+    """
+
+    mask: str | None = None
+    pose: bool | None = None
+    image_encoder: Path | None = None
+
+    def applied_to(self, config: ModelConfig, usual: Conditioning) -> ModelConfig:
+        """The preset `config` so conditioned; `UserError` for a mask that is not known."""
+        mask = usual.mask if self.mask is None else as_mask(self.mask)
+        pose = usual.pose if self.pose is None else self.pose
+        return replace(Conditioning.of(config), mask=mask, pose=pose).applied_to(config)
+
+
 def train_model(
     model: str,
     data: Path,
     output: Path,
     schooling: Schooling,
+    conditions: Conditions = Conditions(),  # frozen
     *,
     resume: bool = False,
     autoencoder: Path | None = None,
 ) -> tuple[Path, Path]:
     """Autoencoder, unless one is given, then U-Net; returns the files of their weights.
 
-    Raises `StoppedError` when interrupted, `UserError` for a dataset, a preset or an output that will not do.
+    Raises `StoppedError` when interrupted, `UserError` for a dataset, a preset or an output that will not do, and for
+    an image encoder that is missing or not needed.
     """
     import numpy as np
 
@@ -102,10 +125,12 @@ def train_model(
     from training.latents import encode_pairs
 
     config = preset(model)
+    config = conditions.applied_to(config, Conditioning.of(config))
     _refuse(output, resume)
+    tower = _image_encoder(config, conditions.image_encoder)
     given = None if autoencoder is None else _kept_autoencoder(config, autoencoder)
     with _resumable(output):
-        pictures = _read(config, data)
+        pictures = _read(config, data, garments=tower is not None)
         if given is None:
             # Composites too: the encoder will meet their grey holes.
             faces = np.concatenate([pictures.person, pictures.masked_person])
@@ -114,7 +139,7 @@ def train_model(
                 given = train_autoencoder(
                     config, faces, whole.loop(), output / "autoencoder", resume=resume, on_step=on_step
                 )
-        pairs = encode_pairs(pictures, *given)
+        pairs = encode_pairs(pictures, *given, image_encoder=tower)
         with _bar("U-Net", schooling) as on_step:
             unet = train_denoiser(
                 config,
@@ -125,7 +150,7 @@ def train_model(
                 on_step=on_step,
                 observers=_observers(config, pairs, *given, output, schooling),
             )
-    return _save(Networks(config, given[0].eval(), unet, given[1]), output)
+    return _save(Networks(config, given[0].eval(), unet, given[1], tower), output)
 
 
 def distill_model(
@@ -135,14 +160,16 @@ def distill_model(
     output: Path,
     schooling: Schooling,
     lessons: Lessons,
+    conditions: Conditions = Conditions(),  # frozen
     *,
     resume: bool = False,
     tell: Callable[[str], None] = print,
 ) -> tuple[Path, Path]:
     """A student's U-Net beside its teacher's; returns the files of its weights, the teacher's autoencoder included.
 
+    Where the teacher has CLIP's tokens they come from its own image encoder, also for a student that has them.
     `tell` hears how the student starts. Raises `StoppedError` when interrupted, `UserError` for a teacher with another
-    autoencoder or noise schedule.
+    autoencoder, noise schedule, image encoder or mask.
     """
     from lite_vton.model.denoiser import Denoiser
     from lite_vton.model.networks import Networks
@@ -159,9 +186,15 @@ def distill_model(
             f"{teacher} ({taught.config.name}) and {model} have different latents or noise schedules: "
             "choose a teacher with the student's autoencoder"
         )
+    config = conditions.applied_to(config, Conditioning.of(taught.config))
+    if config.mask != taught.config.mask:
+        # The warm start and what is to be painted would be another for each.
+        raise UserError(f"{teacher} was trained on {taught.config.mask} masks: teach with those, or leave out --mask")
+    tower = _teachers_image_encoder(config, taught, conditions.image_encoder)
     start = _first_weights(config, taught, lessons.start, tell)
     with _resumable(output):
-        pairs = encode_pairs(_read(config, data), taught.autoencoder, taught.latent_scale)
+        pictures = _read(config, data, garments=tower is not None)
+        pairs = encode_pairs(pictures, taught.autoencoder, taught.latent_scale, image_encoder=tower)
         with _bar("student", schooling) as on_step:
             unet = train_denoiser(
                 config,
@@ -176,7 +209,36 @@ def distill_model(
                 on_step=on_step,
                 observers=_observers(config, pairs, taught.autoencoder, taught.latent_scale, output, schooling),
             )
-    return _save(Networks(config, taught.autoencoder, unet, taught.latent_scale), output)
+    kept = None if config.image_encoder is None else tower
+    return _save(Networks(config, taught.autoencoder, unet, taught.latent_scale, kept), output)
+
+
+def _image_encoder(config: ModelConfig, folder: Path | None) -> nn.Module | None:
+    """The tower in `folder`; None for a model that has none."""
+    from lite_vton.model.image_encoder import load_image_encoder
+
+    if config.image_encoder is None:
+        if folder is not None:
+            raise UserError(f"{config.name} does not look through CLIP: leave out --image-encoder")
+        return None
+    if folder is None:
+        raise UserError(
+            f"{config.name} looks at the garment through CLIP: name the folder of its image tower, "
+            "as transformers saves it, with --image-encoder"
+        )
+    tower: nn.Module = load_image_encoder(config.image_encoder, folder)
+    return tower
+
+
+def _teachers_image_encoder(config: ModelConfig, taught: Networks, folder: Path | None) -> nn.Module | None:
+    """The teacher's tower, or the student's own where its teacher has none."""
+    if taught.image_encoder is None:
+        return _image_encoder(config, folder)
+    if folder is not None:
+        raise UserError("the teacher has an image encoder, and its tokens are the student's: leave out --image-encoder")
+    if config.image_encoder not in (None, taught.config.image_encoder):
+        raise UserError(f"{config.name} and its teacher look through different CLIPs: choose a teacher with the same")
+    return taught.image_encoder
 
 
 def _first_weights(
@@ -252,15 +314,16 @@ def _kept_autoencoder(config: ModelConfig, file: Path) -> tuple[Autoencoder, flo
     return load_autoencoder(config, file)
 
 
-def _read(config: ModelConfig, data: Path) -> PicturePairs:
+def _read(config: ModelConfig, data: Path, *, garments: bool) -> PicturePairs:
     from lite_vton.data.opening import open_pairs
     from training.pictures import read_pictures
 
-    samples = open_pairs(data, "train", height=config.height, width=config.width)
+    samples = open_pairs(data, "train", height=config.height, width=config.width, mask=config.mask)
     if len(samples) == 0:
         raise UserError(f"{data} has no training pairs: draw some with `lite-vton data synthesize`")
     with progress_bar("reading pairs", len(samples)) as update:
-        return read_pictures(samples, workers=os.cpu_count() or 1, progress=lambda done: update(done, ""))
+        workers = os.cpu_count() or 1
+        return read_pictures(samples, garments=garments, workers=workers, progress=lambda done: update(done, ""))
 
 
 @contextmanager
