@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
+from torch import nn
+from torch.nn import functional
 
 from lite_vton.presets import UNetConfig
 
-__all__ = ["build_unet"]
+__all__ = ["EdgeConv", "SkippedAttention", "adapt", "build_unet"]
 
 
 def build_unet(config: UNetConfig, latent_channels: int = 4) -> UNet2DConditionModel:
@@ -16,6 +22,8 @@ def build_unet(config: UNetConfig, latent_channels: int = 4) -> UNet2DConditionM
     With `config.cross_attention` D it also takes tokens (N, T, D). Without, `attn2` is taken out of each transformer
     block: the paper's teacher drops CLIP, and with it every cross-attention (its parameter count says so). diffusers
     skips a block's cross-attention where it is None.
+
+    Loading imported weights into it gives it what they need to answer as in their own code; see `adapt`.
     """
     unet = UNet2DConditionModel(
         in_channels=config.in_channels,
@@ -30,6 +38,7 @@ def build_unet(config: UNetConfig, latent_channels: int = 4) -> UNet2DConditionM
         # Without tokens it is the width of layers removed below; any will do.
         cross_attention_dim=config.cross_attention or config.norm_groups,
     )
+    unet.register_load_state_dict_pre_hook(_adapt_before_loading)
     if config.cross_attention is not None:
         return unet
     for block in unet.modules():
@@ -37,3 +46,56 @@ def build_unet(config: UNetConfig, latent_channels: int = 4) -> UNet2DConditionM
             block.attn2 = None
             block.norm2 = None
     return unet
+
+
+class EdgeConv(nn.Conv2d):
+    """A convolution with 3×3 taps for which beyond the picture's edge each channel is a number of its own, not zero.
+
+    A network that was told what to keep (1 - mask) saw zeros there: in our mask, ones. The numbers are weights
+    (`beyond`, one a channel), so that they go wherever the others go.
+    """
+
+    beyond: torch.Tensor
+
+    def __init__(self, like: nn.Conv2d) -> None:
+        super().__init__(like.in_channels, like.out_channels, 3, padding=1, device="meta")
+        self.weight, self.bias = like.weight, like.bias
+        self.register_buffer("beyond", torch.zeros(like.in_channels, device=like.weight.device))
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """(N, C, h, w) to (N, K, h, w)."""
+        beyond = self.beyond.view(1, -1, 1, 1)
+        padded = functional.pad(input - beyond, (1, 1, 1, 1)) + beyond
+        return functional.conv2d(padded, self.weight, self.bias)
+
+
+class SkippedAttention(nn.Module):
+    """CatVTON's way of leaving a cross-attention out: it hands on what it is given, normalised, to be added again."""
+
+    def forward(self, hidden_states: torch.Tensor, **_: Any) -> torch.Tensor:
+        """What it was given."""
+        return hidden_states
+
+
+def adapt(unet: UNet2DConditionModel, names: Iterable[str]) -> None:
+    """Give a U-Net of ours the layers that weights of these names need and only imported networks have.
+
+    `conv_in.beyond` makes its first convolution an `EdgeConv`; a transformer block's `norm2` without cross-attention
+    gets a `SkippedAttention` behind it. New weights are as meaningless as memory found them: load them.
+    """
+    present = frozenset(names)
+    if "conv_in.beyond" in present and not isinstance(unet.conv_in, EdgeConv):
+        unet.conv_in = EdgeConv(unet.conv_in)
+    for name, block in unet.named_modules():
+        if not isinstance(block, BasicTransformerBlock) or block.norm2 is not None:
+            continue
+        if f"{name}.norm2.weight" in present:
+            norm = block.norm3
+            block.norm2 = nn.LayerNorm(norm.normalized_shape, norm.eps, device=norm.weight.device)
+            block.attn2 = SkippedAttention()
+
+
+def _adapt_before_loading(
+    unet: UNet2DConditionModel, state: Mapping[str, torch.Tensor], prefix: str, *_: object
+) -> None:
+    adapt(unet, (name.removeprefix(prefix) for name in state if name.startswith(prefix)))
