@@ -61,6 +61,7 @@ def test_a_run_with_clip_keeps_its_image_encoder_and_resumes(
     assert main(words) == 0
     after = load_file(seeing / "unet.safetensors")
     assert all((before[name] == after[name]).all() for name in before)
+    capfd.readouterr()
     assert main(["eval", str(seeing), "--data", str(dataset), "--pairs", "1", "--steps", "1", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)[0]["pairs"] == 1
 
