@@ -35,11 +35,13 @@ from dataclasses import dataclass
 import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
+from diffusers.models.attention_processor import Attention
 from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
 from torch import nn
 
 from lite_vton.errors import UserError
+from lite_vton.model.unet import SkippedAttention
 
 __all__ = ["kept_channels", "slim", "slimmed_state"]
 
@@ -133,7 +135,7 @@ def _axes(unet: UNet2DConditionModel) -> dict[str, tuple[Axis, ...]]:
             found[f"{name}.weight"] = (out,) if into is None else (out, into)
         if getattr(layer, "bias", None) is not None:
             found[f"{name}.bias"] = (out,)
-    missed = set(unet.state_dict()) - set(found)
+    missed = {name for name, _ in unet.named_parameters()} - set(found)
     if missed:
         raise UserError(f"a U-Net with {sorted(missed)[0]} cannot be slimmed: start at random")
     return found
@@ -197,7 +199,10 @@ def _attentions(name: str, block: nn.Module, level: str) -> Iterator[tuple[str, 
 def _transformer(name: str, block: BasicTransformerBlock, stream: Axis) -> Iterator[tuple[str, Axis, Axis | None]]:
     inner = (f"{name}/inner",)
     for number, context in ((1, stream), (2, ("context",))):
-        if getattr(block, f"attn{number}") is not None:
+        attention = getattr(block, f"attn{number}")
+        if isinstance(attention, SkippedAttention):  # no student has it
+            yield f"{name}.norm{number}", stream, None
+        elif attention is not None:
             attn, heads = f"{name}.attn{number}", (f"{name}.attn{number}/heads",)
             yield f"{name}.norm{number}", stream, None
             yield f"{attn}.to_q", heads, stream
@@ -229,7 +234,7 @@ def _parts(unet: UNet2DConditionModel) -> dict[str, int]:
     heads = {
         f"{name}/heads": module.heads
         for name, module in unet.named_modules()
-        if name.endswith(("attn1", "attn2")) and module is not None
+        if name.endswith(("attn1", "attn2")) and isinstance(module, Attention)
     }
     return groups | heads
 
@@ -320,7 +325,7 @@ def _identity(axes: tuple[Axis, ...], kept: dict[str, torch.Tensor], like: torch
 def _keep_logits(state: dict[str, torch.Tensor], teacher: UNet2DConditionModel, student: UNet2DConditionModel) -> None:
     """Logits are divided by the root of a head's width: make up for one that is narrower now."""
     for name, module in student.named_modules():
-        if name.endswith(("attn1", "attn2")) and module is not None:
+        if name.endswith(("attn1", "attn2")) and isinstance(module, Attention):
             before = teacher.get_submodule(_counterpart(name, teacher, student))
             state[f"{name}.to_q.weight"] = state[f"{name}.to_q.weight"] * (before.scale / module.scale)
 
@@ -360,4 +365,5 @@ def _lacks(teacher: UNet2DConditionModel, student: UNet2DConditionModel) -> Iter
 
 
 def _crosses(unet: UNet2DConditionModel) -> bool:
-    return any(isinstance(module, BasicTransformerBlock) and module.attn2 is not None for module in unet.modules())
+    blocks = (module for module in unet.modules() if isinstance(module, BasicTransformerBlock))
+    return any(isinstance(block.attn2, Attention) for block in blocks)

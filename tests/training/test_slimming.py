@@ -10,7 +10,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from lite_vton.errors import UserError
-from lite_vton.model.unet import build_unet
+from lite_vton.model.unet import adapt, build_unet
 from lite_vton.presets import UNetConfig, preset
 from training.slimming import kept_channels, slim, slimmed_state
 
@@ -216,3 +216,13 @@ def test_a_student_with_more_than_its_teacher_is_refused(change: dict[str, objec
     teacher, student = build_unet(SMALL), build_unet(replace(SMALL, **change))  # type: ignore[arg-type]
     with pytest.raises(UserError, match=said):
         slim(teacher, student)
+
+
+def test_what_only_imported_teachers_have_is_left_out() -> None:
+    teacher, plain = random_unet(SMALL, seed=1), random_unet(SMALL, seed=1)
+    norms = [name for name in teacher.state_dict() if "transformer_blocks" in name and ".norm3." in name]
+    adapt(teacher, ["conv_in.beyond", *(name.replace("norm3", "norm2") for name in norms)])
+    assert len(teacher.state_dict()) == len(plain.state_dict()) + len(norms) + 1
+    student = random_unet(SMALL, seed=2)
+    slim(teacher, student)
+    assert all(torch.equal(student.state_dict()[name], weight) for name, weight in plain.state_dict().items())
