@@ -17,7 +17,7 @@ from lite_vton.cli.program import app
 from lite_vton.version import __version__
 
 VERBS = (
-    "demo", "doctor", "models", "formats", "data", "train", "distill",
+    "demo", "doctor", "models", "formats", "data", "import", "train", "distill",
     "eval", "export", "verify", "inspect", "benchmark", "run",
 )  # fmt: skip
 

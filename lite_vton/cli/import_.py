@@ -1,0 +1,52 @@
+"""`lite-vton import`: other people's weights as a run of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["import_"]
+
+
+def import_(
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="A diffusers folder, or an original .safetensors or .ckpt.")
+    ],
+    model: Annotated[str, typer.Option("--model", metavar="PRESET", help="What to import it as: teacher or mp-vton.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run to write.")],
+    layout: Annotated[
+        str | None,
+        typer.Option("--layout", help="Its channels: stable-diffusion, inpainting, paint-by-example or lite-vton."),
+    ] = None,
+    autoencoder: Annotated[
+        Path | None, typer.Option("--autoencoder", metavar="FOLDER", help="Another autoencoder than the source's.")
+    ] = None,
+    attention: Annotated[
+        Path | None, typer.Option("--attention", metavar="FOLDER", help="CatVTON's self-attention, put on top.")
+    ] = None,
+    image_encoder: Annotated[
+        Path | None, typer.Option("--image-encoder", metavar="FOLDER", help="CLIP's image tower, for mp-vton.")
+    ] = None,
+) -> None:
+    """Turn somebody's weights into a run to train, distill or export.
+
+    Answers stay the source's; no code in a checkpoint is run.
+    """
+    from lite_vton.cli.importing import import_run, next_command
+    from lite_vton.cli.screen import Watch
+
+    watch = Watch()
+    written, notes = import_run(
+        source,
+        model,
+        output,
+        layout=layout,
+        autoencoder=autoencoder,
+        attention=attention,
+        image_encoder=image_encoder,
+    )
+    for note in notes:
+        print(note)
+    watch.wrote(written, next_command(model, output))

@@ -1,0 +1,75 @@
+"""From somebody's checkpoint to a run's folder."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from lite_vton.cli.choices import one_of
+from lite_vton.cli.weights import run_files
+from lite_vton.errors import UserError
+from lite_vton.presets import PRESETS, preset
+
+__all__ = ["import_run", "next_command"]
+
+
+def import_run(
+    source: Path,
+    model: str,
+    output: Path,
+    *,
+    layout: str | None = None,
+    autoencoder: Path | None = None,
+    attention: Path | None = None,
+    image_encoder: Path | None = None,
+) -> tuple[list[Path], tuple[str, ...]]:
+    """Import, and write the networks' files; returns them, and what became of the source's parts.
+
+    The folder appears whole or not at all. Raises `UserError` as `lite_vton.model.importing`, and for an output in use.
+    """
+    from safetensors import SafetensorError
+
+    from lite_vton.model.channel_layouts import LAYOUTS
+    from lite_vton.model.importing import import_networks
+    from lite_vton.model.networks import save_networks
+
+    config = preset(model)
+    if layout is not None:
+        one_of("layout", layout, LAYOUTS)
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise UserError(f"{output} exists: choose another folder")
+    if not source.exists():
+        raise UserError(f"no file or folder {source}: check its name")
+    if image_encoder is not None and not sys.stderr.isatty():
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()
+    imported = import_networks(
+        source, config, layout=layout, autoencoder=autoencoder, attention=attention, image_encoder=image_encoder
+    )
+    staging = output.with_name(f".{output.name}.partial-{secrets.token_hex(4)}")
+    made = [parent for parent in output.parents if not parent.exists()]
+    try:
+        save_networks(imported.networks, *run_files(staging))
+        if output.is_dir():
+            output.rmdir()
+        staging.rename(output)
+    except SafetensorError as error:  # how a full disk is reported
+        raise UserError(f"cannot write {output} ({error}): free some space or choose another place") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        for parent in made:
+            with suppress(OSError):  # not empty: the run is in it
+                parent.rmdir()
+    return sorted(output.iterdir()), imported.notes
+
+
+def next_command(model: str, output: Path) -> str:
+    """What to try with an imported run: a student of its preset, where there is one."""
+    students = [config.name for config in PRESETS.values() if config.teacher == model]
+    if not students:
+        return f"lite-vton export {output} -o {output.name}.bundle"
+    return f"lite-vton distill {students[0]} --teacher {output} --data DATA -o {output.with_name('student')}"
