@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.data.labels import Part
+from lite_vton.data.labels import GARMENT, Part
 from lite_vton.pose import Joint, Keypoints
 
 __all__ = ["parsed_mask"]
 
-_GARMENT = (Part.UPPER_CLOTHES, Part.DRESS)
 _HEAD = (Part.HAIR, Part.FACE)
 _BOTTOM = (Part.TROUSERS, Part.SKIRT)
 
@@ -37,8 +36,9 @@ def parsed_mask(
     if category != "dress" and _waistband_shows(bottom, keypoints):
         spared |= bottom
     around = np.ones((3, 3), np.uint8)
-    garment = cv2.dilate(np.isin(parse, _GARMENT).astype(np.uint8), around)
-    kept = cv2.erode(spared.astype(np.uint8), around, borderValue=1)
+    garment = cv2.dilate(np.isin(parse, GARMENT).astype(np.uint8), around)
+    # Beyond the picture there is nothing to mix with.
+    kept = cv2.erode(spared.astype(np.uint8), around, borderValue=(1.0,))
     return np.where((kept == 0) & ((garment > 0) | (mask > 0.5)), np.float32(1), np.float32(0))
 
 
@@ -52,4 +52,4 @@ def _waistband_shows(bottom: NDArray[np.bool_], keypoints: Keypoints) -> bool:
     if not between.size:
         return False
     length = float((right[1] + left[1]) / 2 - neck[1])
-    return float(np.median(between.argmax(axis=0))) < neck[1] + _WAIST * length
+    return bool(np.median(between.argmax(axis=0)) < neck[1] + _WAIST * length)
