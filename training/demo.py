@@ -10,27 +10,24 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from lite_vton.data.synthetic import synthesize
-from lite_vton.data.viton_hd import VitonHD
 from lite_vton.errors import UserError
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.networks import ASSETS, Networks, save_networks
 from lite_vton.presets import preset
 from training.autoencoder import train_autoencoder
+from training.bfloat16 import bf16_pays
 from training.decoder import tune_decoder
 from training.denoiser import train_denoiser
+from training.drawn_pairs import drawn_pictures
 from training.latents import encode_pairs
-from training.loop import LoopConfig, OnStep
-from training.pictures import PicturePairs, read_pictures
+from training.loop import LoopConfig
+from training.stages import Clock, stage
 
 __all__ = ["DEMO", "Recipe", "train_demo"]
 
@@ -70,10 +67,10 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
     """Run `recipe` in `folder`, resuming what is there, and write fp16 weights and `recipe.json` to `assets`."""
     teacher_config, student_config = preset(recipe.teacher_preset), preset(recipe.student_preset)
     _claim(folder, recipe)
-    pictures = _pictures(folder, recipe)
-    clock = _Clock(folder / "minutes.json")
+    pictures = drawn_pictures(folder, recipe.pairs, recipe.data_seed, student_config)
+    clock = Clock(folder / "minutes.json")
 
-    with _stage("autoencoder", recipe.autoencoder, clock) as on_step:
+    with stage("autoencoder", recipe.autoencoder, clock) as on_step:
         autoencoder, scale = train_autoencoder(
             student_config,
             np.concatenate([pictures.person, pictures.masked_person[::3]]),
@@ -83,11 +80,11 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
             on_step=on_step,
         )
     pairs = encode_pairs(pictures, autoencoder, scale)
-    with _stage("teacher", recipe.teacher, clock) as on_step:
+    with stage("teacher", recipe.teacher, clock) as on_step:
         teacher = train_denoiser(
             teacher_config, pairs, recipe.teacher, folder / "teacher", resume=True, on_step=on_step
         )
-    with _stage("student", recipe.student, clock) as on_step:
+    with stage("student", recipe.student, clock) as on_step:
         student = train_denoiser(
             student_config,
             pairs,
@@ -99,7 +96,7 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
             on_step=on_step,
         )
 
-    with _stage("decoder", recipe.decoder, clock) as on_step:
+    with stage("decoder", recipe.decoder, clock) as on_step:
         tune_decoder(
             student_config,
             autoencoder,
@@ -126,25 +123,6 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
     (assets / "recipe.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-@dataclass(frozen=True)
-class _Clock:
-    """What each stage took in all, runs that were stopped included; kept in `file` beside their checkpoints."""
-
-    file: Path
-
-    def minutes(self) -> dict[str, float]:
-        """Stage to minutes."""
-        if not self.file.is_file():
-            return {}
-        return {name: round(value, 1) for name, value in json.loads(self.file.read_text(encoding="utf-8")).items()}
-
-    def add(self, stage: str, minutes: float) -> None:
-        """Count these too."""
-        sums = json.loads(self.file.read_text(encoding="utf-8")) if self.file.is_file() else {}
-        sums[stage] = sums.get(stage, 0.0) + minutes
-        self.file.write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
-
-
 def _claim(folder: Path, recipe: Recipe) -> None:
     """Mark `folder` as this recipe's, so that pictures and checkpoints of another one are not taken for its own."""
     written = folder / "recipe.json"
@@ -155,59 +133,6 @@ def _claim(folder: Path, recipe: Recipe) -> None:
     written.write_text(text, encoding="utf-8")
 
 
-def _pictures(folder: Path, recipe: Recipe) -> PicturePairs:
-    data, cache = folder / "data", folder / "pictures.npz"
-    if cache.is_file():
-        with np.load(cache) as arrays:
-            return PicturePairs(**arrays)
-    workers = os.cpu_count() or 1
-    config = preset(recipe.student_preset)
-    with _progress() as progress:
-        if not data.is_dir():
-            task = progress.add_task("drawing pairs", total=recipe.pairs)
-            synthesize(
-                data,
-                recipe.pairs,
-                recipe.data_seed,
-                test_share=0.0,
-                workers=workers,
-                progress=lambda done: progress.update(task, completed=done),
-            )
-        samples = VitonHD(data, "train", height=config.height, width=config.width)
-        task = progress.add_task("reading pairs", total=len(samples))
-        pictures = read_pictures(samples, workers=workers, progress=lambda done: progress.update(task, completed=done))
-    partial = cache.with_suffix(".part.npz")
-    np.savez(partial, **vars(pictures))
-    partial.rename(cache)
-    return pictures
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-
-
-@contextmanager
-def _stage(name: str, loop: LoopConfig, clock: _Clock) -> Iterator[OnStep]:
-    began = time.monotonic()
-    with _progress() as progress:
-        task = progress.add_task(name, total=loop.steps)
-
-        def on_step(step: int, terms: dict[str, float]) -> None:
-            shown = " ".join(f"{term} {value:.4f}" for term, value in terms.items())
-            progress.update(task, completed=step + 1, description=f"{name} {shown}")
-
-        try:
-            yield on_step
-        finally:
-            clock.add(name, (time.monotonic() - began) / 60)
-
-
 def main() -> None:
     """Command line of the recipe: where to work, where to write, and a smaller run to try it out."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -215,13 +140,8 @@ def main() -> None:
     parser.add_argument("--assets", type=Path, default=ASSETS, help="where the weights go")
     parser.add_argument("--pairs", type=int, default=DEMO.pairs, help="drawn pairs to train on")
     arguments = parser.parse_args()
-    recipe = _in_bf16(DEMO) if _bf16_pays() else DEMO
+    recipe = _in_bf16(DEMO) if bf16_pays() else DEMO
     train_demo(arguments.folder, arguments.assets, replace(recipe, pairs=arguments.pairs))
-
-
-def _bf16_pays() -> bool:
-    """Whether this machine multiplies bfloat16 matrices in hardware; elsewhere it would be slower than float32."""
-    return torch.cuda.is_available() or bool(torch.cpu.get_capabilities().get("amx_bf16", False))
 
 
 def _in_bf16(recipe: Recipe) -> Recipe:

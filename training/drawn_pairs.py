@@ -1,0 +1,76 @@
+"""Drawn pairs as pictures: drawn and read once, then kept in a file, which a later start takes instead."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from lite_vton.cli.held_out import held_out_pairs
+from lite_vton.data.synthetic import synthesize
+from lite_vton.data.viton_hd import VitonHD
+from lite_vton.presets import ModelConfig
+from training.pictures import PicturePairs, read_pictures
+from training.stages import progress_bars
+
+__all__ = ["drawn_pictures", "held_out_pictures"]
+
+
+def drawn_pictures(folder: Path, pairs: int, seed: int, config: ModelConfig, *, garments: bool = False) -> PicturePairs:
+    """`pairs` to train on, at `config`'s size and with its masks; `garments` as for `read_pictures`.
+
+    The drawings stay in `folder/data`, the pictures in a file a kind beside it. What is there already is taken as it
+    is: a folder belongs to one number of pairs and one seed.
+    """
+
+    def make() -> PicturePairs:
+        data, workers = folder / "data", os.cpu_count() or 1
+        with progress_bars() as progress:
+            if not data.is_dir():
+                task = progress.add_task("drawing pairs", total=pairs)
+                synthesize(
+                    data,
+                    pairs,
+                    seed,
+                    test_share=0.0,
+                    workers=workers,
+                    progress=lambda done: progress.update(task, completed=done),
+                )
+            samples = VitonHD(data, "train", height=config.height, width=config.width, mask=config.mask)
+            task = progress.add_task("reading pairs", total=len(samples))
+            return read_pictures(
+                samples,
+                garments=garments,
+                workers=workers,
+                progress=lambda done: progress.update(task, completed=done),
+            )
+
+    return _kept(folder / f"pictures{_kind(config, garments)}.npz", make)
+
+
+def held_out_pictures(folder: Path, pairs: int, config: ModelConfig, *, garments: bool = False) -> PicturePairs:
+    """`pairs` that no recipe trains on (`lite_vton.cli.held_out`), kept in `folder` likewise."""
+
+    def make() -> PicturePairs:
+        with held_out_pairs(pairs, config.height, config.width, mask=config.mask) as samples:
+            return read_pictures(samples, garments=garments, workers=os.cpu_count() or 1)
+
+    return _kept(folder / f"held-out{_kind(config, garments)}.npz", make)
+
+
+def _kind(config: ModelConfig, garments: bool) -> str:
+    return ("" if config.mask == "improved" else f"-{config.mask}") + ("-garments" if garments else "")
+
+
+def _kept(cache: Path, make: Callable[[], PicturePairs]) -> PicturePairs:
+    if cache.is_file():
+        with np.load(cache) as arrays:
+            return PicturePairs(**arrays)
+    pictures = make()
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    partial = cache.with_suffix(".part.npz")
+    np.savez(partial, **vars(pictures))
+    partial.rename(cache)
+    return pictures

@@ -1,0 +1,63 @@
+"""The stages of a recipe that runs for hours: their progress bars, and the minutes each took in all."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from training.loop import LoopConfig, OnStep
+
+__all__ = ["Clock", "progress_bars", "stage"]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What each stage took in all, runs that were stopped included; kept in `file` beside their checkpoints."""
+
+    file: Path
+
+    def minutes(self) -> dict[str, float]:
+        """Stage to minutes."""
+        if not self.file.is_file():
+            return {}
+        return {name: round(value, 1) for name, value in json.loads(self.file.read_text(encoding="utf-8")).items()}
+
+    def add(self, stage: str, minutes: float) -> None:
+        """Count these too."""
+        sums = json.loads(self.file.read_text(encoding="utf-8")) if self.file.is_file() else {}
+        sums[stage] = sums.get(stage, 0.0) + minutes
+        self.file.write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
+
+
+def progress_bars() -> Progress:
+    """Bars with a description, a count, and the time passed and left."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+
+
+@contextmanager
+def stage(name: str, loop: LoopConfig, clock: Clock) -> Iterator[OnStep]:
+    """A bar over the steps of `loop` that shows its terms; what passes inside is added to `clock`."""
+    began = time.monotonic()
+    with progress_bars() as progress:
+        task = progress.add_task(name, total=loop.steps)
+
+        def on_step(step: int, terms: dict[str, float]) -> None:
+            shown = " ".join(f"{term} {value:.4f}" for term, value in terms.items())
+            progress.update(task, completed=step + 1, description=f"{name} {shown}")
+
+        try:
+            yield on_step
+        finally:
+            clock.add(name, (time.monotonic() - began) / 60)
