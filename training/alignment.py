@@ -112,8 +112,20 @@ class CrossAttentionAlignment(nn.Module):
     channels for queries and keys, and never without output distillation (see `training.losses.DISTILLATIONS`).
     """
 
-    def __init__(self, student: dict[str, int], teacher: dict[str, int]) -> None:
+    def __init__(
+        self,
+        student: dict[str, int],
+        teacher: dict[str, int],
+        *,
+        positions: int = FULL_ATTENTION,
+        sharpness: float | None = None,
+    ) -> None:
+        """`positions` is the most a window has. `sharpness` makes logits cosines times so much (as in Swin v2, Liu et
+        al. 2022, arXiv:2111.09883); None takes the inner products over sqrt(d), which random projections make so small
+        that every position is looked at alike: the mean over the window, which tells the teacher's positions nothing.
+        """
         super().__init__()
+        self._positions, self._sharpness = positions, sharpness
         width = {tap: min(PROJECTION, teacher[tap], student[tap]) for tap in student}
         self.query = nn.ModuleDict({tap: nn.Conv2d(teacher[tap], width[tap], 1) for tap in student})
         self.key = nn.ModuleDict({tap: nn.Conv2d(student[tap], width[tap], 1) for tap in student})
@@ -125,8 +137,11 @@ class CrossAttentionAlignment(nn.Module):
         for tap, query in self.query.items():
             taught = standardised(teacher[tap])
             q, k, v = query(taught), self.key[tap](student[tap]), self.value[tap](student[tap])
-            found = functional.scaled_dot_product_attention(windows(q), windows(k), windows(v))
-            terms.append(functional.mse_loss(found.float(), windows(taught)))
+            if self._sharpness is not None:
+                q, k = (functional.normalize(feature, dim=1).to(v.dtype) for feature in (q, k))
+            q, k, v, wanted = (windows(feature, self._positions) for feature in (q, k, v, taught))
+            found = functional.scaled_dot_product_attention(q, k, v, scale=self._sharpness)
+            terms.append(functional.mse_loss(found.float(), wanted))
         return _mean(terms)
 
 
@@ -169,21 +184,21 @@ def relation_angle(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor
     return functional.smooth_l1_loss(_cosines(student)[apart], _cosines(teacher)[apart])
 
 
-def windows(feature: torch.Tensor) -> torch.Tensor:
-    """(N, C, h, w) to (N * windows, positions, C): one window up to 32 x 24 positions, else as few equal ones as do."""
+def windows(feature: torch.Tensor, positions: int = FULL_ATTENTION) -> torch.Tensor:
+    """(N, C, h, w) to (N * windows, n, C): as few equal windows as give each at most so many positions n."""
     height, width = feature.shape[2:]
-    rows, columns = _cuts(height, width)
+    rows, columns = _cuts(height, width, positions)
     cut = feature.reshape(*feature.shape[:2], rows, height // rows, columns, width // columns)
     return cut.permute(0, 2, 4, 3, 5, 1).flatten(3, 4).flatten(0, 2)
 
 
-def _cuts(height: int, width: int) -> tuple[int, int]:
+def _cuts(height: int, width: int, positions: int) -> tuple[int, int]:
     """Into how many equal parts a map is cut along its height and its width; square-ish windows first."""
     fitting = [
         (rows, columns)
         for rows in range(1, height + 1)
         for columns in range(1, width + 1)
-        if height % rows == 0 and width % columns == 0 and height * width <= FULL_ATTENTION * rows * columns
+        if height % rows == 0 and width % columns == 0 and height * width <= positions * rows * columns
     ]
     return min(fitting, key=lambda cut: (cut[0] * cut[1], abs(height / cut[0] - width / cut[1])))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
@@ -75,6 +76,12 @@ class Distillation:
     alignment: Alignment | None = None
 
 
+LOCAL_POSITIONS = 8 * 6
+"""Of a window of caad-local at every level: as many as the whole of the demo models' lowest level has."""
+
+SHARPNESS = 16.0
+"""Of caad-sharp: cosines of 64 random channels deviate by 1/8 from 0, so logits begin with a deviation of 2."""
+
 _OUTPUT: Mapping[str, Term] = {"noise": noise_term, "output": output_term}
 _FEATURE: Mapping[str, Term] = {**_OUTPUT, "feature": feature_term}
 
@@ -85,9 +92,11 @@ DISTILLATIONS: dict[str, Distillation] = {
     "factor": Distillation(_FEATURE, Factors),
     "relation": Distillation(_FEATURE, Relations),
     "caad": Distillation(_FEATURE, CrossAttentionAlignment),
+    "caad-local": Distillation(_FEATURE, partial(CrossAttentionAlignment, positions=LOCAL_POSITIONS)),
+    "caad-sharp": Distillation(_FEATURE, partial(CrossAttentionAlignment, sharpness=SHARPNESS)),
 }
 """none, output, feature and caad are cases 1 to 4 of the paper's distillation table; output distillation is the base
-of whatever compares features."""
+of whatever compares features. The last two are CAAD with one thing changed, to find out what holds it back."""
 
 
 @dataclass(frozen=True)

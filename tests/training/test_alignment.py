@@ -175,3 +175,30 @@ def test_a_change_reaches_only_its_own_window() -> None:
     changed[:, :, :32, :24] += 1
     moved = (windows(changed) != windows(student)).any(dim=-1).any(dim=-1)
     assert moved.tolist() == [True, False, False, False]
+
+
+def test_narrower_windows_keep_a_change_within_their_positions() -> None:
+    torch.manual_seed(0)
+    local = CrossAttentionAlignment({"down0": 6}, {"down0": 10}, positions=12)
+    student, teacher = features({"down0": 6}, 1)["down0"].requires_grad_(), features({"down0": 10}, 2)["down0"]
+    value = local.value["down0"](student)
+    assert windows(value, 12).shape == (8, 12, 10)
+    wide = CrossAttentionAlignment({"down0": 6}, {"down0": 10})
+    wide.load_state_dict(local.state_dict())
+    assert float(local({"down0": student}, {"down0": teacher})) != float(wide({"down0": student}, {"down0": teacher}))
+
+
+def test_sharp_attention_finds_the_teachers_positions_among_the_students_where_even_attention_does_not() -> None:
+    teacher = {"down0": torch.randn(2, 32, 6, 4, generator=torch.Generator().manual_seed(0))}
+    student = {"down0": standardised(teacher["down0"])}
+    distances = []
+    for sharpness in (None, 16.0):
+        alignment = CrossAttentionAlignment({"down0": 32}, {"down0": 32}, sharpness=sharpness)
+        with torch.no_grad():
+            for kind, gain in (("query", 0.3), ("key", 0.3), ("value", 1.0)):  # about what random weights have
+                convolution = getattr(alignment, kind)["down0"]
+                convolution.weight.copy_(gain * torch.eye(32).view(32, 32, 1, 1))
+                convolution.bias.zero_()
+        distances.append(float(alignment(student, teacher)))
+    assert distances[0] > 0.8
+    assert distances[1] < 0.1
