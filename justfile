@@ -24,10 +24,14 @@ format:
     ruff check --fix .
     ruff format .
 
-# Make the weights in lite_vton/assets again: draws the pairs, trains (an hour and a half on two cores with bfloat16 units)
+# Make the weights in lite_vton/assets again: draws the pairs, trains (two hours on two cores with bfloat16 units)
 train-demo *options:
     python -m training.demo {{ options }}
 
 # The figures of the README on the held-out pairs
 evaluate *options:
     lite-vton eval demo {{ options }}
+
+# The paper's tables in small: trains every missing row (hours; goes on where it was stopped) and writes docs/results.md
+reproduce *options:
+    python -m training.reproduce {{ options }}
