@@ -1,0 +1,155 @@
+"""The tables go from nothing to a page, go on where they stopped, and the page says what the numbers say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lite_vton.errors import UserError
+from lite_vton.model.networks import random_networks
+from lite_vton.presets import preset
+from training.ablations import BUDGETS, ROWS, TABLES, Budget
+from training.reproduce import chosen_rows, reproduce
+from training.results import FIGURES, Results, Spread, order_statement, paired, spread
+from training.results_page import page
+from training.trial import Trials
+
+TINY = Budget(
+    pairs=4,
+    held_out=3,
+    batch_size=2,
+    teacher_steps=2,
+    student_steps=3,
+    checkpoint_every=2,
+    similarity_every=2,
+    teacher="tiny-teacher",
+    student="tiny",
+    tower_of="tiny-clip",
+)
+PSNR = FIGURES[0]
+
+
+def trials(folder: Path, budget: Budget = TINY) -> Trials:
+    return Trials(folder, budget, random_networks(preset("tiny-teacher")))
+
+
+def results(**figures: list[float]) -> Results:
+    """Rows of PSNRs, one a seed."""
+    about: dict[str, Any] = {"machine": "m", "threads": 1, "date": "2026-01-01", "bf16": False, "minutes": 30.0}
+    return {
+        row.replace("_", "-"): {
+            seed: {**about, "figures": {"psnr_in_mask": value}} for seed, value in enumerate(values)
+        }
+        for row, values in figures.items()
+    }
+
+
+def test_rows_and_seeds_go_from_nothing_to_a_page_and_are_not_trained_again(tmp_path: Path) -> None:
+    rows, written = [ROWS["output-slimmed"], ROWS["caad"]], tmp_path / "docs/results.md"
+    first = trials(tmp_path / "run")
+    reproduce(first, rows[:1], [0], written)
+    assert "Not run yet: none, output, feature, factor, relation, caad." in written.read_text(encoding="utf-8")
+
+    reproduce(first, rows, [0, 1], written)
+    files = [first.file(row, seed) for row in rows for seed in (0, 1)]
+    before = {file: file.stat().st_mtime_ns for file in files}
+    text = written.read_text(encoding="utf-8")
+    assert "(2)" in text
+    for name in ("results-distillation-curves.png", "results-caad-people.jpg", "results-start-curves.png"):
+        assert f"({name})" in text
+        assert (written.parent / name).stat().st_size > 1000
+    figures = json.loads(files[2].read_text())["figures"]
+    assert 0 < figures["own_distance"] < 3
+    assert 0 < figures["cka"] <= 1
+    assert figures["psnr_to_teacher"] > 0
+
+    reproduce(first, rows, [0, 1], written)
+    assert {file: file.stat().st_mtime_ns for file in files} == before
+
+    with pytest.raises(UserError, match="another budget"):
+        reproduce(trials(tmp_path / "run", replace(TINY, student_steps=4)), rows, [0], written)
+
+
+def test_a_trial_stopped_before_its_result_ends_with_the_same_figures(tmp_path: Path) -> None:
+    row, run = ROWS["output"], trials(tmp_path)
+    run.run(row, 0)
+    whole = json.loads(run.file(row, 0).read_text())
+    run.file(row, 0).unlink()
+    trials(tmp_path).run(row, 0)
+    again = json.loads(run.file(row, 0).read_text())
+    assert again["figures"] == whole["figures"]
+    trials(tmp_path).run(row, 1)
+    assert json.loads(run.file(row, 1).read_text())["figures"] != whole["figures"]
+
+
+def test_a_component_trains_its_own_teacher_on_its_own_masks(tmp_path: Path) -> None:
+    run = trials(tmp_path)
+    run.run(ROWS["student-A"], 0)
+    assert run.file(ROWS["teacher-A"], 0).is_file()
+    assert (tmp_path / "held-out-plain.npz").is_file()
+    config = run.config(ROWS["student-A"])
+    assert (config.mask, config.unet.told) == ("plain", ("mask", "masked_person"))
+    assert run.config(ROWS["teacher-A+B+C+D"]).unet.cross_attention == 24
+
+
+def test_rows_of_every_table_exist_and_every_teacher_comes_before_its_student() -> None:
+    names = list(ROWS)
+    for table in TABLES.values():
+        assert {table.baseline, *table.order} <= set(table.rows) <= set(names)
+    for row in ROWS.values():
+        if row.taught_by in ROWS:
+            assert names.index(str(row.taught_by)) < names.index(row.name)
+    assert BUDGETS["small"].student_steps < BUDGETS["full"].student_steps
+
+
+def test_a_part_is_chosen_by_row_or_table_and_clip_needs_its_tower() -> None:
+    assert [row.name for row in chosen_rows(["caad", "output-slimmed"], clip=False)][:2] == ["caad", "output-slimmed"]
+    assert [row.name for row in chosen_rows(["feature"], clip=False)] == ["feature"]
+    assert {row.name for row in chosen_rows([], clip=True)} - {row.name for row in chosen_rows([], clip=False)} == {
+        "teacher-A+B+C+D"
+    }
+    with pytest.raises(UserError, match="no row or table 'cad'"):
+        chosen_rows(["cad"], clip=False)
+
+
+def test_spread_is_the_deviation_of_a_sample_and_differences_are_taken_seed_by_seed() -> None:
+    found = results(output=[10.0, 12.0, 14.0], caad=[10.5, 12.7, 14.3])
+    whole = spread(found, "output", "psnr_in_mask")
+    apart = paired(found, "caad", "output", "psnr_in_mask")
+    assert whole is not None
+    assert apart is not None
+    assert (whole.mean, whole.deviation) == (pytest.approx(12.0), pytest.approx(2.0))
+    assert (apart.mean, apart.deviation) == (pytest.approx(0.5), pytest.approx(0.2))
+    assert apart.text(2, "+") == "+0.50 ± 0.20 (3)"
+    assert Spread((1.0,)).text(1) == "1.0 (1)"
+    assert paired(found, "none", "output", "psnr_in_mask") is None
+    text = page(found, TINY, "just reproduce")
+    assert "| caad | 12.50 ± 1.91 (3) | +0.50 ± 0.20 (3) |" in text
+    assert "6 trials, 3.0 hours of training in float32" in text
+
+
+def test_the_statement_about_the_order_follows_the_numbers() -> None:
+    order = ("none", "output", "feature")
+    up = order_statement(results(none=[1, 2], output=[2, 3], feature=[3, 4]), order, PSNR)
+    assert up.startswith("The paper's order, none < output < feature, comes out by PSNR in mask, dB:")
+    down = order_statement(results(none=[1, 2], output=[2, 3], feature=[1, 2]), order, PSNR)
+    assert "does not come out" in down
+    assert "output is better than none" in down
+    assert "feature is worse than output (-1.00 ± 0.00 (2))" in down
+    unsure = order_statement(results(none=[1, 2], output=[2, 3], feature=[3, 2]), order, PSNR)
+    assert "does not come out" in unsure
+    assert "feature is not told apart from output" in unsure
+
+
+def test_the_statement_turns_with_a_figure_that_should_be_small_and_names_what_is_missing() -> None:
+    order = ("none", "output")
+    lpips = replace(PSNR, better=-1)
+    assert "output is worse than none" in order_statement(results(none=[1, 2], output=[2, 3]), order, lpips)
+    assert "cannot be judged" in order_statement(results(none=[1.0]), order, PSNR)
+    partly = order_statement(results(none=[1.0], output=[2.0]), (*order, "caad"), PSNR)
+    assert "comes out by PSNR in mask, dB (without caad, not run)" in partly
+    assert "One seed alone" in partly

@@ -1,0 +1,119 @@
+"""What the trials' results say: means, spreads, differences seed by seed, and whether an expected order comes out."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["FIGURES", "Figure", "Results", "Spread", "order_statement", "paired", "read_results", "spread"]
+
+Results = Mapping[str, Mapping[int, Mapping[str, Any]]]
+"""By row and seed: the content of a trial's `result.json`."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A column: its key in a result's `figures`, and whether more is `better` (+1), less (-1), or neither (0)."""
+
+    key: str
+    heading: str
+    digits: int
+    better: int
+
+
+FIGURES = (
+    Figure("psnr_in_mask", "PSNR in mask, dB", 2, 1),
+    Figure("ssim", "SSIM", 4, 1),
+    Figure("lpips", "LPIPS", 4, -1),
+    Figure("fid", "FID", 2, -1),
+    Figure("kid", "KID ×1000", 2, -1),
+    Figure("psnr_to_teacher", "PSNR to the teacher's picture, dB", 2, 1),
+    Figure("cka", "CKA to the teacher", 3, 0),
+    Figure("own_distance", "own distance", 3, 0),
+)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation (n - 1; None for a single value) of `values`, one a seed."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Arithmetic."""
+        return float(np.mean(self.values))
+
+    @property
+    def deviation(self) -> float | None:
+        """Of a seed, not of the mean."""
+        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else None
+
+    def text(self, digits: int, sign: str = "") -> str:
+        """`18.50 ± 0.12 (3)`, in brackets the number of seeds."""
+        spread = "" if self.deviation is None else f" ± {self.deviation:.{digits}f}"
+        return f"{self.mean:{sign}.{digits}f}{spread} ({len(self.values)})"
+
+
+def read_results(folder: Path, rows: Iterable[str]) -> Results:
+    """Those of `rows` that are there."""
+    found: dict[str, dict[int, Any]] = {}
+    for row in rows:
+        files = {int(file.parent.name): file for file in (folder / row).glob("*/result.json")}
+        if files:
+            found[row] = {seed: json.loads(file.read_text(encoding="utf-8")) for seed, file in sorted(files.items())}
+    return found
+
+
+def spread(results: Results, row: str, figure: str) -> Spread | None:
+    """Over the seeds of `row`; None where it has no such figure."""
+    values = tuple(_values(results, row, figure).values())
+    return Spread(values) if values else None
+
+
+def paired(results: Results, row: str, baseline: str, figure: str) -> Spread | None:
+    """`row` minus `baseline`, seed by seed, over the seeds that both have; None where there is none."""
+    mine, theirs = _values(results, row, figure), _values(results, baseline, figure)
+    values = tuple(mine[seed] - theirs[seed] for seed in mine if seed in theirs)
+    return Spread(values) if values else None
+
+
+def order_statement(results: Results, order: Sequence[str], figure: Figure, whose: str = "the paper's") -> str:
+    """Whether rows come out in `order`, worst first, by `figure`; said with the difference of each two neighbours.
+
+    One row is above another if it is better with every seed; if seeds disagree, the two are not told apart.
+    """
+    there = [row for row in order if _values(results, row, figure.key)]
+    absent = [row for row in order if row not in there]
+    parts, verdicts = [], []
+    for lower, upper in pairwise(there):
+        difference = paired(results, upper, lower, figure.key)
+        if difference is None:
+            parts.append(f"{upper} and {lower} have no seed in common")
+            verdicts.append(False)
+            continue
+        gains = [figure.better * value for value in difference.values]
+        above, below = all(gain > 0 for gain in gains), all(gain < 0 for gain in gains)
+        verdict = "better than" if above else "worse than" if below else "not told apart from"
+        parts.append(f"{upper} is {verdict} {lower} ({difference.text(figure.digits, '+')})")
+        verdicts.append(above)
+    expected = f"{whose[0].upper()}{whose[1:]} order, {' < '.join(order)},"
+    if len(there) < 2:
+        return f"{expected} cannot be judged by {figure.heading} yet: {', '.join(absent)} not run."
+    outcome = "comes out" if all(verdicts) else "does not come out"
+    without = f" (without {', '.join(absent)}, not run)" if absent else ""
+    seeds = min(len(_values(results, row, figure.key)) for row in there)
+    alone = " One seed alone says nothing about chance." if seeds == 1 else ""
+    return f"{expected} {outcome} by {figure.heading}{without}: {'; '.join(parts)}.{alone}"
+
+
+def _values(results: Results, row: str, figure: str) -> dict[int, float]:
+    found = {seed: result["figures"].get(figure) for seed, result in results.get(row, {}).items()}
+    return {seed: value for seed, value in found.items() if value is not None and not math.isnan(value)}

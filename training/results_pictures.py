@@ -1,0 +1,82 @@
+"""Training curves of the rows of a table, and the same people dressed by each of them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lite_vton.cli.contact_sheet import Column, contact_sheet
+from lite_vton.errors import UserError
+from training.pictures import PicturePairs
+
+__all__ = ["draw_curves", "draw_people"]
+
+SMOOTHED = 25
+"""Steps a point of a curve is the mean of."""
+
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def draw_curves(logs: dict[str, Sequence[Path]], file: Path) -> None:
+    """By row the `log.csv` of its seeds: left the loss on noise, right the CKA to the teacher, means over the seeds.
+
+    `UserError` without matplotlib.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UserError("drawing curves takes matplotlib: pip install 'lite-vton[chart]'") from error
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    for number, (row, files) in enumerate(logs.items()):
+        for axes, column in ((left, "noise"), (right, "cka")):
+            curves = [curve for path in files if (curve := _curve(path, column)) is not None]
+            if curves:
+                steps = curves[0][0]
+                values = np.mean([found for at, found in curves if len(at) == len(steps)], axis=0)
+                axes.plot(steps, values, color=f"C{number % 10}", linestyle="-" if number < 10 else "--", label=row)
+    left.set_yscale("log")
+    left.set_ylabel(f"loss on noise, mean of {SMOOTHED} steps")
+    right.set_ylabel("CKA to the teacher, mean of the taps")
+    for axes in (left, right):
+        axes.set_xlabel("step")
+        axes.grid(alpha=0.3)
+    left.legend(fontsize=8)
+    partial = file.with_name(f".{file.name}.partial")
+    figure.savefig(partial, format="png", dpi=100)
+    partial.replace(file)
+
+
+def draw_people(painted: dict[str, NDArray[np.uint8]], held_out: PicturePairs, people: int, file: Path) -> None:
+    """The first `people`: as photographed, with the warp pasted in, and as each row finished them (N, H, W, 3)."""
+    rows = {row: pictures[:people] for row, pictures in painted.items()}
+    shown = {"person": held_out.person[:people], "pasted warp": held_out.masked_person[:people], **rows}
+    sheet = contact_sheet([Column(heading, list(pictures)) for heading, pictures in shown.items()])
+    partial = file.with_name(f".{file.name}.partial")
+    Image.fromarray(sheet).save(partial, format="JPEG", quality=88)
+    partial.replace(file)
+
+
+def _curve(log: Path, column: str) -> Curve | None:
+    """Steps and values of the columns whose names begin with `column`, their mean."""
+    if not log.is_file():
+        return None
+    with log.open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    names = [name for name in (lines[0] if lines else {}) if name == column or name.startswith(f"{column}.")]
+    kept = [line for line in lines if names and line[names[0]]]
+    if not kept:
+        return None
+    steps = np.array([float(line["step"]) for line in kept])
+    values = np.array([np.mean([float(line[name]) for name in names]) for line in kept])
+    if column == "noise" and len(values) >= 2 * SMOOTHED:
+        whole = len(values) // SMOOTHED * SMOOTHED
+        steps, values = (part[:whole].reshape(-1, SMOOTHED).mean(axis=1) for part in (steps, values))
+    return steps, values
