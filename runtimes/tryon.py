@@ -52,8 +52,8 @@ def try_on(
     sees the noisy latent, then the conditions `told` in that order (`UNetConfig.told`; what is not among them is not
     even encoded), and the garment's tokens where the model has an image encoder.
     `latent_scale` multiplies latents after encoding and divides them before decoding. `detail` carries stripes and
-    letters over from the warp (`lite_vton.detail`). `on_step` is called after each step; what it raises stops the
-    sampling and is passed on.
+    letters over from the warp (`lite_vton.detail`), which takes one more decoding. `on_step` is called after each step;
+    what it raises stops the sampling and is passed on.
 
     Raises `UserError` for options or inputs that do not fit, and for a network that answers NaN or infinity.
     """
@@ -69,9 +69,9 @@ def try_on(
         if on_step is not None:
             on_step(step)
 
-    decoded = runtime.components["vae_decoder"]({"latent_sample": done[-1].x_prev / np.float32(latent_scale)})["sample"]
-    _check_finite(decoded, "vae_decoder", runtime)
-    painted = carry_detail(decoded, inputs.masked_person) if detail else decoded
+    reconstruction = _decode(runtime, masked_person, latent_scale) if detail else None
+    decoded = _decode(runtime, done[-1].x_prev, latent_scale)
+    painted = decoded if reconstruction is None else carry_detail(decoded, inputs.masked_person, reconstruction)
     repaint = inputs.mask[0, 0, :, :, None] > 0.5
     picture = np.where(repaint, to_picture(painted), to_picture(inputs.person))
     return TryOnResult(picture, decoded, tuple(done))
@@ -82,6 +82,13 @@ def encode(runtime: Runtime, picture: Array, latent_scale: float) -> Array:
     moments = runtime.components["vae_encoder"]({"sample": picture})["latent_parameters"]
     _check_finite(moments, "vae_encoder", runtime)
     return np.ascontiguousarray(moments[:, : moments.shape[1] // 2]) * np.float32(latent_scale)
+
+
+def _decode(runtime: Runtime, latent: Array, latent_scale: float) -> Array:
+    """Scaled latent (1, C, h, w) to its picture (1, 3, H, W), not clipped."""
+    picture = runtime.components["vae_decoder"]({"latent_sample": latent / np.float32(latent_scale)})["sample"]
+    _check_finite(picture, "vae_decoder", runtime)
+    return picture
 
 
 def _conditions(

@@ -41,7 +41,7 @@ def test_the_pose_is_neither_encoded_nor_given(exported: Bundle) -> None:
     unet = onnx.load(exported.path("onnx-fp32/unet/model.onnx"), load_external_data=False)
     assert unet.graph.input[0].type.tensor_type.shape.dim[1].dim_value == 9
     calls = [call.component for call in load_trajectory(exported.path(GOLDEN_PATH)).calls]
-    assert calls == ["vae_encoder", "unet", "unet", "vae_decoder"]
+    assert calls == ["vae_encoder", "unet", "unet", "vae_decoder", "vae_decoder"]
 
 
 def test_both_backends_paint_the_same_picture_whatever_the_pose(exported: Bundle, inputs: TryOnInputs) -> None:
