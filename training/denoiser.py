@@ -19,7 +19,7 @@ from lite_vton.errors import UserError
 from lite_vton.model.denoiser import Denoiser, alpha_bars
 from lite_vton.model.unet import build_unet
 from lite_vton.presets import ModelConfig
-from training.latents import LatentPairs
+from training.latents import Pairs
 from training.loop import LoopConfig, Observer, OnStep, fit
 from training.losses import Distillation, LossConfig, distillation
 from training.noise_loss import NoiseLoss, warm_noise
@@ -60,7 +60,7 @@ class Lesson(nn.Module):
 
 def train_denoiser(
     config: ModelConfig,
-    pairs: LatentPairs,
+    pairs: Pairs,
     loop: LoopConfig,
     folder: Path,
     *,

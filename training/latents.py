@@ -1,9 +1,10 @@
-"""Pairs as the denoiser trains on them: encoded once, kept in memory."""
+"""Pairs as the denoiser trains on them: encoded once, kept in memory (`training.shards` keeps them on a disk)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,7 +17,26 @@ from lite_vton.model.image_encoder import ImageEncoder
 from lite_vton.presets import UNetConfig
 from training.pictures import PicturePairs
 
-__all__ = ["LatentPairs", "encode_pairs", "to_tensor"]
+__all__ = ["ENCODED_TOGETHER", "LatentPairs", "Pairs", "encode_pairs", "to_tensor"]
+
+ENCODED_TOGETHER = 16
+"""Pictures the autoencoder is given at once. Convolutions may round otherwise in batches of another size."""
+
+
+class Pairs(Protocol):
+    """Pairs to train on, wherever they are kept; any of them can be asked for at any time."""
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Of one pair's `x_0`: (4, h, w)."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, chosen: torch.Tensor) -> LatentPairs:
+        """The pairs at the indices `chosen`, in memory."""
+
+    def part(self, rows: slice) -> LatentPairs:
+        """The pairs of a slice, in memory."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +56,11 @@ class LatentPairs:
 
     def __len__(self) -> int:
         return len(self.x_0)
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Of one pair's `x_0`: (4, h, w)."""
+        return tuple(self.x_0.shape[1:])
 
     def batch(self, chosen: torch.Tensor) -> LatentPairs:
         """The pairs at the indices `chosen`."""
@@ -75,18 +100,21 @@ def encode_pairs(
     pictures: PicturePairs,
     autoencoder: Autoencoder,
     scale: float,
-    batch_size: int = 16,
+    batch_size: int = ENCODED_TOGETHER,
     *,
     image_encoder: nn.Module | None = None,
 ) -> LatentPairs:
-    """Encode each pair's three pictures; `pictures.person` wears the garment of the composite.
+    """Encode each pair's three pictures, where the autoencoder is; the pairs are on the CPU.
+
+    `pictures.person` wears the garment of the composite.
 
     `image_encoder`, transformers' `CLIPVisionModel`, makes the tokens of `pictures.garment`. It is not trained, so they
     are made once too. `ValueError` where there are no garments for it.
     """
 
     def encode(column: NDArray[np.uint8]) -> torch.Tensor:
-        return torch.cat([autoencoder.encode(batch) for batch in _batches(column, batch_size)]).mul(scale)
+        batches = _batches(column, batch_size, _device(autoencoder))
+        return torch.cat([autoencoder.encode(batch).cpu() for batch in batches]).mul(scale)
 
     x_0 = encode(pictures.person)
     downscale = pictures.person.shape[1] // x_0.shape[2]
@@ -97,12 +125,16 @@ def encode_pairs(
     if len(pictures.garment) != len(pictures):
         raise ValueError("the pictures hold no garments for the image encoder: read them with garments")
     tower = ImageEncoder(image_encoder.eval())
-    tokens = [tower(batch).half() for batch in _batches(pictures.garment, batch_size)]
+    tokens = [tower(batch).half().cpu() for batch in _batches(pictures.garment, batch_size, _device(image_encoder))]
     return LatentPairs(x_0, mask, masked_person, pose, torch.cat(tokens))
 
 
-def _batches(pictures: NDArray[np.uint8], size: int) -> Iterator[torch.Tensor]:
-    return (to_tensor(pictures[i : i + size]) for i in range(0, len(pictures), size))
+def _batches(pictures: NDArray[np.uint8], size: int, device: torch.device) -> Iterator[torch.Tensor]:
+    return (to_tensor(pictures[i : i + size]).to(device) for i in range(0, len(pictures), size))
+
+
+def _device(module: nn.Module) -> torch.device:
+    return next(module.parameters()).device
 
 
 def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:

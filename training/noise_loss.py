@@ -27,7 +27,7 @@ from torch import nn
 
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.presets import UNetConfig
-from training.latents import LatentPairs
+from training.latents import LatentPairs, Pairs
 from training.losses import Distillation, LossConfig, Prediction
 from training.taps import Features, tapped
 
@@ -51,7 +51,7 @@ class NoiseLoss:
     either wants tokens and `pairs` have none.
     """
 
-    pairs: LatentPairs
+    pairs: Pairs
     alpha_bar: torch.Tensor
     batch_size: int
     unet: UNetConfig
@@ -86,16 +86,15 @@ class NoiseLoss:
         return [f"sample {batch[row]} of the batch (pair {int(lot.chosen[row])})" for row in rows]
 
     def draw(self, module: nn.Module, generator: torch.Generator) -> Lot:
-        """This part's samples; the random numbers are those of the whole batch, whatever the part."""
-        alpha_bar, count = self.alpha_bar, round(OWN_SHARE * self.batch_size)
-        chosen = torch.randint(len(self.pairs), (self.batch_size,), generator=generator)
-        batch = self.pairs.batch(chosen)
-        timestep = torch.randint(len(alpha_bar), (self.batch_size,), generator=generator)
-        eps = warm_noise(batch, alpha_bar, generator)
-        jump = torch.rand(count, generator=generator)
+        """This part's samples, the only ones read; the random numbers are the whole batch's, whatever the part."""
+        alpha_bar, size, count = self.alpha_bar, self.batch_size, round(OWN_SHARE * self.batch_size)
+        chosen = torch.randint(len(self.pairs), (size,), generator=generator)[self.share]
+        timestep = torch.randint(len(alpha_bar), (size,), generator=generator)[self.share]
+        shifted, noise = (drawn[self.share] for drawn in _draw_noise((size, *self.pairs.latent_shape), generator))
+        jump = torch.rand(count, generator=generator)[self.share]  # the batch's first samples, so each part's first
 
-        chosen, batch, timestep, eps = chosen[self.share], batch.part(self.share), timestep[self.share], eps[self.share]
-        jump = jump[self.share]  # the batch's first samples, so the first of each part
+        batch = self.pairs.batch(chosen)
+        eps = noise + shifted * _whole_shift(batch, alpha_bar)
         abar = alpha_bar[timestep].view(-1, 1, 1, 1)
         x_t = abar.sqrt() * batch.x_0 + (1 - abar).sqrt() * eps
         own = slice(0, len(jump))
@@ -147,10 +146,8 @@ class Lot:
 
 def warm_noise(batch: LatentPairs, alpha_bar: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Gaussian noise (N, 4, h, w) shifted towards the warm start by a uniform share of k (c - x_0)."""
-    start = alpha_bar[-1]
-    share = torch.rand((len(batch), 1, 1, 1), generator=generator).pow(0.25)  # mostly near the whole shift
-    shift = (start / (1 - start)).sqrt() * (batch.masked_person - batch.x_0)
-    return torch.randn(batch.x_0.shape, generator=generator) + share * shift
+    shifted, noise = _draw_noise(tuple(batch.x_0.shape), generator)
+    return noise + shifted * _whole_shift(batch, alpha_bar)
 
 
 def timestep_weight(abar: torch.Tensor, residual_deviation: float | None) -> torch.Tensor:
@@ -162,6 +159,17 @@ def timestep_weight(abar: torch.Tensor, residual_deviation: float | None) -> tor
     snr = abar / (1 - abar)
     floor = 0.0 if residual_deviation is None else residual_deviation**-2
     return (snr.clamp(max=MIN_SNR_GAMMA) + floor) / snr
+
+
+def _draw_noise(shape: tuple[int, ...], generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """For latents of `shape`: shares of the shift (N, 1, 1, 1), and Gaussian noise."""
+    shifted = torch.rand((shape[0], 1, 1, 1), generator=generator).pow(0.25)  # mostly near the whole shift
+    return shifted, torch.randn(shape, generator=generator)
+
+
+def _whole_shift(batch: LatentPairs, alpha_bar: torch.Tensor) -> torch.Tensor:
+    start = alpha_bar[-1]
+    return (start / (1 - start)).sqrt() * (batch.masked_person - batch.x_0)
 
 
 @torch.no_grad()
