@@ -1,20 +1,21 @@
-"""A dataset's pairs as pictures in memory: read, warped and composed once, in parallel."""
+"""A dataset's pairs as pictures in memory: read, warped and composed in parallel, at once or piece by piece."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.data.sample import TryOnSample
+from lite_vton.data.sample import PairFolder, TryOnSample
 from lite_vton.garment import CLIP_SIDE
 from lite_vton.inputs import to_picture
 
-__all__ = ["PicturePairs", "read_pictures"]
+__all__ = ["PicturePairs", "read_pictures", "read_pieces"]
 
 Picture = NDArray[np.uint8]
 
@@ -55,6 +56,33 @@ def read_pictures(
             rows.append(row)
             if progress is not None:
                 progress(len(rows))
+    return _stacked(rows)
+
+
+def read_pieces(
+    samples: PairFolder, pieces: Iterable[slice], *, garments: bool = False, workers: int = 1
+) -> Iterator[PicturePairs]:
+    """The pairs of each slice of `samples`, one after the other.
+
+    The next piece is read while one is worked on, so two of them are in memory.
+    """
+    with ProcessPoolExecutor(workers) as pool:
+
+        def begin(piece: slice) -> Iterator[tuple[Picture, ...]]:
+            some = samples.part(piece)  # what goes to the other processes with every task
+            return pool.map(partial(_read, some, garments), range(len(some)), chunksize=8)
+
+        rows: Iterator[tuple[Picture, ...]] | None = None
+        try:
+            for piece in chain(pieces, [None]):
+                ready, rows = rows, None if piece is None else begin(piece)
+                if ready is not None:
+                    yield _stacked(ready)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _stacked(rows: Iterable[tuple[Picture, ...]]) -> PicturePairs:
     return PicturePairs(*(np.stack(column) for column in zip(*rows, strict=True)))
 
 

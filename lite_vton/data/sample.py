@@ -112,8 +112,12 @@ class PairFolder(Sequence[TryOnSample], ABC):
 
     def first(self, count: int) -> Self:
         """The first `count` pairs, still unread."""
+        return self.part(slice(0, count))
+
+    def part(self, rows: slice) -> Self:
+        """The pairs of a slice, still unread."""
         shorter = copy(self)
-        shorter.pairs = self.pairs[:count]
+        shorter.pairs = self.pairs[rows]
         return shorter
 
     def without_broken(self, progress: Callable[[int], None] | None = None) -> tuple[Self, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.unet import build_unet
@@ -17,18 +18,29 @@ from lite_vton.presets import preset
 from training.denoiser import train_denoiser
 from training.latents import LatentPairs
 from training.loop import LoopConfig
+from training.shards import LatentShards, ShardedLatents
 
 LOOP = LoopConfig(steps=4, batch_size=4, learning_rate=1e-4, warmup_steps=1, checkpoint_every=2)
 
 
-def run(folder: Path, loop: LoopConfig = LOOP) -> list[torch.Tensor]:
+def run(folder: Path, kept: str = "memory") -> list[torch.Tensor]:
     """The tiny student by cross-attention alignment, beside a random teacher, on random pairs; its weights."""
     torch.manual_seed(0)
     config, taught = preset("tiny"), preset("tiny-teacher")
     shape = (8, *config.latent_shape[1:])
     pairs = LatentPairs(torch.randn(shape), torch.ones(8, 1, *shape[2:]), torch.randn(shape), torch.randn(shape))
     teacher = Denoiser(taught, build_unet(taught.unet)).eval()
-    return list(train_denoiser(config, pairs, loop, folder, distill="caad", teacher=teacher).parameters())
+    given = pairs if kept == "memory" else on_disk(pairs, folder.with_name(f"shards-{os.getpid()}"))
+    return list(train_denoiser(config, given, LOOP, folder, distill="caad", teacher=teacher).parameters())
+
+
+def on_disk(pairs: LatentPairs, folder: Path) -> LatentShards:
+    about = ShardedLatents(len(pairs), 3, 64, 48, "improved", "", "", 1.0, None)
+    folder.mkdir(parents=True)
+    for shard, file in enumerate(about.files(folder)):
+        rows = pairs.part(about.rows(shard))
+        save_file({name: tensor for name, tensor in vars(rows).items() if tensor is not None}, file)
+    return LatentShards(folder, about)
 
 
 def logged(folder: Path) -> list[dict[str, float]]:
@@ -36,7 +48,7 @@ def logged(folder: Path) -> list[dict[str, float]]:
     return [dict(zip(header, map(float, row), strict=True)) for row in rows]
 
 
-def in_two_processes(folder: Path) -> None:
+def in_two_processes(folder: Path, kept: str) -> None:
     """As torchrun would start them, on the loopback interface, with gloo."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -52,7 +64,7 @@ def in_two_processes(folder: Path) -> None:
     }
     processes = [
         subprocess.Popen(
-            [sys.executable, __file__, str(folder)],
+            [sys.executable, __file__, str(folder), kept],
             env=os.environ | world | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
         )
         for rank in range(2)
@@ -64,9 +76,10 @@ def in_two_processes(folder: Path) -> None:
             process.kill()
 
 
-def test_two_processes_have_the_loss_of_one_with_twice_the_batch(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", ["memory", "shards"])
+def test_two_processes_have_the_loss_of_one_with_twice_the_batch(kept: str, tmp_path: Path) -> None:
     alone = run(tmp_path / "alone")
-    in_two_processes(tmp_path / "shared")
+    in_two_processes(tmp_path / "shared", kept)
     wanted, found = logged(tmp_path / "alone"), logged(tmp_path / "shared")
     assert found[0].keys() == {"step", "noise", "output", "feature"}
     assert found[0] == pytest.approx(wanted[0], rel=1e-4)
@@ -83,7 +96,7 @@ if __name__ == "__main__":
     from accelerate import PartialState
 
     torch.set_num_threads(1)
-    trained = run(Path(sys.argv[1]))
+    trained = run(Path(sys.argv[1]), sys.argv[2])
     torch.save(
         [weight.detach().clone() for weight in trained], Path(sys.argv[1]) / f"rank{PartialState().process_index}.pt"
     )
