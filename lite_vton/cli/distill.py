@@ -19,6 +19,8 @@ from lite_vton.cli.options import (
     Resume,
     RunFolder,
     SampleEvery,
+    Shards,
+    SkipBroken,
     TrainingSeed,
     TrainingSteps,
 )
@@ -58,6 +60,8 @@ def distill(
     mask: Mask = None,
     pose: Pose = None,
     image_encoder: ImageEncoder = None,
+    shards: Shards = None,
+    skip_broken: SkipBroken = False,
     resume: Resume = False,
 ) -> None:
     """Train a student beside a teacher.
@@ -65,13 +69,15 @@ def distill(
     Keeps the teacher's autoencoder. Ctrl-C leaves a run that --resume goes on with.
     """
     from lite_vton.cli.screen import Watch
+    from lite_vton.cli.training_data import TrainingData
     from lite_vton.cli.training_run import Conditions, Lessons, Schooling, distill_model
 
     watch = Watch()
+    pairs = TrainingData(data, shards, skip_broken)
     schooling = Schooling(
         steps, batch_size, learning_rate, seed, bf16, accumulation, gradient_checkpointing, sample_every
     )
     lessons = Lessons(kind, start, feature_weight, similarity_every)
     conditions = Conditions(mask, pose, image_encoder)
-    written = distill_model(model, teacher, data, output, schooling, lessons, conditions, resume=resume)
+    written = distill_model(model, teacher, pairs, output, schooling, lessons, conditions, resume=resume)
     watch.wrote(written, f"lite-vton export {output} -o {output.name}.bundle")

@@ -11,7 +11,7 @@ from pathlib import Path
 from lite_vton.cli.choices import one_of
 from lite_vton.cli.weights import run_files
 from lite_vton.errors import UserError
-from lite_vton.presets import PRESETS, preset
+from lite_vton.presets import preset
 
 __all__ = ["import_run", "next_command"]
 
@@ -68,8 +68,5 @@ def import_run(
 
 
 def next_command(model: str, output: Path) -> str:
-    """What to try with an imported run: a student of its preset, where there is one."""
-    students = [config.name for config in PRESETS.values() if config.teacher == model]
-    if not students:
-        return f"lite-vton export {output} -o {output.name}.bundle"
-    return f"lite-vton distill {students[0]} --teacher {output} --data DATA -o {output.with_name('student')}"
+    """What to try with an imported run: to train it on what its source was not told."""
+    return f"lite-vton train {model} --start {output} --data DATA -o {output.with_name(f'{output.name}-trained')}"

@@ -25,6 +25,8 @@ __all__ = [
     "SampleEvery",
     "Sampler",
     "Seed",
+    "Shards",
+    "SkipBroken",
     "Steps",
     "TrainingSeed",
     "TrainingSteps",
@@ -41,6 +43,13 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the noise: same see
 Steps = Annotated[int | None, typer.Option("--steps", help="Sampling steps; default: the model's own.")]
 Sampler = Annotated[
     str | None, typer.Option("--sampler", help="ddpm, ddim, euler, dpmsolver++ or lcm; default: the model's own.")
+]
+Shards = Annotated[
+    Path | None,
+    typer.Option("--shards", metavar="FOLDER", help="Keep the encoded pairs here, not in memory; runs may share it."),
+]
+SkipBroken = Annotated[
+    bool, typer.Option("--skip-broken", help="Leave out pairs whose files cannot be used, and name them.")
 ]
 TrainingSteps = Annotated[int, typer.Option("--steps", min=1, help="Training steps of each network.")]
 Batch = Annotated[int, typer.Option("--batch-size", min=1, help="Pairs per step.")]

@@ -20,6 +20,8 @@ from lite_vton.cli.options import (
     Resume,
     RunFolder,
     SampleEvery,
+    Shards,
+    SkipBroken,
     TrainingSeed,
     TrainingSteps,
 )
@@ -44,9 +46,15 @@ def train(
     mask: Mask = None,
     pose: Pose = None,
     image_encoder: ImageEncoder = None,
+    shards: Shards = None,
+    skip_broken: SkipBroken = False,
     resume: Resume = False,
     autoencoder: Annotated[
         Path | None, typer.Option("--autoencoder", metavar="FILE", help="Keep this one; train the U-Net alone.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", metavar="RUN", help="Go on from its networks: an import, or an earlier run."),
     ] = None,
 ) -> None:
     """Train a model: autoencoder, then U-Net.
@@ -54,12 +62,16 @@ def train(
     Ctrl-C leaves a run that --resume goes on with.
     """
     from lite_vton.cli.screen import Watch
+    from lite_vton.cli.training_data import TrainingData
     from lite_vton.cli.training_run import Conditions, Schooling, train_model
 
     watch = Watch()
+    pairs = TrainingData(data, shards, skip_broken)
     schooling = Schooling(
         steps, batch_size, learning_rate, seed, bf16, accumulation, gradient_checkpointing, sample_every
     )
     conditions = Conditions(mask, pose, image_encoder)
-    written = train_model(model, data, output, schooling, conditions, resume=resume, autoencoder=autoencoder)
+    written = train_model(
+        model, pairs, output, schooling, conditions, resume=resume, autoencoder=autoencoder, start=start
+    )
     watch.wrote(written, f"lite-vton export {output} -o {output.name}.bundle")

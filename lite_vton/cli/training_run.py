@@ -12,6 +12,15 @@ from typing import TYPE_CHECKING
 from lite_vton.cli.choices import one_of
 from lite_vton.cli.failures import StoppedError
 from lite_vton.cli.screen import progress_bar
+from lite_vton.cli.training_data import (
+    AUTOENCODER_PAIRS,
+    TrainingData,
+    encoded,
+    encoded_on_disk,
+    open_training_pairs,
+    read,
+    some,
+)
 from lite_vton.cli.weights import load_model, run_files
 from lite_vton.conditioning import Conditioning, as_mask
 from lite_vton.errors import UserError
@@ -23,7 +32,7 @@ if TYPE_CHECKING:
 
     from lite_vton.model.autoencoder import Autoencoder
     from lite_vton.model.networks import Networks
-    from training.latents import LatentPairs
+    from training.latents import Pairs
     from training.loop import LoopConfig, Observer, OnStep
     from training.pictures import PicturePairs
 
@@ -104,48 +113,55 @@ class Conditions:
 
 def train_model(
     model: str,
-    data: Path,
+    data: TrainingData,
     output: Path,
     schooling: Schooling,
     conditions: Conditions = Conditions(),  # frozen
     *,
     resume: bool = False,
     autoencoder: Path | None = None,
+    start: str | None = None,
+    tell: Callable[[str], None] = print,
 ) -> tuple[Path, Path]:
     """Autoencoder, unless one is given, then U-Net; returns the files of their weights.
 
-    Raises `StoppedError` when interrupted, `UserError` for a dataset, a preset or an output that will not do, and for
-    an image encoder that is missing or not needed.
+    `start` is a run of the same preset, or the preset's name where it has weights: the U-Net goes on from its weights,
+    beside its autoencoder and its image tower. `tell` hears which pairs are left out. Raises `StoppedError` when
+    interrupted, `UserError` for a dataset, a preset, a start or an output that will not do, and for an image encoder
+    that is missing or not needed.
     """
-    import numpy as np
-
     from lite_vton.model.networks import Networks
-    from training.autoencoder import train_autoencoder
     from training.denoiser import train_denoiser
-    from training.latents import encode_pairs
 
     config = preset(model)
-    config = conditions.applied_to(config, Conditioning.of(config))
+    begun = None if start is None else _begun(start, config, autoencoder, conditions)
+    config = conditions.applied_to(config, Conditioning.of(config if begun is None else begun.config))
     _refuse(output, resume)
-    tower = _image_encoder(config, conditions.image_encoder)
-    given = None if autoencoder is None else _kept_autoencoder(config, autoencoder)
+    if begun is None:
+        tower = _image_encoder(config, conditions.image_encoder)
+        given = None if autoencoder is None else _kept_autoencoder(config, autoencoder)
+    else:
+        _refuse_other_channels(start, config, begun)
+        tower, given = begun.image_encoder, (begun.autoencoder, begun.latent_scale)
     with _resumable(output):
-        pictures = _read(config, data, garments=tower is not None)
-        if given is None:
-            # Composites too: the encoder will meet their grey holes.
-            faces = np.concatenate([pictures.person, pictures.masked_person])
-            whole = replace(schooling, accumulation=1, gradient_checkpointing=False)  # it is small
-            with _bar("autoencoder", schooling) as on_step:
-                given = train_autoencoder(
-                    config, faces, whole.loop(), output / "autoencoder", resume=resume, on_step=on_step
-                )
-        pairs = encode_pairs(pictures, *given, image_encoder=tower)
+        samples = open_training_pairs(data, config, _if_first(tell))
+        if data.shards is None:
+            pictures = read(samples, garments=tower is not None)
+            given = given or _autoencoder(config, pictures, schooling, output, resume)
+            pairs = encoded(pictures, *given, tower)
+        else:
+            if given is None:
+                pictures = read(some(samples, AUTOENCODER_PAIRS), garments=False)
+                given = _autoencoder(config, pictures, schooling, output, resume)
+                del pictures
+            pairs = encoded_on_disk(samples, data.shards, *given, tower)
         with _bar("U-Net", schooling) as on_step:
             unet = train_denoiser(
                 config,
                 pairs,
                 schooling.loop(),
                 output / "unet",
+                start=None if begun is None else _unet_of(begun),
                 resume=resume,
                 on_step=on_step,
                 observers=_observers(config, pairs, *given, output, schooling),
@@ -156,7 +172,7 @@ def train_model(
 def distill_model(
     model: str,
     teacher: str,
-    data: Path,
+    data: TrainingData,
     output: Path,
     schooling: Schooling,
     lessons: Lessons,
@@ -168,13 +184,12 @@ def distill_model(
     """A student's U-Net beside its teacher's; returns the files of its weights, the teacher's autoencoder included.
 
     Where the teacher has CLIP's tokens they come from its own image encoder, also for a student that has them.
-    `tell` hears how the student starts. Raises `StoppedError` when interrupted, `UserError` for a teacher with another
-    autoencoder, noise schedule, image encoder or mask.
+    `tell` hears how the student starts, and which pairs are left out. Raises `StoppedError` when interrupted,
+    `UserError` for a teacher with another autoencoder, noise schedule, image encoder or mask.
     """
     from lite_vton.model.denoiser import Denoiser
     from lite_vton.model.networks import Networks
     from training.denoiser import train_denoiser
-    from training.latents import encode_pairs
     from training.losses import DISTILLATIONS, LossConfig
 
     config = preset(model)
@@ -193,8 +208,12 @@ def distill_model(
     tower = _teachers_image_encoder(config, taught, conditions.image_encoder)
     start = _first_weights(config, taught, lessons.start, tell)
     with _resumable(output):
-        pictures = _read(config, data, garments=tower is not None)
-        pairs = encode_pairs(pictures, taught.autoencoder, taught.latent_scale, image_encoder=tower)
+        samples = open_training_pairs(data, config, _if_first(tell))
+        autoencoder = (taught.autoencoder, taught.latent_scale)
+        if data.shards is None:
+            pairs = encoded(read(samples, garments=tower is not None), *autoencoder, tower)
+        else:
+            pairs = encoded_on_disk(samples, data.shards, *autoencoder, tower)
         with _bar("student", schooling) as on_step:
             unet = train_denoiser(
                 config,
@@ -207,10 +226,52 @@ def distill_model(
                 losses=LossConfig(feature=lessons.feature_weight, similarity_every=lessons.similarity_every),
                 resume=resume,
                 on_step=on_step,
-                observers=_observers(config, pairs, taught.autoencoder, taught.latent_scale, output, schooling),
+                observers=_observers(config, pairs, *autoencoder, output, schooling),
             )
     kept = None if config.image_encoder is None else tower
     return _save(Networks(config, taught.autoencoder, unet, taught.latent_scale, kept), output)
+
+
+def _begun(start: str, config: ModelConfig, autoencoder: Path | None, conditions: Conditions) -> Networks:
+    """The networks to go on from."""
+    if autoencoder is not None:
+        raise UserError("--start brings its own autoencoder: leave out --autoencoder")
+    if conditions.image_encoder is not None:
+        raise UserError("--start brings its own image encoder, if it has one: leave out --image-encoder")
+    begun = load_model(start).networks
+    if begun.config.name != config.name:
+        raise UserError(
+            f"{start} is of preset {begun.config.name!r}, not {config.name!r}: "
+            f"train {begun.config.name}, or teach {config.name} with it (`lite-vton distill`)"
+        )
+    return begun
+
+
+def _refuse_other_channels(start: str | None, config: ModelConfig, begun: Networks) -> None:
+    if begun.config.unet != config.unet:
+        has = "the pose" if "pose" in begun.config.unet.told else "no pose"
+        raise UserError(f"{start} is shown {has}, and its U-Net has the channels for that: leave out --pose, --no-pose")
+
+
+def _unet_of(networks: Networks) -> UNet2DConditionModel:
+    from diffusers import UNet2DConditionModel
+
+    assert isinstance(networks.unet, UNet2DConditionModel)
+    return networks.unet
+
+
+def _autoencoder(
+    config: ModelConfig, pictures: PicturePairs, schooling: Schooling, output: Path, resume: bool
+) -> tuple[Autoencoder, float]:
+    import numpy as np
+
+    from training.autoencoder import train_autoencoder
+
+    # Composites too: the encoder will meet their grey holes.
+    faces = np.concatenate([pictures.person, pictures.masked_person])
+    whole = replace(schooling, accumulation=1, gradient_checkpointing=False)  # it is small
+    with _bar("autoencoder", schooling) as on_step:
+        return train_autoencoder(config, faces, whole.loop(), output / "autoencoder", resume=resume, on_step=on_step)
 
 
 def _image_encoder(config: ModelConfig, folder: Path | None) -> nn.Module | None:
@@ -269,7 +330,7 @@ def _first_weights(
 
 def _observers(
     config: ModelConfig,
-    pairs: LatentPairs,
+    pairs: Pairs,
     autoencoder: Autoencoder,
     latent_scale: float,
     output: Path,
@@ -297,6 +358,11 @@ def _first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def _if_first(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """`tell` in one process of a run, silence in the others."""
+    return tell if _first_process() else lambda _: None
+
+
 def _refuse(output: Path, resume: bool) -> None:
     if not _first_process():
         return  # the first one may have begun to write by now
@@ -312,18 +378,6 @@ def _kept_autoencoder(config: ModelConfig, file: Path) -> tuple[Autoencoder, flo
     if not file.is_file():
         raise UserError(f"no autoencoder at {file}: give the autoencoder.safetensors of a run")
     return load_autoencoder(config, file)
-
-
-def _read(config: ModelConfig, data: Path, *, garments: bool) -> PicturePairs:
-    from lite_vton.data.opening import open_pairs
-    from training.pictures import read_pictures
-
-    samples = open_pairs(data, "train", height=config.height, width=config.width, mask=config.mask)
-    if len(samples) == 0:
-        raise UserError(f"{data} has no training pairs: draw some with `lite-vton data synthesize`")
-    with progress_bar("reading pairs", len(samples)) as update:
-        workers = os.cpu_count() or 1
-        return read_pictures(samples, garments=garments, workers=workers, progress=lambda done: update(done, ""))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,6 +90,67 @@ def test_an_autoencoder_can_be_kept(teacher: Path, dataset: Path, tmp_path: Path
     given, kept = load_file(file), load_file(tmp_path / "run/autoencoder.safetensors")
     assert all(np.array_equal(given[name], kept[name]) for name in given)
     assert not (tmp_path / "run/autoencoder").exists()
+
+
+def weights(run: Path) -> dict[str, np.ndarray]:
+    return {
+        f"{part}.{n}": w for part in ("autoencoder", "unet") for n, w in load_file(run / f"{part}.safetensors").items()
+    }
+
+
+def test_a_run_from_shards_ends_with_the_weights_of_one_from_memory(
+    teacher: Path, dataset: Path, tmp_path: Path, refused: Refused
+) -> None:
+    shards, run = tmp_path / "shards", tmp_path / "run"
+    assert train("tiny-teacher", dataset, run, "--shards", shards, "--sample-every", 2) == 0
+    wanted, found = weights(teacher), weights(run)
+    assert all(np.array_equal(wanted[name], found[name]) for name in wanted)
+
+    # The student's are its teacher's: nothing is encoded again.
+    (made,) = shards.glob("*.safetensors")
+    before = made.stat().st_mtime_ns
+    assert distilled(run, dataset, tmp_path / "student", "--shards", shards) == 0
+    assert distilled(run, dataset, tmp_path / "usual") == 0
+    assert made.stat().st_mtime_ns == before
+    wanted, found = weights(tmp_path / "usual"), weights(tmp_path / "student")
+    assert all(np.array_equal(wanted[name], found[name]) for name in wanted)
+
+    made.write_bytes(made.read_bytes()[:-1])
+    words = ("distill", "tiny", "--teacher", run, "--init", "random", "--data", dataset, "--shards", shards)
+    said = refused(*words, "-o", tmp_path / "refused")
+    assert made.name in said
+    assert "delete it" in said
+
+
+def test_broken_pictures_are_named_and_refused_or_skipped(
+    teacher: Path, dataset: Path, tmp_path: Path, refused: Refused, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "data"
+    shutil.copytree(dataset, broken)
+    (broken / "train/image/00001_00.jpg").write_bytes(b"no picture")
+    words = ("train", "tiny-teacher", "--data", broken, "--autoencoder", teacher / "autoencoder.safetensors")
+    assert "00001_00.jpg" in refused(*words, "-o", tmp_path / "refused")
+    assert train(words[1], broken, tmp_path / "run", *words[4:], "--skip-broken", "--shards", tmp_path / "shards") == 0
+    assert "skipped 00001_00.jpg with " in capfd.readouterr().out
+    assert json.loads((tmp_path / "shards/shards.json").read_text())["pairs"] == 3
+
+
+def test_a_training_goes_on_from_another_runs_networks(teacher: Path, dataset: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert train("tiny-teacher", dataset, run, "--start", teacher, "--learning-rate", 0) == 0
+    wanted, found = weights(teacher), weights(run)
+    assert all(np.allclose(wanted[name], found[name], atol=1e-6) for name in wanted)
+    assert not (run / "autoencoder").exists()
+    assert json.loads((run / "unet/config.json").read_text())["start"] == "given"
+
+
+def test_a_start_that_does_not_fit_is_refused(teacher: Path, dataset: Path, tmp_path: Path, refused: Refused) -> None:
+    words = ("--data", dataset, "-o", tmp_path / "run", "--start", teacher)
+    assert "lite-vton distill" in refused("train", "tiny", *words)
+    assert "leave out --pose, --no-pose" in refused("train", "tiny-teacher", *words, "--no-pose")
+    given = teacher / "autoencoder.safetensors"
+    assert "leave out --autoencoder" in refused("train", "tiny-teacher", *words, "--autoencoder", given)
+    assert "leave out --image-encoder" in refused("train", "tiny-teacher", *words, "--image-encoder", teacher)
 
 
 def test_a_run_is_not_trained_over(teacher: Path, dataset: Path, refused: Refused) -> None:
