@@ -159,7 +159,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             "our",
             "Own distance is what is minimised, without its weight: 1 is what knowing the mean of each channel gives. "
             "Softmax over inner products of random projections is nearly even: beside trained demo networks a position "
-            "begins by looking effectively at 93 to 98 % of all others (with caad-sharp at 29 %). So CAAD begins by "
+            "begins by looking effectively at 93 to 98 % of all others (sharp at 28 to 59 %). So CAAD begins by "
             "comparing the mean of a window with each of its positions, where queries and keys get little gradient. "
             "If it is the logits, caad-sharp (cosines times 16) leaves 1 behind; if it is the number of positions, "
             "caad-local (windows of 48) and caad-coarse (the lowest level alone, 48 positions) do; if it is the "
