@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from lite_vton.detail import carry_detail
-from lite_vton.inputs import to_network, to_picture
+from lite_vton.inputs import FloatArray, to_network, to_picture
 from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.model.denoiser import Denoiser
 from training.latents import LatentPairs
@@ -35,13 +35,19 @@ def paint(denoiser: Denoiser, held_out: HeldOut, autoencoder: Autoencoder, laten
     By DDIM in the preset's steps, from the same noise for every denoiser.
     """
     latents = sample_latents(denoiser.config, denoiser.eval(), held_out.pairs)
+
+    def decoded(latent: torch.Tensor) -> FloatArray:
+        picture: FloatArray = autoencoder.decode(latent[None] / latent_scale).numpy()
+        return picture
+
     found = []
-    for latent, masked_person, mask in zip(
-        latents, held_out.pictures.masked_person, held_out.pictures.mask, strict=True
+    people = held_out.pictures
+    for latent, warp, composite, mask in zip(
+        latents, held_out.pairs.masked_person, people.masked_person, people.mask, strict=True
     ):
-        decoded = autoencoder.decode(latent[None] / latent_scale).numpy()
-        detailed = carry_detail(decoded, to_network(masked_person))
-        found.append(repainted(to_picture(detailed), to_picture(decoded), mask > 0))
+        plain = decoded(latent)
+        detailed = carry_detail(plain, to_network(composite), decoded(warp))
+        found.append(repainted(to_picture(detailed), to_picture(plain), mask > 0))
     return np.stack(found)
 
 
