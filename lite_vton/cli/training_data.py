@@ -84,11 +84,11 @@ def encoded_on_disk(
 
     Returns once all shards are there.
     """
-    from accelerate import PartialState
+    from accelerate import Accelerator
 
     from training.shards import LatentShards, write_shards
 
-    state = PartialState()
+    state = Accelerator()  # as the loop makes one: PartialState alone does not see ACCELERATE_USE_CPU
     share = slice(state.process_index, None, state.num_processes)
     with progress_bar("encoding pairs", -(-len(samples) // state.num_processes)) as update:
         with _on_the_device(autoencoder, tower):
@@ -111,9 +111,9 @@ def encoded_on_disk(
 @contextmanager
 def _on_the_device(*networks: nn.Module | None) -> Iterator[None]:
     """`networks` where this process trains, and back on the CPU afterwards."""
-    from accelerate import PartialState
+    from accelerate import Accelerator
 
-    device: torch.device = PartialState().device
+    device: torch.device = Accelerator().device
     try:
         for network in networks:
             if network is not None:

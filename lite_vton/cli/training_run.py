@@ -345,11 +345,16 @@ def _observers(
 
 
 def _save(networks: Networks, output: Path) -> tuple[Path, Path]:
+    from accelerate import Accelerator
+
     from lite_vton.model.networks import save_networks
 
     files = run_files(output)
     if _first_process():
         save_networks(networks, *files)
+    accelerator = Accelerator()
+    accelerator.wait_for_everyone()  # the others too say at their end how large the files are
+    accelerator.end_training()  # processes that are still connected may wait for each other for ever
     return files
 
 

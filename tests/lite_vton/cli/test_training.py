@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,6 +124,34 @@ def test_a_run_from_shards_ends_with_the_weights_of_one_from_memory(
     said = refused(*words, "-o", tmp_path / "refused")
     assert made.name in said
     assert "delete it" in said
+
+
+def test_two_processes_encode_and_train_what_one_does(teacher: Path, dataset: Path, tmp_path: Path) -> None:
+    words = ["distill", "tiny", "--teacher", str(teacher), "--data", str(dataset), *SHORT]
+    words_of_two = [*words, "-o", str(tmp_path / "two"), "--shards", str(tmp_path / "shards")]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # What torchrun tells the processes it starts.
+    world = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    world |= {"ACCELERATE_USE_CPU": "true", "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "lite_vton.cli", *words_of_two],
+            env=os.environ | world | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+        )
+        for rank in range(2)
+    ]
+    try:
+        assert [process.wait(timeout=600) for process in processes] == [0, 0]
+    finally:
+        for process in processes:
+            process.kill()
+    assert main([*words, "-o", str(tmp_path / "one")]) == 0
+    wanted, found = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert all(np.allclose(wanted[name], found[name], atol=1e-5) for name in wanted)
+    logs = [np.genfromtxt(tmp_path / run / "unet/log.csv", delimiter=",", skip_header=1) for run in ("one", "two")]
+    np.testing.assert_allclose(*logs, rtol=1e-3)
 
 
 def test_broken_pictures_are_named_and_refused_or_skipped(
