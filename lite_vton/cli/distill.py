@@ -36,7 +36,8 @@ def distill(
     kind: Annotated[
         str,
         typer.Option(
-            "--distill", help="What the student copies: none, output, or output and feature, factor, relation or caad."
+            "--distill",
+            help="What the student copies: none, output, or output and feature, factor, relation, caad[-local|-sharp].",
         ),
     ] = "output",
     start: Annotated[
