@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lite_vton.cli.held_out import held_out_pairs
+from lite_vton.data.held_out import held_out_pairs
 from lite_vton.data.synthetic import synthesize
 from lite_vton.data.viton_hd import VitonHD
 from lite_vton.presets import ModelConfig
@@ -51,7 +51,7 @@ def drawn_pictures(folder: Path, pairs: int, seed: int, config: ModelConfig, *, 
 
 
 def held_out_pictures(folder: Path, pairs: int, config: ModelConfig, *, garments: bool = False) -> PicturePairs:
-    """`pairs` that no recipe trains on (`lite_vton.cli.held_out`), kept in `folder` likewise."""
+    """`pairs` that no recipe trains on (`lite_vton.data.held_out`), kept in `folder` likewise."""
 
     def make() -> PicturePairs:
         with held_out_pairs(pairs, config.height, config.width, mask=config.mask) as samples:

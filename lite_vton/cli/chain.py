@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from lite_vton.cli.contact_sheet import Column, contact_sheet
 from lite_vton.cli.exporting import export_model
-from lite_vton.cli.held_out import held_out_pairs
 from lite_vton.cli.measuring import combinations, measure
 from lite_vton.cli.screen import stages
+from lite_vton.data.held_out import held_out_pairs
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lite_vton.cli.held_out import held_out_pairs
 from lite_vton.cli.screen import stages
 from lite_vton.cli.weights import config_of, load_model
+from lite_vton.data.held_out import held_out_pairs
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:

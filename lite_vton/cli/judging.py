@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from lite_vton.cli.backends import usable_precision
 from lite_vton.cli.choices import one_of
-from lite_vton.cli.held_out import held_out_pairs
 from lite_vton.cli.judgement import Judged, Judgement
 from lite_vton.cli.screen import progress_bar
 from lite_vton.cli.weights import load_model, weights_are_shipped
 from lite_vton.conditioning import Conditioning
+from lite_vton.data.held_out import held_out_pairs
 from lite_vton.presets import PRESETS, MaskKind, ModelConfig, preset
 
 if TYPE_CHECKING:
