@@ -7,7 +7,6 @@ was. One process a folder.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 
 from lite_vton.errors import UserError
-from lite_vton.model.networks import Networks, shipped_networks
+from lite_vton.model.networks import shipped_networks
 from lite_vton.presets import preset
 from training.ablations import BUDGETS, ROWS, TABLES, Budget, Row
 from training.bfloat16 import bf16_pays
@@ -28,6 +27,7 @@ from training.results import read_results
 from training.results_page import page
 from training.results_pictures import draw_curves, draw_people
 from training.trial import Trials, atomically
+from training.weights_digest import weights_digest
 
 __all__ = ["chosen_rows", "reproduce", "write_page"]
 
@@ -90,7 +90,11 @@ def chosen_rows(only: Sequence[str], clip: bool) -> list[Row]:
 def _claim(trials: Trials) -> None:
     """Mark the folder as this budget's and these weights', so that no other's results are taken for its own."""
     file = trials.folder / "budget.json"
-    settings = {"budget": asdict(trials.budget), "bf16": trials.bf16, "weights": _digest(trials.taught)}
+    settings = {
+        "budget": asdict(trials.budget),
+        "bf16": trials.bf16,
+        "weights": weights_digest(trials.taught.autoencoder, trials.taught.unet),
+    }
     text = json.dumps(settings, indent=2) + "\n"
     if file.is_file() and file.read_text(encoding="utf-8") != text:
         raise UserError(
@@ -99,16 +103,6 @@ def _claim(trials: Trials) -> None:
         )
     trials.folder.mkdir(parents=True, exist_ok=True)
     atomically(file, text)
-
-
-def _digest(networks: Networks) -> str:
-    """Of all weights the trials share."""
-    digest = hashlib.sha256()
-    for module in (networks.autoencoder, networks.unet):
-        for name, tensor in module.state_dict().items():
-            digest.update(name.encode())
-            digest.update(tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ from lite_vton.errors import UserError
 from lite_vton.model.autoencoder import Autoencoder
 from training.latents import ENCODED_TOGETHER, LatentPairs, encode_pairs
 from training.pictures import read_pieces
+from training.weights_digest import weights_digest
 
 __all__ = ["SHARD_PAIRS", "LatentShards", "ShardedLatents", "write_shards"]
 
@@ -72,9 +73,9 @@ class ShardedLatents:
             width=samples.width,
             mask=samples.mask,
             names=hashlib.sha256(names.encode()).hexdigest(),
-            autoencoder=_digest(autoencoder),
+            autoencoder=weights_digest(autoencoder),
             latent_scale=scale,
-            image_encoder=None if image_encoder is None else _digest(image_encoder),
+            image_encoder=None if image_encoder is None else weights_digest(image_encoder),
         )
 
     def files(self, folder: Path) -> list[Path]:
@@ -172,14 +173,6 @@ _KINDS = {"F32": torch.float32, "F16": torch.float16}
 
 def _length(rows: slice) -> int:
     return int(rows.stop - rows.start)
-
-
-def _digest(module: nn.Module) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
 
 
 def _claim(folder: Path, about: ShardedLatents) -> None:
