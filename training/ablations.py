@@ -46,7 +46,7 @@ class Budget:
 
 BUDGETS: Mapping[str, Budget] = MappingProxyType(
     {
-        "small": Budget(pairs=1000, held_out=64, batch_size=16, teacher_steps=600, student_steps=400),
+        "small": Budget(pairs=1000, held_out=64, batch_size=8, teacher_steps=450, student_steps=300),
         "full": Budget(pairs=4000, held_out=64, batch_size=16, teacher_steps=2000, student_steps=1500),
     }
 )

@@ -352,7 +352,8 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
         with write_bundle(sys.argv[1]) as folder:
             (folder / "weights").write_bytes(bytes(5000))
             print("ready", flush=True)
-            time.sleep(60)
+            while True:  # a signal just before one long sleep would be seen only at its end
+                time.sleep(0.05)
     """
     process = python(code, str(tmp_path / "b"))
     assert process.stdout is not None

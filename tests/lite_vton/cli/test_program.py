@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -73,6 +74,27 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_installed_script_is_this_program() -> None:
     (script,) = entry_points(group="console_scripts", name="lite-vton")
     assert script.load() is main
+
+
+def test_a_ctrl_c_caught_while_a_string_was_evaluated_does_not_replace_the_exit_code(tmp_path: Path) -> None:
+    caught = """
+        import runpy
+        from lite_vton.cli import main
+        main(["run"])  # imports all there is to import
+        try:
+            exec("raise KeyboardInterrupt")
+        except KeyboardInterrupt:
+            pass
+        runpy.run_module("lite_vton.cli", run_name="__main__")
+    """
+    (tmp_path / "caught.py").write_text(textwrap.dedent(caught), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "caught", "run"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        check=False,
+        capture_output=True,
+    )
+    assert done.returncode == 2, done.stderr
 
 
 @pytest.mark.parametrize(
