@@ -50,9 +50,10 @@ def reproduce(trials: Trials, rows: Sequence[Row], seeds: Sequence[int], written
 
 
 def write_page(trials: Trials, written: Path, command: str = COMMAND) -> None:
-    """`written` and its pictures beside it, from the results there are."""
+    """`written` from the results there are, and beside it its pictures and every trial's figures as JSON."""
     results = read_results(trials.folder, ROWS)
     written.parent.mkdir(parents=True, exist_ok=True)
+    atomically(written.with_suffix(".json"), json.dumps(results, indent=1) + "\n")
     pictures = []
     for key, table in TABLES.items():
         there = [row for row in table.rows if row in results]
@@ -75,7 +76,7 @@ def write_page(trials: Trials, written: Path, command: str = COMMAND) -> None:
         name = f"results-{key}-people.jpg"
         draw_people(painted, usual, PEOPLE, written.parent / name)
         pictures.append(name)
-    atomically(written, page(results, trials.budget, command, pictures))
+    atomically(written, page(results, trials.budget, command, pictures, written.with_suffix(".json").name))
 
 
 def chosen_rows(only: Sequence[str], clip: bool) -> list[Row]:
@@ -113,6 +114,12 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2", help="with commas")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="a row or a table; may be repeated")
     parser.add_argument("--threads", type=int, help="of torch; default: one a core")
+    parser.add_argument(
+        "--bf16",
+        action=argparse.BooleanOptionalAction,
+        default=bf16_pays(),
+        help="arithmetic of training; results of both are not mixed; default: bfloat16 where the processor has it",
+    )
     parser.add_argument("--clip", type=Path, help="folder of a CLIP ViT-B/16 image tower, for A+B+C+D")
     parser.add_argument("--lpips-weights", type=Path, help="torchvision's AlexNet; default: torch's cache")
     parser.add_argument("--inception-weights", type=Path, help="FID's Inception; default: torch's cache")
@@ -139,7 +146,7 @@ def _run(arguments: argparse.Namespace) -> None:
         taught=shipped_networks(preset(budget.teacher)),
         backbones=find_backbones(arguments.lpips_weights, arguments.inception_weights),
         tower=arguments.clip,
-        bf16=bf16_pays(),
+        bf16=arguments.bf16,
     )
     if arguments.list:
         missing = [f"{row.name} {seed}" for seed in seeds for row in rows if not trials.file(row, seed).is_file()]

@@ -14,9 +14,12 @@ _JUDGED = ("psnr_in_mask", "ssim", "lpips", "fid", "kid")
 """Figures by which an order is judged, as far as they are there."""
 
 
-def page(results: Results, budget: Budget, command: str, pictures: Sequence[str] = ()) -> str:
-    """The page as Markdown; `pictures` are names of files beside it, `results-TABLE...`."""
+def page(
+    results: Results, budget: Budget, command: str, pictures: Sequence[str] = (), figures: str = "results.json"
+) -> str:
+    """The page as Markdown; `pictures` are names of files beside it, `results-TABLE...`, as is `figures`."""
     lines = ["# The tables, in small", "", *_about(results, budget, command), ""]
+    lines += [f"Every figure of every trial: [{figures}]({figures}).", ""]
     for key, table in TABLES.items():
         lines += [f"## {table.title}", "", table.about, ""]
         there = [row for row in table.rows if row in results]

@@ -62,7 +62,9 @@ def test_rows_and_seeds_go_from_nothing_to_a_page_and_are_not_trained_again(tmp_
     for name in ("results-distillation-curves.png", "results-caad-people.jpg", "results-start-curves.png"):
         assert f"({name})" in text
         assert (written.parent / name).stat().st_size > 1000
-    figures = json.loads(files[2].read_text())["figures"]
+    result = json.loads(files[2].read_text())
+    assert json.loads(written.with_suffix(".json").read_text())["caad"]["0"] == result
+    figures = result["figures"]
     assert 0 < figures["own_distance"] < 3
     assert 0 < figures["cka"] <= 1
     assert figures["psnr_to_teacher"] > 0
