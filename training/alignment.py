@@ -25,6 +25,7 @@ __all__ = [
     "factor_distance",
     "relation_angle",
     "relation_distance",
+    "square_distances",
     "standardised",
     "windows",
 ]
@@ -34,6 +35,9 @@ FULL_ATTENTION = 32 * 24
 
 PROJECTION = 64
 """Most channels of queries and keys: a large projection can fit the teacher whatever the student computes."""
+
+NEARNESS = 2.0
+"""A placed position begins by giving itself three fifths of its attention, its four neighbours a twelfth each."""
 
 FACTOR_RATE = 0.5
 """Channels of a factor per channel of the teacher (Kim et al. 2018, section 4)."""
@@ -119,13 +123,20 @@ class CrossAttentionAlignment(nn.Module):
         *,
         positions: int = FULL_ATTENTION,
         sharpness: float | None = None,
+        placed: bool = False,
     ) -> None:
-        """`positions` is the most a window has. `sharpness` makes logits cosines times so much (as in Swin v2, Liu et
-        al. 2022, arXiv:2111.09883); None takes the inner products over sqrt(d), which random projections make so small
-        that every position is looked at alike: the mean over the window, which tells the teacher's positions nothing.
+        """`positions` is the most a window has.
+
+        `placed` takes the square of the distance from logits, times a rate that is learned (after ALiBi, Press et al.
+        2022, arXiv:2108.12409, in two dimensions): without it attention knows nothing of where a position is, though
+        both networks' features of a place are at that place. `sharpness` makes logits cosines times so much (as in
+        Swin v2, Liu et al. 2022, arXiv:2111.09883); None takes the inner products over sqrt(d), which random
+        projections make so small that every position is looked at alike: the mean over the window, which tells the
+        teacher's positions nothing.
         """
         super().__init__()
         self._positions, self._sharpness = positions, sharpness
+        self.nearness = nn.ParameterDict({tap: torch.tensor(NEARNESS) for tap in student if placed})
         width = {tap: min(PROJECTION, teacher[tap], student[tap]) for tap in student}
         self.query = nn.ModuleDict({tap: nn.Conv2d(teacher[tap], width[tap], 1) for tap in student})
         self.key = nn.ModuleDict({tap: nn.Conv2d(student[tap], width[tap], 1) for tap in student})
@@ -140,7 +151,11 @@ class CrossAttentionAlignment(nn.Module):
             if self._sharpness is not None:
                 q, k = (functional.normalize(feature, dim=1).to(v.dtype) for feature in (q, k))
             q, k, v, wanted = (windows(feature, self._positions) for feature in (q, k, v, taught))
-            found = functional.scaled_dot_product_attention(q, k, v, scale=self._sharpness)
+            far = None
+            if tap in self.nearness:
+                apart = square_distances(*taught.shape[2:], self._positions).to(q)
+                far = -self.nearness[tap].abs().to(q) * apart
+            found = functional.scaled_dot_product_attention(q, k, v, attn_mask=far, scale=self._sharpness)
             terms.append(functional.mse_loss(found.float(), wanted))
         return _mean(terms)
 
@@ -190,6 +205,14 @@ def windows(feature: torch.Tensor, positions: int = FULL_ATTENTION) -> torch.Ten
     rows, columns = _cuts(height, width, positions)
     cut = feature.reshape(*feature.shape[:2], rows, height // rows, columns, width // columns)
     return cut.permute(0, 2, 4, 3, 5, 1).flatten(3, 4).flatten(0, 2)
+
+
+def square_distances(height: int, width: int, positions: int = FULL_ATTENTION) -> torch.Tensor:
+    """(n, n) squares of the distances between the positions of one of `windows`, in positions."""
+    rows, columns = _cuts(height, width, positions)
+    y, x = torch.meshgrid(torch.arange(height // rows), torch.arange(width // columns), indexing="ij")
+    y, x = y.flatten(), x.flatten()
+    return (y[:, None] - y).square() + (x[:, None] - x).square()
 
 
 def _cuts(height: int, width: int, positions: int) -> tuple[int, int]:

@@ -93,10 +93,11 @@ DISTILLATIONS: dict[str, Distillation] = {
     "relation": Distillation(_FEATURE, Relations),
     "caad": Distillation(_FEATURE, CrossAttentionAlignment),
     "caad-local": Distillation(_FEATURE, partial(CrossAttentionAlignment, positions=LOCAL_POSITIONS)),
+    "caad-placed": Distillation(_FEATURE, partial(CrossAttentionAlignment, placed=True)),
     "caad-sharp": Distillation(_FEATURE, partial(CrossAttentionAlignment, sharpness=SHARPNESS)),
 }
 """none, output, feature and caad are cases 1 to 4 of the paper's distillation table; output distillation is the base
-of whatever compares features. The last two are CAAD with one thing changed, to find out what holds it back."""
+of whatever compares features. The last three are CAAD with one thing changed, to find out what holds it back."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from training.alignment import (
     factor_distance,
     relation_angle,
     relation_distance,
+    square_distances,
     standardised,
     windows,
 )
@@ -202,3 +203,34 @@ def test_sharp_attention_finds_the_teachers_positions_among_the_students_where_e
         distances.append(float(alignment(student, teacher)))
     assert distances[0] > 0.8
     assert distances[1] < 0.1
+
+
+def test_placed_attention_begins_at_a_positions_own_place_in_whatever_window() -> None:
+    taught = {"down0": standardised(torch.randn(2, 4, 6, 8, generator=torch.Generator().manual_seed(0)))}
+    distances = {}
+    for placed in (False, True):
+        for positions in (48, 12):
+            alignment = CrossAttentionAlignment({"down0": 4}, {"down0": 4}, positions=positions, placed=placed)
+            with torch.no_grad():
+                alignment.query["down0"].weight.zero_()  # nothing but places to go by
+                alignment.query["down0"].bias.zero_()
+                alignment.value["down0"].weight.copy_(torch.eye(4).view(4, 4, 1, 1))
+                alignment.value["down0"].bias.zero_()
+            distances[placed, positions] = float(alignment(taught, taught))
+    assert distances[False, 48] > 0.9
+    assert max(distances[True, 48], distances[True, 12]) < 0.3
+
+
+def test_nearness_is_learned() -> None:
+    alignment = CrossAttentionAlignment({"down0": 6}, {"down0": 10}, placed=True)
+    before = alignment.nearness["down0"].clone()
+    optimizer = torch.optim.SGD(alignment.parameters(), lr=0.1)
+    alignment(features({"down0": 6}, 1), features({"down0": 10}, 2)).backward()
+    optimizer.step()
+    assert alignment.nearness["down0"] != before
+
+
+def test_square_distances_are_those_of_a_window() -> None:
+    assert square_distances(2, 3).tolist()[0] == [0, 1, 4, 1, 2, 5]
+    assert square_distances(64, 48).shape == (768, 768)
+    assert int(square_distances(64, 48).max()) == 31**2 + 23**2
