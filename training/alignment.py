@@ -153,7 +153,8 @@ class CrossAttentionAlignment(nn.Module):
             q, k, v, wanted = (windows(feature, self._positions) for feature in (q, k, v, taught))
             far = None
             if tap in self.nearness:
-                apart = square_distances(*taught.shape[2:], self._positions).to(q)
+                height, width = taught.shape[2:]
+                apart = square_distances(height, width, self._positions).to(q)
                 far = -self.nearness[tap].abs().to(q) * apart
             found = functional.scaled_dot_product_attention(q, k, v, attn_mask=far, scale=self._sharpness)
             terms.append(functional.mse_loss(found.float(), wanted))
