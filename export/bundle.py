@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from export.formats import Format, load_attribute, require
+from export.gates import GATES
 from export.golden import GOLDEN_PATH, record_trajectory, save_trajectory
 from export.verify import ArtifactReport, Report, VerificationError, verify
 from lite_vton.bundle import (
@@ -21,6 +22,7 @@ from lite_vton.bundle import (
     Parity,
     ScheduleNumbers,
     Source,
+    Tolerance,
     record_files,
     unet_channels,
     write_bundle,
@@ -220,6 +222,7 @@ def _manifest(
         artifacts=artifacts,
         weights=_WEIGHTS,
         golden=GOLDEN_PATH,
+        gates={precision: Tolerance(**asdict(limits)) for precision, limits in GATES.items()},
         files=record_files(folder),
     )
 

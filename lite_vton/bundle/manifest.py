@@ -26,6 +26,7 @@ __all__ = [
     "ScheduleNumbers",
     "Source",
     "TensorSpec",
+    "Tolerance",
     "compact_metadata",
     "parse_manifest",
     "schema",
@@ -127,6 +128,14 @@ class Artifact(_Record):
     picture_psnr_db: float | None = Field(default=None, description="final picture of the golden sampling run")
 
 
+class Tolerance(_Record):
+    """What a component's outputs at every golden step, and the final picture, have to reach at one precision."""
+
+    psnr_db: float
+    cosine: float
+    picture_psnr_db: float
+
+
 class FileRecord(_Record):
     """One file as it was written."""
 
@@ -154,6 +163,7 @@ class Manifest(_Record):
     artifacts: dict[str, Artifact] = Field(description="by folder name, such as onnx-fp16")
     weights: RelativePath | None = Field(default=None, description="folder of safetensors")
     golden: RelativePath | None = Field(default=None, description="npz of the golden trajectory")
+    gates: dict[str, Tolerance] = Field(default={}, description="by precision; what a port is held to")
     files: dict[RelativePath, FileRecord] = Field(description="every file but this one and the reports")
 
 
