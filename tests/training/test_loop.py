@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from lite_vton.errors import UserError
-from training.loop import SCHEDULES, LoopConfig, fit
+from training.loop import SCHEDULES, LoopConfig, fit, step_generator
 
 CONFIG = LoopConfig(steps=6, batch_size=4, learning_rate=1e-2, warmup_steps=2, checkpoint_every=2)
 
@@ -197,3 +197,14 @@ def test_an_unknown_schedule_names_the_known_ones(tmp_path: Path) -> None:
 def test_a_loss_that_cannot_be_shared_is_not_accumulated(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="without accumulation"):
         fit(fresh_module(), line_fit, replace(CONFIG, accumulation=2), tmp_path)
+
+
+def test_every_step_of_every_seed_draws_its_own_samples() -> None:
+    first = {
+        (seed, step): torch.randint(2**62, (1,), generator=step_generator(seed, step)).item()
+        for seed in (0, 1, 2, 1000)
+        for step in (0, 1, 2, 100_000)
+    }
+    assert len(set(first.values())) == len(first)
+    again = torch.randint(2**62, (1,), generator=step_generator(1, 2)).item()
+    assert again == first[1, 2]
