@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
 from lite_vton.cli.options import BundlePath, Json
+
+if TYPE_CHECKING:
+    from lite_vton.bundle import Bundle
 
 __all__ = ["inspect"]
 
 
-def inspect(path: BundlePath, as_json: Json = False) -> None:
+Ranges = Annotated[
+    bool, typer.Option("--ranges", help="Run it, and show the largest values and what float16 would spoil.")
+]
+
+
+def inspect(path: BundlePath, ranges: Ranges = False, as_json: Json = False) -> None:
     """Show what a bundle holds.
 
     Checks its files, then lists sizes, tensors, precision found and parity.
@@ -15,7 +27,11 @@ def inspect(path: BundlePath, as_json: Json = False) -> None:
     from lite_vton.bundle import Bundle
     from lite_vton.cli.screen import megabytes, print_json, print_table
 
-    manifest = Bundle.open(path).manifest
+    bundle = Bundle.open(path)
+    manifest = bundle.manifest
+    if ranges:
+        _show_ranges(bundle, as_json)
+        return
     if as_json:
         print_json(manifest.model_dump(mode="json"))
         return
@@ -50,3 +66,16 @@ def inspect(path: BundlePath, as_json: Json = False) -> None:
         ],
     )
     print(f"next: lite-vton verify {path}")
+
+
+def _show_ranges(bundle: Bundle, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from lite_vton.cli.ranges import print_ranges, ranges_of
+    from lite_vton.cli.screen import print_json
+
+    found = ranges_of(bundle)
+    if as_json:
+        print_json({name: [asdict(row) | {"unsafe": row.unsafe} for row in rows] for name, rows in found.items()})
+    else:
+        print_ranges(found)

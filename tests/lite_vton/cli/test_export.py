@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import shutil
 import subprocess
@@ -102,6 +103,18 @@ def test_inspect_shows_tensors_and_what_precision_was_found(bundle: Path, capfd:
     assert main(["inspect", str(bundle), "--json"]) == 0
     manifest = json.loads(capfd.readouterr().out)
     assert manifest["artifacts"]["onnx-fp16"]["components"]["unet"]["precision_found"] == "fp16"
+
+
+def test_inspect_shows_the_largest_values_and_what_float16_would_spoil(
+    bundle: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inspect", str(bundle), "--ranges"]) == 0
+    shown = capfd.readouterr().out
+    assert re.search(r"^unet: \d+ nodes, all safe in float16; largest value [\d.]+$", shown, re.MULTILINE)
+    assert "kept in fp32: the kind is sensitive" in shown
+    assert main(["inspect", str(bundle), "--ranges", "--json"]) == 0
+    rows = json.loads(capfd.readouterr().out)["vae_decoder"]
+    assert all(row["largest_out"] >= 0 and row["unsafe"] is None for row in rows)
 
 
 def alter_weights(bundle: Path) -> None:
