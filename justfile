@@ -12,6 +12,13 @@ demo *options:
 test *options:
     OMP_WAIT_POLICY=PASSIVE python -m pytest -n 2 --dist loadfile {{ options }}
 
+# An environment for Optimum, which needs older diffusers than ours; with it, the tests open our files in its classes
+optimum:
+    [ -e .venv-optimum/.installed ] || rm -rf .venv-optimum
+    [ -e .venv-optimum/.installed ] || python -m venv .venv-optimum
+    [ -e .venv-optimum/.installed ] || .venv-optimum/bin/python -m pip install --quiet --disable-pip-version-check -r constraints-optimum.txt
+    touch .venv-optimum/.installed
+
 # Style, types, and which package may import which
 check:
     ruff check .

@@ -33,8 +33,10 @@ def write_layout(networks: Networks, folder: Path) -> None:
             "scheduler": ("diffusers", "DDIMScheduler"),
         },
     )
-    unet = dict(getattr(networks.unet, "config", {}))
-    _write(folder / "unet" / "config.json", {"_class_name": "UNet2DConditionModel", **_plain(unet)})
+    unet = {"_class_name": "UNet2DConditionModel", **_plain(dict(getattr(networks.unet, "config", {})))}
+    # Pipelines compare it with a number: without one, Optimum's cannot be opened (optimum-onnx 0.1.0, diffusers 0.39).
+    unet["sample_size"] = config.height // config.autoencoder.downscale
+    _write(folder / "unet" / "config.json", unet)
     for name in ("vae_encoder", "vae_decoder"):
         _write(folder / name / "config.json", _vae(config, networks.latent_scale))
     if networks.image_encoder is not None:
