@@ -25,6 +25,7 @@ from training.losses import Distillation, LossConfig, distillation
 from training.noise_loss import NoiseLoss, warm_noise
 from training.similarity import Similarity
 from training.taps import Features, matching_taps, tap_widths, tapped
+from training.weights_digest import weights_digest
 
 __all__ = ["Lesson", "train_denoiser"]
 
@@ -68,6 +69,7 @@ def train_denoiser(
     teacher: Denoiser | None = None,
     start: UNet2DConditionModel | None = None,
     losses: LossConfig = LossConfig(),  # noqa: B008  # frozen
+    image_encoder: nn.Module | None = None,
     resume: bool = False,
     on_step: OnStep | None = None,
     observers: Sequence[Observer] = (),
@@ -75,7 +77,8 @@ def train_denoiser(
     """A U-Net of `config` fitted to `pairs`; `distill` names a row of `training.losses.DISTILLATIONS`.
 
     `start` is a U-Net of `config` to go on from (`training.slimming` makes one), and is changed; without it weights are
-    random. `observers` are handed the student's `Denoiser`. Student and teacher are each told what their own preset
+    random. `image_encoder` is the tower that the tokens of `pairs` come from: a resumed run has to have the same.
+    `observers` are handed the student's `Denoiser`. Student and teacher are each told what their own preset
     says: one may have CLIP's tokens or the pose and the other not, as long as `pairs` hold them.
 
     Raises as `training.loop.fit`, `UserError` for features to be compared with a teacher of other levels or with none,
@@ -96,6 +99,7 @@ def train_denoiser(
         "distill": distill,
         "start": "random" if start is None else "given",
         "losses": asdict(losses),
+        "image_encoder": None if image_encoder is None else weights_digest(image_encoder),
     }
     fit(module, loss, loop, folder, resume=resume, on_step=on_step, about=about, observers=watching)
     unet = denoiser.unet

@@ -69,6 +69,7 @@ def distill(
 
     Keeps the teacher's autoencoder. Ctrl-C leaves a run that --resume goes on with.
     """
+    from lite_vton.cli.processes import first_process
     from lite_vton.cli.screen import Watch
     from lite_vton.cli.training_data import TrainingData
     from lite_vton.cli.training_run import Conditions, Lessons, Schooling, distill_model
@@ -81,4 +82,5 @@ def distill(
     lessons = Lessons(kind, start, feature_weight, similarity_every)
     conditions = Conditions(mask, pose, image_encoder)
     written = distill_model(model, teacher, pairs, output, schooling, lessons, conditions, resume=resume)
-    watch.wrote(written, f"lite-vton export {output} -o {output.name}.bundle")
+    if first_process():
+        watch.wrote(written, f"lite-vton export {output} -o {output.name}.bundle")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -43,10 +42,6 @@ def import_run(
         raise UserError(f"{output} exists: choose another folder")
     if not source.exists():
         raise UserError(f"no file or folder {source}: check its name")
-    if image_encoder is not None and not sys.stderr.isatty():
-        from transformers.utils.logging import disable_progress_bar
-
-        disable_progress_bar()
     imported = import_networks(
         source, config, layout=layout, autoencoder=autoencoder, attention=attention, image_encoder=image_encoder
     )

@@ -61,6 +61,7 @@ def train(
 
     Ctrl-C leaves a run that --resume goes on with.
     """
+    from lite_vton.cli.processes import first_process
     from lite_vton.cli.screen import Watch
     from lite_vton.cli.training_data import TrainingData
     from lite_vton.cli.training_run import Conditions, Schooling, train_model
@@ -74,4 +75,5 @@ def train(
     written = train_model(
         model, pairs, output, schooling, conditions, resume=resume, autoencoder=autoencoder, start=start
     )
-    watch.wrote(written, f"lite-vton export {output} -o {output.name}.bundle")
+    if first_process():
+        watch.wrote(written, f"lite-vton export {output} -o {output.name}.bundle")

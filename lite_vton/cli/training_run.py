@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lite_vton.cli.choices import one_of
 from lite_vton.cli.failures import StoppedError
+from lite_vton.cli.processes import first_process, if_first
 from lite_vton.cli.screen import progress_bar
 from lite_vton.cli.training_data import (
     AUTOENCODER_PAIRS,
@@ -122,7 +122,7 @@ def train_model(
     autoencoder: Path | None = None,
     start: str | None = None,
     tell: Callable[[str], None] = print,
-) -> tuple[Path, Path]:
+) -> tuple[Path, ...]:
     """Autoencoder, unless one is given, then U-Net; returns the files of their weights.
 
     `start` is a run of the same preset, or the preset's name where it has weights: the U-Net goes on from its weights,
@@ -144,7 +144,7 @@ def train_model(
         _refuse_other_channels(start, config, begun)
         tower, given = begun.image_encoder, (begun.autoencoder, begun.latent_scale)
     with _resumable(output):
-        samples = open_training_pairs(data, config, _if_first(tell))
+        samples = open_training_pairs(data, config, if_first(tell))
         if data.shards is None:
             pictures = read(samples, garments=tower is not None)
             given = given or _autoencoder(config, pictures, schooling, output, resume)
@@ -162,6 +162,7 @@ def train_model(
                 schooling.loop(),
                 output / "unet",
                 start=None if begun is None else _unet_of(begun),
+                image_encoder=tower,
                 resume=resume,
                 on_step=on_step,
                 observers=_observers(config, pairs, *given, output, schooling),
@@ -180,7 +181,7 @@ def distill_model(
     *,
     resume: bool = False,
     tell: Callable[[str], None] = print,
-) -> tuple[Path, Path]:
+) -> tuple[Path, ...]:
     """A student's U-Net beside its teacher's; returns the files of its weights, the teacher's autoencoder included.
 
     Where the teacher has CLIP's tokens they come from its own image encoder, also for a student that has them.
@@ -206,9 +207,9 @@ def distill_model(
         # The warm start and what is to be painted would be another for each.
         raise UserError(f"{teacher} was trained on {taught.config.mask} masks: teach with those, or leave out --mask")
     tower = _teachers_image_encoder(config, taught, conditions.image_encoder)
-    start = _first_weights(config, taught, lessons.start, tell)
+    start = _first_weights(config, taught, lessons.start, if_first(tell))
     with _resumable(output):
-        samples = open_training_pairs(data, config, _if_first(tell))
+        samples = open_training_pairs(data, config, if_first(tell))
         autoencoder = (taught.autoencoder, taught.latent_scale)
         if data.shards is None:
             pairs = encoded(read(samples, garments=tower is not None), *autoencoder, tower)
@@ -224,6 +225,7 @@ def distill_model(
                 teacher=Denoiser(taught.config, taught.unet),
                 start=start,
                 losses=LossConfig(feature=lessons.feature_weight, similarity_every=lessons.similarity_every),
+                image_encoder=tower,
                 resume=resume,
                 on_step=on_step,
                 observers=_observers(config, pairs, *autoencoder, output, schooling),
@@ -344,32 +346,22 @@ def _observers(
     return [SampleGrid(config, shown, autoencoder, latent_scale, output / "samples", schooling.sample_every)]
 
 
-def _save(networks: Networks, output: Path) -> tuple[Path, Path]:
+def _save(networks: Networks, output: Path) -> tuple[Path, ...]:
     from accelerate import Accelerator
 
-    from lite_vton.model.networks import save_networks
+    from lite_vton.model.networks import save_networks, weight_files
 
     files = run_files(output)
-    if _first_process():
+    if first_process():
         save_networks(networks, *files)
     accelerator = Accelerator()
     accelerator.wait_for_everyone()  # the others too say at their end how large the files are
     accelerator.end_training()  # processes that are still connected may wait for each other for ever
-    return files
-
-
-def _first_process() -> bool:
-    """Whether this is the only process of the run, or the one of several that writes."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def _if_first(tell: Callable[[str], None]) -> Callable[[str], None]:
-    """`tell` in one process of a run, silence in the others."""
-    return tell if _first_process() else lambda _: None
+    return tuple(weight_files(networks, *files))
 
 
 def _refuse(output: Path, resume: bool) -> None:
-    if not _first_process():
+    if not first_process():
         return  # the first one may have begun to write by now
     if output.exists() and not output.is_dir():
         raise UserError(f"{output} is a file: choose a folder for the run")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +77,8 @@ def load_image_encoder(config: ImageEncoderConfig, folder: Path) -> CLIPVisionMo
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} holds no CLIP checkpoint: name the folder with its config.json and weights")
     try:
-        tower, report = CLIPVisionModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+        with _without_bar():
+            tower, report = CLIPVisionModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(
             f"{folder} is no readable CLIP checkpoint ({str(error).splitlines()[0]}): copy it again"
@@ -90,3 +93,17 @@ def load_image_encoder(config: ImageEncoderConfig, folder: Path) -> CLIPVisionMo
     if report["missing_keys"]:
         raise UserError(f"{folder} lacks {sorted(report['missing_keys'])[0]} and perhaps more: copy it again")
     return tower.eval().float()
+
+
+@contextmanager
+def _without_bar() -> Iterator[None]:
+    """transformers draws a bar for the weights of every file, terminal or not."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

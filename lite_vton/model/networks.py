@@ -30,6 +30,7 @@ __all__ = [
     "random_networks",
     "save_networks",
     "shipped_networks",
+    "weight_files",
 ]
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -83,7 +84,7 @@ def save_networks(networks: Networks, autoencoder: Path, unet: Path, dtype: torc
     """
     about = to_metadata(networks.config)
     metadata = {"preset": networks.config.name, "latent_scale": repr(networks.latent_scale), **about}
-    for path, module in _files(networks, autoencoder, unet).items():
+    for path, module in weight_files(networks, autoencoder, unet).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: tensor.to(dtype).contiguous() for name, tensor in module.state_dict().items()}, path, metadata)
 
@@ -94,7 +95,7 @@ def load_networks(config: ModelConfig, autoencoder: Path, unet: Path) -> Network
     Raises `UserError` when a file is missing, damaged, or of another architecture.
     """
     networks = _unfilled_networks(config)
-    for path, module in _files(networks, autoencoder, unet).items():
+    for path, module in weight_files(networks, autoencoder, unet).items():
         _load_weights(module, path)
     return replace(networks, latent_scale=_latent_scale(autoencoder, config.autoencoder))
 
@@ -117,7 +118,8 @@ def shipped_networks(config: ModelConfig) -> Networks:
     return load_networks(config, autoencoder, unet)
 
 
-def _files(networks: Networks, autoencoder: Path, unet: Path) -> dict[Path, nn.Module]:
+def weight_files(networks: Networks, autoencoder: Path, unet: Path) -> dict[Path, nn.Module]:
+    """What `save_networks` writes: each file, and the module whose weights are in it."""
     files: dict[Path, nn.Module] = {autoencoder: networks.autoencoder, unet: networks.unet}
     if networks.image_encoder is not None:
         files[image_encoder_file(unet)] = networks.image_encoder

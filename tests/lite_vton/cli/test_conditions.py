@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,11 +60,25 @@ def test_a_run_with_clip_keeps_its_image_encoder_and_resumes(
     files = [word for name, path in clip.items() for word in (f"--{name}", str(path))]
     words = ["train", "tiny-clip", "--data", str(dataset), "-o", str(seeing), *SHORT, *files, "--resume"]
     assert main(words) == 0
+    assert "image_encoder.safetensors (" in capfd.readouterr().out
     after = load_file(seeing / "unet.safetensors")
     assert all((before[name] == after[name]).all() for name in before)
     capfd.readouterr()
     assert main(["eval", str(seeing), "--data", str(dataset), "--pairs", "1", "--steps", "1", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)[0]["pairs"] == 1
+
+
+def test_a_run_with_clip_does_not_go_on_with_another_image_encoder(
+    dataset: Path, clip: dict[str, Path], seeing: Path, tmp_path: Path, refused: Refused
+) -> None:
+    from lite_vton.model.networks import random_networks
+
+    other, run = random_networks(preset("tiny-clip"), seed=1).image_encoder, tmp_path / "run"
+    other.save_pretrained(tmp_path / "other")  # type: ignore[union-attr,operator]
+    shutil.copytree(seeing, run)
+    words = ("train", "tiny-clip", "--data", dataset, "-o", run, *SHORT, "--autoencoder", clip["autoencoder"])
+    said = refused(*words, "--image-encoder", tmp_path / "other", "--resume")
+    assert "begun with other settings" in said
 
 
 def test_a_student_without_clip_learns_from_a_teacher_that_has_it(
