@@ -233,12 +233,19 @@ def _diffusers_folder(folder: Path, config: ModelConfig, unet: UNet2DConditionMo
     first = weights.get("conv_in.weight")
     if first is not None and first.shape[1] != 9:
         layout = None  # the number of channels says it, whatever the pipeline calls itself
-    found = _Source(weights, {}, layout=layout)
+    found = _Source(weights, {}, layout=layout, unconditional=_token_for_no_garment(folder))
     if not (folder / "vae").is_dir():
         return found
     assert isinstance(config.autoencoder, AutoencoderKLConfig)
     autoencoder, scale = _autoencoder_folder(folder / "vae", config.autoencoder)
     return replace(found, autoencoder=autoencoder, latent_scale=scale)
+
+
+def _token_for_no_garment(folder: Path) -> torch.Tensor | None:
+    """What Paint-by-Example's image encoder in diffusers keeps beside its tower; other pipelines have none."""
+    if not (folder / "image_encoder").is_dir():
+        return None
+    return read_component(folder / "image_encoder", ("model", "pytorch_model")).get("uncond_vector")
 
 
 def _settings(unet: UNet2DConditionModel) -> dict[str, object]:

@@ -14,8 +14,10 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
+from diffusers.pipelines.deprecated.paint_by_example.image_encoder import PaintByExampleImageEncoder
 from safetensors.torch import load_file, save_file
 from torch import nn
+from transformers import CLIPVisionConfig
 
 from lite_vton.errors import UserError
 from lite_vton.model.image_encoder import build_image_encoder
@@ -236,6 +238,21 @@ def test_paint_by_example_answers_as_before_up_to_the_edge(name: str, tower: Pat
     assert distance(theirs, plain.unet, "paint-by-example", token.expand(2, -1, -1)) < 1e-5
     ours = plain.autoencoder.state_dict()
     assert all(torch.equal(ours[key], tensor) for key, tensor in their_autoencoder().state_dict().items())
+
+
+def test_paint_by_example_in_diffusers_brings_its_token_too(tmp_path: Path) -> None:
+    theirs = their_unet(9)
+    source = pipeline(tmp_path / "source", theirs)
+    config = CLIPVisionConfig(
+        hidden_size=16, intermediate_size=32, num_hidden_layers=5, num_attention_heads=2, image_size=28, patch_size=14
+    )
+    encoder = shaken(PaintByExampleImageEncoder(config, proj_size=WIDTH))
+    encoder.save_pretrained(source / "image_encoder")  # type: ignore[operator]
+    (source / "model_index.json").write_text('{"_class_name": "PaintByExamplePipeline"}', encoding="utf-8")
+    plain = import_networks(source, PLAIN)
+    token = encoder.uncond_vector.detach()  # type: ignore[union-attr,operator]
+    assert distance(theirs, plain.networks.unet, "paint-by-example", token.expand(2, -1, -1)) < 1e-5
+    assert any("token for no garment" in note for note in plain.notes)
 
 
 def test_without_its_edge_the_inverted_mask_would_not_be_exact(tmp_path: Path) -> None:
