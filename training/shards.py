@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,10 @@ __all__ = ["SHARD_PAIRS", "LatentShards", "ShardedLatents", "write_shards"]
 SHARD_PAIRS = 8 * ENCODED_TOGETHER
 """Pairs of a shard: at 512x384 20 MB of latents, from 250 MB of pictures. Whole batches of the autoencoder, so that
 latents are those which `encode_pairs` makes of all pairs at once."""
+
+
+ABANDONED = 600.0
+"""Seconds after which half a shard is taken for a killed process's; writing one takes less than one."""
 
 
 @dataclass(frozen=True)
@@ -196,9 +201,11 @@ def _claim(folder: Path, about: ShardedLatents) -> None:
 
 
 def _write(pairs: LatentPairs, file: Path) -> None:
-    """A whole shard, or none."""
+    """A whole shard, or none. Another command may be writing the same one: both write the same, the later one stays."""
     for leftover in file.parent.glob(f"{file.stem}.*.partial"):
-        leftover.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if time.time() - leftover.stat().st_mtime > ABANDONED:
+                leftover.unlink()
     partial = file.with_name(f"{file.stem}.{secrets.token_hex(4)}.partial")
     tensors = {name: tensor.contiguous() for name, tensor in vars(pairs).items() if tensor is not None}
     try:
