@@ -54,6 +54,17 @@ FORMATS: dict[str, Format] = {
             runtime="runtimes.onnxruntime_runtime:OnnxRuntime",
             layout="export.diffusers_layout:write_layout",
         ),
+        Format(
+            name="coreai",
+            description="Core AI assets, Apple's successor of Core ML; Linux runs them by an interpreter, slowly",
+            precisions=("fp32", "fp16"),
+            suffix=".aimodel",
+            needs=("torch", "coreai", "coreai_torch"),
+            extra="coreai",
+            exporter="export.coreai:export_coreai",
+            reader="export.coreai:found_coreai_precision",
+            runtime="runtimes.coreai_runtime:CoreAIRuntime",
+        ),
     )
 }
 

@@ -44,6 +44,14 @@ def _open_onnxruntime(bundle: Bundle, precision: str, provider: str | None) -> R
     return OnnxRuntime(bundle, precision, (provider or "CPUExecutionProvider",))
 
 
+def _open_coreai(bundle: Bundle, precision: str, provider: str | None) -> Runtime:
+    if provider is not None:
+        raise UserError(f"backend 'coreai' has no execution provider {provider!r}: leave it out")
+    from runtimes.coreai_runtime import CoreAIRuntime
+
+    return CoreAIRuntime(bundle, precision)
+
+
 def _open_torch(bundle: Bundle, _precision: str, provider: str | None) -> Runtime:
     if provider is not None:
         raise UserError(f"backend 'torch' has no execution provider {provider!r}: leave it out")
@@ -63,6 +71,7 @@ BACKENDS: Mapping[str, Backend] = {
     backend.name: backend
     for backend in (
         Backend("onnxruntime", "onnx", ("fp32", "fp16"), _open_onnxruntime),
+        Backend("coreai", "coreai", ("fp32", "fp16"), _open_coreai),
         Backend("torch", None, ("fp32",), _open_torch),
     )
 }

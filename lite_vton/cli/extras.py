@@ -21,12 +21,20 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
         "accelerate": "train",
         "torchmetrics": "train",
         "matplotlib": "chart",
+        "coreai": "coreai",
+        "coreai_torch": "coreai",
     }
 )
 """Import name of each optional package to the smallest extra that brings it."""
 
 DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
-    {"skia": "skia-python", "cv2": "opencv-python-headless", "PIL": "pillow"}
+    {
+        "skia": "skia-python",
+        "cv2": "opencv-python-headless",
+        "PIL": "pillow",
+        "coreai": "coreai-core",
+        "coreai_torch": "coreai-torch",
+    }
 )
 """Packages that are installed under another name than they are imported."""
 
@@ -34,6 +42,7 @@ BACKEND_NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "onnxruntime": ("onnxruntime",),
         "torch": ("torch", "diffusers", "safetensors"),
+        "coreai": ("coreai",),
     }
 )
 """What has to be importable for each backend of `lite_vton.BACKENDS`."""

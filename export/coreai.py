@@ -1,0 +1,111 @@
+"""One component to Core AI assets (`.aimodel`), Apple's successor of Core ML, one a precision.
+
+coreai-torch 0.4 converts what `torch.export` captures; coreai-core 1.0 saves it, and on Linux runs it by an interpreter
+(`runtimes.coreai_runtime`). Neither needs a Mac.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from export.half_precision import in_half_precision
+from lite_vton.bundle import compact_metadata
+from lite_vton.errors import UserError
+from lite_vton.model.components import ComponentSpec
+from lite_vton.presets import ModelConfig
+from runtimes.coreai_asset import opened_asset
+
+__all__ = ["export_coreai", "found_coreai_precision"]
+
+_CONVERTERS: dict[str, Callable[[nn.Module], nn.Module]] = {"fp32": lambda module: module, "fp16": in_half_precision}
+_PRODUCTS = frozenset({"coreai.conv2d", "coreai.conv_transpose2d", "coreai.matmul", "coreai.batch_matmul"})
+_PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "si8": "int8", "ui8": "int8"}
+
+
+def export_coreai(
+    module: nn.Module,
+    spec: ComponentSpec,
+    config: ModelConfig,
+    folders: Mapping[str, Path],
+    *,
+    latent_scale: float = 1.0,
+    calibration: Sequence[Mapping[str, NDArray[np.generic]]] = (),  # noqa: ARG001  # every exporter is offered it
+) -> dict[str, Path]:
+    """Write `model.aimodel` into each folder of `folders`, a folder a precision; returns the assets by precision.
+
+    Takes the tensors of `spec.inputs(config)`, shapes fixed to theirs, the timestep as int32: Core AI has no int64.
+    Raises `UserError` for an unknown precision or a module that cannot be converted, naming what stands in the way.
+    """
+    paths = {}
+    for precision, folder in folders.items():
+        if precision not in _CONVERTERS:
+            raise UserError(f"Core AI assets are not written in {precision!r}: choose one of {', '.join(_CONVERTERS)}")
+        folder.mkdir(parents=True, exist_ok=True)
+        paths[precision] = folder / "model.aimodel"
+        about = compact_metadata(config, component=spec.name, precision=precision, latent_scale=latent_scale)
+        _convert(_CONVERTERS[precision](module.eval()), spec, config, paths[precision], about)
+    return paths
+
+
+def _convert(module: nn.Module, spec: ComponentSpec, config: ModelConfig, path: Path, about: dict[str, str]) -> None:
+    with _quiet():
+        from coreai.runtime import AIModelAssetMetadata
+        from coreai_torch import TorchConverter, get_decomp_table
+
+    inputs, outputs = spec.inputs(config), spec.outputs(config)
+    example = tuple(torch.zeros(tensor.shape, dtype=getattr(torch, tensor.dtype)) for tensor in inputs)
+    metadata = AIModelAssetMetadata()
+    metadata.license = about["license"]
+    for key, value in about.items():
+        metadata.set_custom(f"lite_vton.{key}", value)
+    with _quiet(), torch.no_grad():
+        program = torch.export.export(module, example).run_decompositions(get_decomp_table())
+        converter = TorchConverter().add_exported_program(
+            program, input_names=[tensor.name for tensor in inputs], output_names=[tensor.name for tensor in outputs]
+        )
+        try:
+            converted = converter.to_coreai()
+            converted.optimize()
+        except (RuntimeError, ValueError, KeyError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"{spec.name} cannot be converted to Core AI ({reason}): leave coreai out") from error
+        converted.save_asset(path, metadata)
+
+
+def found_coreai_precision(path: Path) -> str:
+    """The precision an asset computes its convolutions and matrix products in, read from its program.
+
+    More than one gives "mixed fp16/fp32" and so on, none "none". Raises `UserError` for what is no whole asset.
+    """
+    from coreai._compiler.ir import WalkResult
+
+    kinds: Counter[str] = Counter()
+
+    def count(operation: Any) -> Any:
+        if operation.name in _PRODUCTS:
+            kinds[_PRECISIONS.get(str(operation.operands[1].type.element_type), "unknown")] += 1
+        return WalkResult.ADVANCE
+
+    opened_asset(path).program._mlir_module.operation.walk(count)
+    if not kinds:
+        return "none"
+    return next(iter(kinds)) if len(kinds) == 1 else f"mixed {'/'.join(sorted(kinds))}"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what the converter says about versions it was validated with, and its bar."""
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
