@@ -7,17 +7,16 @@ see in one process at once.
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedType, gather_object
+from accelerate.utils import gather_object
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.optimization import (
     get_constant_schedule_with_warmup,
@@ -25,10 +24,12 @@ from diffusers.optimization import (
     get_linear_schedule_with_warmup,
 )
 from diffusers.training_utils import EMAModel
-from safetensors import SafetensorError
 from torch import nn
 
 from lite_vton.errors import UserError
+from training.checkpoint import Settings, begin, save
+from training.run_log import Log
+from training.weights_held import hold
 
 __all__ = ["SCHEDULES", "BatchLoss", "LoopConfig", "Loss", "Observer", "OnStep", "fit", "step_generator"]
 
@@ -128,35 +129,33 @@ def fit(
     parts = _parts(loss, config, accelerator)
     if config.gradient_checkpointing:
         _checkpoint_gradients(module)
-    optimizer = torch.optim.AdamW(module.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    schedule = _schedule(config, optimizer)
-    ema = EMAModel(module.parameters(), decay=config.ema_decay, use_ema_warmup=True, power=0.75)
-    model, optimizer, schedule = accelerator.prepare(module, optimizer, schedule)
-    accelerator.register_for_checkpointing(ema)
+    held = hold(accelerator, module, partial(_optimizer, config))
+    model, ema = held.model, held.ema
 
-    first = _begin(accelerator, config, dict(about or {}), folder, resume)
+    first = begin(accelerator, held, _settings(config, about or {}), folder, resume)
     ema.to(accelerator.device)
     model.train()
-    log = _Log(folder / "log.csv", accelerator.is_main_process)
+    log = Log(folder / "log.csv", accelerator.is_main_process)
     for step in range(first, config.steps):
-        optimizer.zero_grad()
+        held.optimizer.zero_grad()
         terms = _gradient(accelerator, model, parts, config, step)
-        norm = accelerator.clip_grad_norm_(model.parameters(), config.gradient_clip)
+        norm = held.clip(config.gradient_clip)
         if not torch.isfinite(norm):
             raise _not_finite("gradient", norm, step, accelerator, model, parts, config)
-        optimizer.step()
-        schedule.step()
+        held.optimizer.step()
+        held.schedule.step()
         ema.step(model.parameters())
-        if accelerator.is_main_process:
-            values = {name: float(term) for name, term in terms.items()}
-            seen = {name: value for observe in observers for name, value in observe(step, module).items()}
-            model.train()
-            log.write(step, values | seen)
-            if on_step is not None:
-                on_step(step, values)
+        with held.whole() if observers else nullcontext():
+            if accelerator.is_main_process:
+                values = {name: float(term) for name, term in terms.items()}
+                seen = {name: value for observe in observers for name, value in observe(step, module).items()}
+                model.train()
+                log.write(step, values | seen)
+                if on_step is not None:
+                    on_step(step, values)
         if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-            _save(accelerator, step + 1, folder)
-    ema.copy_to(module.parameters())
+            save(accelerator, held, step + 1, folder)
+    held.finish()
     module.eval()
 
 
@@ -165,9 +164,6 @@ def fit(
 
 def _parts(loss: Loss | BatchLoss, config: LoopConfig, accelerator: Accelerator) -> list[Loss]:
     """This process's parts of the batch, one after the other."""
-    if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
-        # Each process would average, and one would save, the shards it holds.
-        raise UserError("the moving average does not work on a model cut into shards: launch with --multi_gpu (DDP)")
     count = accelerator.num_processes * config.accumulation
     if count == 1:
         return [loss]
@@ -226,6 +222,13 @@ def _not_finite(
     )
 
 
+def _optimizer(config: LoopConfig, module: nn.Module) -> tuple[torch.optim.Optimizer, Any, EMAModel]:
+    """With its learning rates, and the moving average."""
+    optimizer = torch.optim.AdamW(module.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    schedule = _schedule(config, optimizer)
+    return optimizer, schedule, EMAModel(module.parameters(), decay=config.ema_decay, use_ema_warmup=True, power=0.75)
+
+
 def _schedule(config: LoopConfig, optimizer: torch.optim.Optimizer) -> Any:
     if config.schedule not in SCHEDULES:
         raise UserError(f"unknown learning-rate schedule {config.schedule!r}: choose one of {', '.join(SCHEDULES)}")
@@ -238,106 +241,7 @@ def _checkpoint_gradients(module: nn.Module) -> None:
             part.enable_gradient_checkpointing()
 
 
-# What stays on disk
-
-
-class _Log:
-    """`log.csv`: a row a step, written by one process; columns are those of the first row."""
-
-    def __init__(self, path: Path, writes: bool) -> None:
-        self._path = path
-        self._columns: list[str] = []
-        if writes and path.exists():
-            self._columns = path.read_text(encoding="utf-8").partition("\n")[0].split(",")[1:]
-
-    def write(self, step: int, values: dict[str, float]) -> None:
-        """Values without a column are left out; columns without a value stay empty."""
-        lines = []
-        if step == 0 or not self._columns:
-            self._columns = list(values)
-            lines.append(["step", *self._columns])
-        lines.append([str(step), *(f"{values[name]:.6g}" if name in values else "" for name in self._columns)])
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write("".join(",".join(line) + "\n" for line in lines))
-
-
-def _begin(accelerator: Accelerator, config: LoopConfig, about: dict[str, object], folder: Path, resume: bool) -> int:
-    """The first step to run: 0 in a folder made ready, or the checkpoint's."""
-    checkpoint, old = folder / "checkpoint", folder / "checkpoint.old"
-    if accelerator.is_main_process:
-        if resume and not checkpoint.is_dir() and old.is_dir():  # killed between the two renames of `_save`
-            old.rename(checkpoint)
-        if not (resume and checkpoint.is_dir()):
-            _start(config, about, folder)
-    accelerator.wait_for_everyone()
-    return _resume(accelerator, config, about, folder) if checkpoint.is_dir() else 0
-
-
-def _start(config: LoopConfig, about: dict[str, object], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in ("checkpoint", "checkpoint.old"):
-        shutil.rmtree(folder / leftover, ignore_errors=True)
-    (folder / "log.csv").unlink(missing_ok=True)
-    text = json.dumps({**asdict(config), **about}, indent=2) + "\n"
-    (folder / "config.json").write_text(text, encoding="utf-8")
-
-
-def _resume(accelerator: Accelerator, config: LoopConfig, about: dict[str, object], folder: Path) -> int:
-    _refuse_another_run(json.loads((folder / "config.json").read_text(encoding="utf-8")), config, about, folder)
-    checkpoint = folder / "checkpoint"
-    try:
-        accelerator.load_state(str(checkpoint))
-        done = int((checkpoint / "step.txt").read_text(encoding="utf-8"))
-    except (OSError, RuntimeError, ValueError, KeyError, EOFError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{checkpoint} cannot be resumed ({reason}): start anew in another folder") from error
-    if accelerator.is_main_process:
-        _cut_log(folder / "log.csv", done)
-    accelerator.wait_for_everyone()
-    return done
-
-
-def _refuse_another_run(written: dict[str, object], config: LoopConfig, about: dict[str, object], folder: Path) -> None:
-    """`UserError` unless the run was begun with these settings; the loop's were at their default where it is silent."""
-    preset = about.get("preset")
-    if written.get("preset", preset) != preset:
-        raise UserError(f"{folder} holds a run of preset {written['preset']!r}, not {preset!r}: choose another folder")
-    wanted = json.loads(json.dumps({**asdict(config), **about}))
-    unsaid = {field.name: field.default for field in fields(LoopConfig)} | json.loads(json.dumps(about))
-    if {**unsaid, **written} != wanted:
-        raise UserError(f"{folder} was begun with other settings: resume with those, or choose a new folder")
-
-
-def _cut_log(path: Path, steps: int) -> None:
-    """Drop what was logged after the checkpoint was taken; those steps are about to be run again."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    path.write_text("".join(lines[: steps + 1]), encoding="utf-8")
-
-
-def _save(accelerator: Accelerator, done: int, folder: Path) -> None:
-    """Put a whole checkpoint in the old one's place: a kill leaves one of the two, if need be as `checkpoint.old`.
-
-    Raises `UserError`, the old one untouched, when there is no room for it.
-    """
-    fresh, current, old = folder / "checkpoint.new", folder / "checkpoint", folder / "checkpoint.old"
-    try:
-        if accelerator.is_main_process:
-            shutil.rmtree(fresh, ignore_errors=True)
-        accelerator.wait_for_everyone()
-        accelerator.save_state(str(fresh))
-        accelerator.wait_for_everyone()
-        if accelerator.is_main_process:
-            (fresh / "step.txt").write_text(str(done), encoding="utf-8")
-            if current.exists():
-                shutil.rmtree(old, ignore_errors=True)
-                current.rename(old)
-            fresh.rename(current)
-            shutil.rmtree(old, ignore_errors=True)
-        accelerator.wait_for_everyone()
-    except (OSError, RuntimeError, SafetensorError) as error:  # each writer of the checkpoint has its own
-        shutil.rmtree(fresh, ignore_errors=True)
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"{folder} has no room for the checkpoint after step {done - 1} ({reason}): "
-            "free some space and resume; the one before it is kept"
-        ) from error
+def _settings(config: LoopConfig, about: Mapping[str, object]) -> Settings:
+    """The loop's were at their default in runs that do not say them."""
+    defaults = {field.name: field.default for field in fields(LoopConfig) if field.default is not MISSING}
+    return Settings({**asdict(config), **about}, {**defaults, **about})

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
+from torch.distributed.fsdp import FSDPModule
 
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.presets import UNetConfig
@@ -100,6 +101,10 @@ class NoiseLoss:
         own = slice(0, len(jump))
         if len(jump):
             x_t[own] = self._own_state(module, batch.part(own), eps[own], timestep[own], jump)
+        elif isinstance(module, FSDPModule):
+            # Its weights are gathered by all processes together, and another's share may have such samples.
+            first = slice(0, 1)
+            self._own_state(module, batch.part(first), eps[first], timestep[first], torch.zeros(1))
         eps = (x_t - abar.sqrt() * batch.x_0) / (1 - abar).sqrt()
         weight = timestep_weight(abar, self.unet.residual_deviation)
         weight = weight * (OUTSIDE_WEIGHT + (1 - OUTSIDE_WEIGHT) * batch.mask)
@@ -115,7 +120,7 @@ class NoiseLoss:
         here, there = (self.alpha_bar[t].view(-1, 1, 1, 1) for t in (above, timestep))
         x_t = here.sqrt() * batch.x_0 + (1 - here).sqrt() * eps
         device = _device(module)
-        # Past DDP's wrapper, which expects as many calls in every process; another's share may have no such sample.
+        # Past DDP's wrapper, which expects as many calls in every process.
         bare = module.module if isinstance(module, nn.parallel.DistributedDataParallel) else module
         sample, tokens = batch.to(device).shown(self.unet, x_t.to(device))
         found = bare(sample, above.to(device), tokens).to(x_t.device)
