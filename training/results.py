@@ -106,7 +106,7 @@ def order_statement(results: Results, order: Sequence[str], figure: Figure, whos
         verdicts.append(above)
     expected = f"{whose[0].upper()}{whose[1:]} order, {' < '.join(order)},"
     if len(there) < 2:
-        return f"{expected} cannot be judged by {figure.heading} yet: {', '.join(absent)} not run."
+        return f"{expected} cannot be judged yet: {', '.join(absent)} not run."
     outcome = "comes out" if all(verdicts) else "does not come out"
     without = f" (without {', '.join(absent)}, not run)" if absent else ""
     seeds = min(len(_values(results, row, figure.key)) for row in there)

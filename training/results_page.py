@@ -50,7 +50,7 @@ def _about(results: Results, budget: Budget, command: str) -> list[str]:
         "four, either way.",
     ]
     if found:
-        machines = sorted({f"{result['machine']}, {result['threads']} threads" for result in found})
+        machines = sorted({f"{result['machine']}, threads of torch {result['threads']}" for result in found})
         dates = sorted({str(result["date"]) for result in found})
         arithmetic = " and ".join(sorted({"bfloat16" if result["bf16"] else "float32" for result in found}))
         minutes = sum(result["minutes"] or 0 for result in found)
