@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from export.calibration import Feeds, check_people, record_calibration
+from export.diffusers_layout import write_scheduler
 from export.formats import Format, load_attribute, require
-from export.gates import GATES
 from export.golden import GOLDEN_PATH, record_trajectory, save_trajectory
+from export.manifest import WEIGHTS_PATH, manifest_of
 from export.verify import ArtifactReport, Report, VerificationError, verify
 from lite_vton.bundle import (
     Artifact,
     Bundle,
+    Calibration,
     ComponentFiles,
     ComponentTensors,
-    Manifest,
     Parity,
-    ScheduleNumbers,
-    Source,
-    Tolerance,
-    record_files,
-    unet_channels,
     write_bundle,
     write_manifest,
 )
@@ -33,23 +27,9 @@ from lite_vton.inputs import TryOnInputs
 from lite_vton.model.components import component_tensors, components_of, wrapped
 from lite_vton.model.networks import Networks, load_networks, save_networks
 from lite_vton.presets import ModelConfig
-from runtimes.schedule import alpha_bar, timesteps
 from runtimes.torch_runtime import TorchRuntime
 
 __all__ = ["Plan", "export_bundle", "plan_export"]
-
-_TOOLS = (
-    "lite-vton",
-    "torch",
-    "diffusers",
-    "transformers",
-    "onnx",
-    "onnxscript",
-    "onnxruntime",
-    "numpy",
-    "safetensors",
-)
-_WEIGHTS = "weights"
 
 
 @dataclass(frozen=True)
@@ -62,13 +42,18 @@ class Plan:
 
     def __str__(self) -> str:
         files = (f"  {folder}" for folder in self.folders)
-        return "\n".join((f"{self.output}", f"  {_WEIGHTS}", "  golden", *files))
+        return "\n".join((f"{self.output}", f"  {WEIGHTS_PATH}", "  golden", *files))
 
     @property
     def by_format(self) -> dict[Format, tuple[str, ...]]:
         """The precisions of each format, in the order asked for."""
         rows = dict.fromkeys(row for row, _ in self.artifacts)
         return {row: tuple(precision for other, precision in self.artifacts if other is row) for row in rows}
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether anything in it is quantised to the ranges of real try-ons, and so needs people to calibrate on."""
+        return any(precision in row.calibrated for row, precision in self.artifacts)
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -95,6 +80,8 @@ def export_bundle(
     *,
     steps: int | None = None,
     seed: int = 0,
+    calibration: Sequence[TryOnInputs] = (),
+    calibration_source: str = "",
     checkpoint: str = "random weights",
     min_psnr: float | None = None,
     overwrite: bool = False,
@@ -103,23 +90,34 @@ def export_bundle(
     """Write `output`, a folder or a `.zip`, with one artifact per format and precision, and open it.
 
     `inputs` are what the golden trajectory is recorded on, in `steps` steps (default: the model's own) from
-    noise `seed`. `checkpoint` names where the weights came from. `on_progress` is told each stage in words.
+    noise `seed`. `calibration` are other people, dressed in as many steps, whom the integer precisions are calibrated
+    on (only then are any needed), and `calibration_source` says where they came from. `checkpoint` names where the
+    weights came from. `on_progress` is told each stage in words.
     Raises `VerificationError` if an artifact misses its gate, `UserError` for what was asked wrongly or a full disk;
     then nothing is written, and an existing bundle stays as it was.
     """
     config = networks.config
     plan = plan_export(config, output, formats, precisions)
+    if plan.is_calibrated:
+        check_people(calibration, config)
     say = on_progress or (lambda _stage: None)
+    steps = config.default_steps if steps is None else steps
     with write_bundle(plan.output, overwrite) as folder:
         say("weights")
-        networks = _ship_weights(networks, folder / _WEIGHTS)
+        networks = _ship_weights(networks, folder / WEIGHTS_PATH)
         tensors = component_tensors(config)
         say("golden trajectory")
-        _record_golden(networks, tensors, inputs, folder, steps or config.default_steps, seed)
+        _record_golden(networks, tensors, inputs, folder, steps, seed)
+        feeds: Mapping[str, Sequence[Feeds]] = {}
+        calibrated = None
+        if plan.is_calibrated:
+            feeds = record_calibration(networks, calibration, steps=steps, seed=seed + 1, on_progress=say)
+            calibrated = Calibration(source=calibration_source, people=len(calibration), steps=steps, seed=seed + 1)
         artifacts: dict[str, Artifact] = {}
         for row, precisions_of_row in plan.by_format.items():
-            artifacts |= _write_artifacts(networks, row, precisions_of_row, folder, say)
-        manifest = _manifest(networks, tensors, artifacts, checkpoint, folder)
+            artifacts |= _write_artifacts(networks, row, precisions_of_row, folder, feeds, say)
+        write_scheduler(config, folder / "scheduler")
+        manifest = manifest_of(networks, tensors, artifacts, checkpoint, calibrated, folder)
         report = verify(Bundle(folder, manifest), min_psnr=min_psnr, on_progress=say)
         _stop_unless_passed(report)
         measured = {row.artifact: _with_figures(artifacts[row.artifact], row) for row in report.artifacts}
@@ -170,7 +168,12 @@ def _record_golden(
 
 
 def _write_artifacts(
-    networks: Networks, row: Format, precisions: Sequence[str], folder: Path, say: Callable[[str], None]
+    networks: Networks,
+    row: Format,
+    precisions: Sequence[str],
+    folder: Path,
+    feeds: Mapping[str, Sequence[Feeds]],
+    say: Callable[[str], None],
 ) -> dict[str, Artifact]:
     """Every precision of one format, component by component, so that each network is traced once."""
     exporter, reader = load_attribute(row.exporter), load_attribute(row.reader)
@@ -183,6 +186,7 @@ def _write_artifacts(
             networks.config,
             {precision: folder / f"{row.name}-{precision}" / component for precision in precisions},
             latent_scale=networks.latent_scale,
+            calibration=feeds.get(component, ()),
         )
         for precision, path in paths.items():
             model = path.relative_to(folder).as_posix()
@@ -194,66 +198,6 @@ def _write_artifacts(
         f"{row.name}-{precision}": Artifact(format=row.name, precision=precision, components=files)
         for precision, files in components.items()
     }
-
-
-def _manifest(
-    networks: Networks,
-    tensors: dict[str, ComponentTensors],
-    artifacts: dict[str, Artifact],
-    checkpoint: str,
-    folder: Path,
-) -> Manifest:
-    from export.diffusers_layout import write_scheduler
-
-    config = networks.config
-    write_scheduler(config, folder / "scheduler")
-    return Manifest(
-        model=config,
-        source=Source(checkpoint=checkpoint, sha256=_weights_sha256(folder / _WEIGHTS)),
-        tools={"python": platform.python_version(), **_versions()},
-        height=config.height,
-        width=config.width,
-        latent_scale=networks.latent_scale,
-        default_steps=config.default_steps,
-        default_sampler=config.default_sampler,
-        unet_channels=unet_channels(config),
-        schedule=_schedule(config),
-        components=tensors,
-        artifacts=artifacts,
-        weights=_WEIGHTS,
-        golden=GOLDEN_PATH,
-        gates={precision: Tolerance(**asdict(limits)) for precision, limits in GATES.items()},
-        files=record_files(folder),
-    )
-
-
-def _schedule(config: ModelConfig) -> ScheduleNumbers:
-    schedule = config.schedule
-    return ScheduleNumbers(
-        num_train_timesteps=schedule.num_train_timesteps,
-        beta_start=schedule.beta_start,
-        beta_end=schedule.beta_end,
-        timesteps=tuple(timesteps(schedule, config.default_steps).tolist()),
-        alphas_cumprod=tuple(alpha_bar(schedule).tolist()),
-    )
-
-
-def _weights_sha256(folder: Path) -> str:
-    """Over the bytes of the weight files, one after another in the order of their names."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _TOOLS:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _stop_unless_passed(report: Report) -> None:

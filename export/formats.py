@@ -21,10 +21,13 @@ class Format:
     `exporter`, `reader` and `runtime` are `module:name`, imported when first used, so that naming a format never
     imports another one's packages:
 
-    exporter  (module, spec, config, folders by precision, *, latent_scale) -> path of each precision's file or folder
+    exporter  (module, spec, config, folders by precision, *, latent_scale, calibration) -> path of each precision's
+              file or folder; `calibration` holds inputs of real calls, and is empty unless the plan needs them
     reader    (path) -> the precision found in it
     runtime   (bundle, precision) -> a `runtimes.base.Runtime`
     layout    (networks, folder) -> None, called once the components are written; None where there is nothing to add
+
+    `calibrated` are those of its precisions that are quantised to the ranges of activations along real try-ons.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Format:
     reader: str
     runtime: str
     layout: str | None = None
+    calibrated: tuple[str, ...] = ()
 
 
 FORMATS: dict[str, Format] = {
@@ -45,7 +49,7 @@ FORMATS: dict[str, Format] = {
         Format(
             name="onnx",
             description="ONNX opset 18, for ONNX Runtime everywhere and as the source of TensorRT engines",
-            precisions=("fp32", "fp16"),
+            precisions=("fp32", "fp16", "int8", "w8"),
             suffix=".onnx",
             needs=("torch", "onnx", "onnxscript"),
             extra="export",
@@ -53,6 +57,19 @@ FORMATS: dict[str, Format] = {
             reader="export.precision:found_precision",
             runtime="runtimes.onnxruntime_runtime:OnnxRuntime",
             layout="export.diffusers_layout:write_layout",
+            calibrated=("int8",),
+        ),
+        Format(
+            name="openvino",
+            description="OpenVINO, the fastest on CPUs of Intel and AMD; bf16 and int8 are computed as such",
+            precisions=("fp32", "bf16", "int8"),
+            suffix=".xml",
+            needs=("torch", "onnx", "onnxscript", "openvino", "nncf"),
+            extra="openvino",
+            exporter="export.openvino:export_openvino",
+            reader="export.openvino_precision:found_openvino_precision",
+            runtime="runtimes.openvino_runtime:OpenVinoRuntime",
+            calibrated=("int8",),
         ),
         Format(
             name="coreai",

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import onnx
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
+from export.onnx_int8 import to_int8, to_w8
 from export.precision import to_mixed_fp16
 from lite_vton.bundle import compact_metadata
 from lite_vton.errors import UserError
@@ -22,7 +26,15 @@ __all__ = ["DEFAULT_OPSET", "export_onnx"]
 
 DEFAULT_OPSET = 18
 """The lowest that torch's exporter writes natively: the most runtimes read it."""
-_CONVERTERS = {"fp32": lambda model: model, "fp16": to_mixed_fp16}
+_Feeds = Sequence[Mapping[str, NDArray[Any]]]
+_CONVERTERS: Mapping[str, Callable[[onnx.ModelProto, _Feeds], onnx.ModelProto]] = MappingProxyType(
+    {
+        "fp32": lambda model, _: model,
+        "fp16": lambda model, _: to_mixed_fp16(model),
+        "int8": to_int8,
+        "w8": lambda model, _: to_w8(model),
+    }
+)
 _ONE_FILE = 2_000_000_000  # bytes; protobuf ends at 2 GiB, and the graph itself needs some
 
 
@@ -33,21 +45,23 @@ def export_onnx(
     folders: Mapping[str, Path],
     *,
     latent_scale: float = 1.0,
+    calibration: _Feeds = (),
     opset: int = DEFAULT_OPSET,
 ) -> dict[str, Path]:
     """Write `model.onnx` into each folder of `folders`, a folder a precision; returns the files by precision.
 
     The module is traced once, and every precision is made from that graph. It takes the tensors of
     `spec.inputs(config)` in order; shapes are fixed to theirs. Inputs and outputs are float32 (the timestep int64)
-    whatever the precision. Above 2 GB the weights go to `model.onnx.data` beside the file. Raises `UserError`
-    for an unknown precision or weights that do not fit it.
+    whatever the precision. Above 2 GB the weights go to `model.onnx.data` beside the file. `calibration` holds inputs
+    of real calls (`export.calibration`), for int8. Raises `UserError` for an unknown precision, for weights that do
+    not fit it, and for int8 without calibration.
     """
     for precision in folders:
         if precision not in _CONVERTERS:
             raise UserError(f"ONNX files are not written in {precision!r}: choose one of {', '.join(_CONVERTERS)}")
     traced = _trace(module, spec, config, opset)
     return {
-        precision: _write(traced, spec, config, folder, precision, latent_scale)
+        precision: _write(traced, spec, config, folder, precision, latent_scale, calibration)
         for precision, folder in folders.items()
     }
 
@@ -71,11 +85,17 @@ def _trace(module: nn.Module, spec: ComponentSpec, config: ModelConfig, opset: i
 
 
 def _write(
-    traced: onnx.ModelProto, spec: ComponentSpec, config: ModelConfig, folder: Path, precision: str, latent_scale: float
+    traced: onnx.ModelProto,
+    spec: ComponentSpec,
+    config: ModelConfig,
+    folder: Path,
+    precision: str,
+    latent_scale: float,
+    calibration: _Feeds,
 ) -> Path:
     model = onnx.ModelProto()
     model.CopyFrom(traced)
-    model = _CONVERTERS[precision](model)
+    model = _CONVERTERS[precision](model, calibration)
     _describe(model, config, spec.name, precision, latent_scale)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.onnx"

@@ -52,6 +52,19 @@ def _open_coreai(bundle: Bundle, precision: str, provider: str | None) -> Runtim
     return CoreAIRuntime(bundle, precision)
 
 
+def _open_openvino(bundle: Bundle, precision: str, provider: str | None) -> Runtime:
+    if provider is not None:
+        raise UserError(f"backend 'openvino' has no execution provider {provider!r}: leave it out")
+    try:
+        from runtimes.openvino_runtime import OpenVinoRuntime
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"backend 'openvino' needs the package {error.name}: pip install 'lite-vton[openvino]'"
+        ) from error
+
+    return OpenVinoRuntime(bundle, precision)
+
+
 def _open_torch(bundle: Bundle, _precision: str, provider: str | None) -> Runtime:
     if provider is not None:
         raise UserError(f"backend 'torch' has no execution provider {provider!r}: leave it out")
@@ -70,7 +83,8 @@ def _open_torch(bundle: Bundle, _precision: str, provider: str | None) -> Runtim
 BACKENDS: Mapping[str, Backend] = {
     backend.name: backend
     for backend in (
-        Backend("onnxruntime", "onnx", ("fp32", "fp16"), _open_onnxruntime),
+        Backend("onnxruntime", "onnx", ("fp32", "fp16", "int8", "w8"), _open_onnxruntime),
+        Backend("openvino", "openvino", ("fp32", "bf16", "int8"), _open_openvino),
         Backend("coreai", "coreai", ("fp32", "fp16"), _open_coreai),
         Backend("torch", None, ("fp32",), _open_torch),
     )

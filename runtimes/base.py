@@ -8,7 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Component", "Runtime"]
+from lite_vton.errors import UserError
+
+__all__ = ["Array", "Component", "NoDeviceError", "Runtime"]
 
 Array = NDArray[np.float32]
 Component = Callable[[Mapping[str, NDArray[np.generic]]], dict[str, Array]]
@@ -40,3 +42,7 @@ class Runtime(Protocol):
     def close(self) -> None:
         """Free sessions and device memory; the runtime is of no use afterwards."""
         ...
+
+
+class NoDeviceError(UserError):
+    """What a backend runs on is not in this machine: nothing is wrong with the artifact, it cannot be run here."""

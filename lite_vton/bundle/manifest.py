@@ -16,6 +16,7 @@ __all__ = [
     "MANIFEST_NAME",
     "SCHEMA_VERSION",
     "Artifact",
+    "Calibration",
     "ComponentFiles",
     "ComponentTensors",
     "FileRecord",
@@ -128,6 +129,15 @@ class Artifact(_Record):
     picture_psnr_db: float | None = Field(default=None, description="final picture of the golden sampling run")
 
 
+class Calibration(_Record):
+    """What integer precisions were calibrated on: all calls of so many try-ons in torch float32."""
+
+    source: str = Field(description="where the people came from")
+    people: int = Field(gt=0)
+    steps: int = Field(gt=0, description="sampling steps of each try-on")
+    seed: int = Field(ge=0, description="of the first person's noise; each other's is one higher")
+
+
 class Tolerance(_Record):
     """What a component's outputs at every golden step, and the final picture, have to reach at one precision."""
 
@@ -163,6 +173,7 @@ class Manifest(_Record):
     artifacts: dict[str, Artifact] = Field(description="by folder name, such as onnx-fp16")
     weights: RelativePath | None = Field(default=None, description="folder of safetensors")
     golden: RelativePath | None = Field(default=None, description="npz of the golden trajectory")
+    calibration: Calibration | None = Field(default=None, description="None where nothing had to be calibrated")
     gates: dict[str, Tolerance] = Field(default={}, description="by precision; what a port is held to")
     files: dict[RelativePath, FileRecord] = Field(description="every file but this one and the reports")
 

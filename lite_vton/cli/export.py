@@ -20,6 +20,10 @@ def export(
     steps: Steps = None,
     seed: Seed = 0,
     min_psnr: Annotated[float | None, typer.Option("--min-psnr", help="dB each component must reach.")] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option("--calibration", metavar="DATA", help="Dataset to calibrate int8 on; default: drawn people."),
+    ] = None,
     overwrite: Overwrite = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
 ) -> None:
@@ -37,7 +41,16 @@ def export(
         print(plan(model, output, *asked))
         return
     watch = Watch()
-    bundle, report = export_model(model, output, *asked, steps=steps, seed=seed, min_psnr=min_psnr, overwrite=overwrite)
+    bundle, report = export_model(
+        model,
+        output,
+        *asked,
+        steps=steps,
+        seed=seed,
+        min_psnr=min_psnr,
+        calibration=calibration,
+        overwrite=overwrite,
+    )
     print(report)
     if bundle.manifest.source.checkpoint in NOTES:
         print(NOTES[bundle.manifest.source.checkpoint])

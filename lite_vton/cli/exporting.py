@@ -13,6 +13,8 @@ from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
     from lite_vton.bundle import Bundle
+    from lite_vton.inputs import TryOnInputs
+    from lite_vton.presets import ModelConfig
 
 __all__ = ["export_model", "plan"]
 
@@ -33,16 +35,22 @@ def export_model(
     steps: int | None = None,
     seed: int = 0,
     min_psnr: float | None = None,
+    calibration: Path | None = None,
     overwrite: bool = False,
 ) -> tuple[Bundle, str]:
     """Export and verify, the golden trajectory being recorded on one held-out drawn pair; the bundle, and its report.
 
+    What has to be calibrated is calibrated on pairs of the dataset `calibration`, or else on other held-out drawn ones.
     Raises `export.verify.VerificationError` when a file misses its gate; then nothing is written.
     """
-    from export.bundle import export_bundle
+    from export.bundle import export_bundle, plan_export
+    from export.calibration import DEFAULT_PEOPLE
     from runtimes.schedule import timesteps
 
-    plan(model, output, formats, precisions)  # refuse what is wrong before anything slow
+    # Refuse what is wrong before anything slow.
+    needed = DEFAULT_PEOPLE if plan_export(config_of(model), output, formats, precisions).is_calibrated else 0
+    if calibration is not None and not needed:
+        raise UserError("nothing asked for is calibrated: add --precision int8, or leave --calibration out")
     if output.exists() and not overwrite and not (output.is_dir() and not any(output.iterdir())):
         raise UserError(f"{output} exists: choose another output or pass --overwrite")
     with stages(f"exporting {model}") as say:
@@ -51,9 +59,13 @@ def export_model(
         config = trained.networks.config
         if steps is not None:
             timesteps(config.schedule, steps)  # refuses a count that sampling would refuse later
-        say("drawing a pair")
-        with held_out_pairs(1, config.height, config.width, mask=config.mask) as samples:
+        people, source = ((), "") if calibration is None else _people_of(calibration, config, needed)
+        say("drawing pairs" if needed and not people else "drawing a pair")
+        count = 1 if people else 1 + needed
+        with held_out_pairs(count, config.height, config.width, mask=config.mask) as samples:
             inputs = samples[0].inputs
+            if count > 1:
+                people, source = tuple(sample.inputs for sample in samples[1:]), "held-out drawn pairs"
         bundle = export_bundle(
             trained.networks,
             inputs,
@@ -62,12 +74,28 @@ def export_model(
             precisions,
             steps=steps,
             seed=seed,
+            calibration=people,
+            calibration_source=source,
             checkpoint=trained.origin,
             min_psnr=min_psnr,
             overwrite=overwrite,
             on_progress=say,
         )
     return bundle, "\n".join(_figures(bundle))
+
+
+def _people_of(folder: Path, config: ModelConfig, count: int) -> tuple[tuple[TryOnInputs, ...], str]:
+    """The first people of a dataset in their own garments, and what the manifest calls it.
+
+    Of its training split where it has one, so that nobody is calibrated on whom the model is judged on.
+    """
+    from lite_vton.data.opening import open_pairs
+    from lite_vton.data.sample import Split
+
+    lists = ("train_pairs.txt", "*/train_pairs.txt")  # VITON-HD's place and DressCode's
+    split: Split = "train" if any(any(folder.glob(name)) for name in lists) else "test"
+    pairs = open_pairs(folder, split, True, config.height, config.width, mask=config.mask).first(count)
+    return tuple(sample.inputs for sample in pairs), f"{split} pairs of {folder.resolve().name}"
 
 
 def _figures(bundle: Bundle) -> list[str]:

@@ -17,6 +17,8 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
         "onnx": "export",
         "onnxscript": "export",
         "safetensors": "export",
+        "openvino": "openvino",
+        "nncf": "openvino",
         "skia": "data",
         "accelerate": "train",
         "torchmetrics": "train",
@@ -41,6 +43,7 @@ DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
 BACKEND_NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "onnxruntime": ("onnxruntime",),
+        "openvino": ("openvino",),
         "torch": ("torch", "diffusers", "safetensors"),
         "coreai": ("coreai",),
     }

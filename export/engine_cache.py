@@ -1,0 +1,109 @@
+"""Built engines, kept under what they were built from; never under a name alone, which is how stale ones are run."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from lite_vton.errors import UserError
+from runtimes.tensorrt_engine import ENGINE_NAME, RECORD_NAME, EngineRequest, check_engine, read_record, write_engine
+
+__all__ = ["CACHE_VARIABLE", "cache_folder", "engine_from_cache"]
+
+CACHE_VARIABLE = "LITE_VTON_ENGINE_CACHE"
+"""Names the folder of the cache; "off" for none."""
+_KEPT = 2
+"""Engines of one network and precision; the oldest go first. A full-size U-Net's has half a gigabyte."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+_logger = logging.getLogger(__name__)
+
+
+def cache_folder() -> Path | None:
+    """Where engines are kept: what `CACHE_VARIABLE` says, else below the platform's folder for caches."""
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return None if named == "off" else Path(named).expanduser()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", "~/AppData/Local"))
+    elif sys.platform == "darwin":
+        base = Path("~/Library/Caches")
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    return base.expanduser() / "lite-vton" / "engines"
+
+
+def engine_from_cache(
+    request: EngineRequest, build: Callable[[], memoryview], target: Path, cache: Path | None
+) -> Path:
+    """Put the engine of `request` and its record into the folder `target`, from `cache` or by `build`; its path.
+
+    A rebuild although something of that name was there logs one line with the reason: which fields of the request
+    changed, or that the kept engine is damaged. `cache` may be None. A cache that cannot be written to is not an error.
+    """
+    if cache is None:
+        return write_engine(request, build(), target)
+    shelf = cache / f"{request.model}-{request.component}-{request.precision}"
+    entry = shelf / request.key
+    if (reason := _unusable(entry, request)) is None:
+        target.mkdir(parents=True, exist_ok=True)
+        for name in (ENGINE_NAME, RECORD_NAME):
+            shutil.copyfile(entry / name, target / name)
+        os.utime(entry)  # in use, so not among the oldest
+        _logger.info("the engine of %s in %s is the cached one", request.component, request.precision)
+        return target / ENGINE_NAME
+    if reason:
+        _logger.warning("building the engine of %s in %s again: %s", request.component, request.precision, reason)
+    path = write_engine(request, build(), target)
+    try:
+        _keep(target, entry)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _logger.warning("the engine is not cached: %s is not writable (%s)", cache, error.strerror)
+    return path
+
+
+def _unusable(entry: Path, request: EngineRequest) -> str | None:
+    """Why the kept engine cannot be taken; None if it can, empty if nothing of that name is kept."""
+    if entry.is_dir():
+        try:
+            record = read_record(entry / ENGINE_NAME)
+            check_engine(entry / ENGINE_NAME, record)
+        except UserError:
+            return "the cached one is damaged"
+        changed = record.differences(request)
+        return None if not changed else f"{', '.join(changed)} changed"
+    for other in _by_age(entry.parent):
+        with suppress(UserError):
+            return f"{', '.join(read_record(other / ENGINE_NAME).differences(request))} changed"
+    return ""
+
+
+def _by_age(shelf: Path) -> list[Path]:
+    """Entries of one network and precision, newest first."""
+    entries = [path for path in shelf.glob("*") if path.is_dir() and ".partial-" not in path.name]
+    return sorted(entries, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def _keep(made: Path, entry: Path) -> None:
+    """Copy a finished engine into the cache: whole or not at all, whoever else is writing."""
+    staging = entry.with_name(f"{entry.name}.partial-{secrets.token_hex(4)}")
+    try:
+        staging.mkdir(parents=True)
+        for name in (ENGINE_NAME, RECORD_NAME):
+            shutil.copyfile(made / name, staging / name)
+        shutil.rmtree(entry, ignore_errors=True)
+        with suppress(OSError):  # another process was faster: its engine is the same
+            staging.rename(entry)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    for old in _by_age(entry.parent)[_KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,156 @@
+"""8-bit ONNX: `int8`, where weights and activations are quantised, and `w8`, where only the weights are.
+
+Both are plain ONNX in the QDQ form (QuantizeLinear, DequantizeLinear), which every runtime reads and many fuse into
+integer arithmetic. int8 is onnxruntime's static quantiser: weights per output channel, everything symmetric, as
+TensorRT and most NPUs want it; sums, normalisations and what `export.float_layers` names stay float. w8 halves the
+memory of fp16 and keeps float arithmetic: nothing has to be calibrated.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from export.float_layers import float_layers, linear_layers
+from export.precision import PRODUCTS
+from export.quantised import Answering, closest, judged
+from lite_vton.errors import UserError
+
+__all__ = ["to_int8", "to_w8"]
+
+_QUANTISED = ["Conv", "MatMul", "Gemm"]  # transposed convolutions hardly any runtime has in integers
+_ONE_FILE = 2_000_000_000  # bytes; protobuf ends at 2 GiB
+
+
+def to_int8(model: onnx.ModelProto, feeds: Sequence[Mapping[str, NDArray[Any]]]) -> onnx.ModelProto:
+    """A float32 model with static shapes, quantised to the ranges that its activations have on `feeds`.
+
+    Matrix products stay float too where int8's gate is missed otherwise. Raises `UserError` for an empty set.
+    """
+    if not feeds:
+        raise UserError("int8 needs a calibration set, and it is empty: give one, or export w8, which needs none")
+    always = float_layers(model)
+    with tempfile.TemporaryDirectory(prefix="lite-vton-") as temporary:
+        source = Path(temporary) / "model.onnx"
+        _save(model, source)
+        judge = judged(_session(source), feeds)
+        # Lazily: the second is only made where the first falls short.
+        kept = iter((always, always | linear_layers(model)))
+        number = iter(range(2))
+        candidates = (
+            _quantise(source, Path(temporary) / f"int8-{next(number)}.onnx", feeds, excluded) for excluded in kept
+        )
+        return onnx.load(closest(candidates, _session, judge))
+
+
+def _quantise(
+    source: Path, target: Path, feeds: Sequence[Mapping[str, NDArray[Any]]], excluded: frozenset[str]
+) -> Path:
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+
+    with _quiet():
+        quantize_static(
+            source,
+            target,
+            _Reader(feeds),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=_QUANTISED,
+            per_channel=True,
+            activation_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=sorted(excluded),
+            use_external_data_format=source.with_name("weights").exists(),
+            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
+        )
+    return target
+
+
+class _Reader:
+    """The calibration set as onnxruntime's quantiser asks for it: one call at a time, then None."""
+
+    def __init__(self, feeds: Sequence[Mapping[str, NDArray[Any]]]) -> None:
+        self._rest = iter(feeds)
+
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
+        feed = next(self._rest, None)
+        return None if feed is None else dict(feed)
+
+
+def to_w8(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A float32 model whose products take int8 weights, one scale per output channel; `model` is changed in place."""
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    used: dict[str, int] = {}
+    for node in model.graph.node:
+        if node.op_type in PRODUCTS and len(node.input) > 1 and len(weights.get(node.input[1], _NONE).dims) > 1:
+            used.setdefault(node.input[1], _output_axis(node, len(weights[node.input[1]].dims)))
+    shared = {name for node in model.graph.node if node.op_type not in PRODUCTS for name in node.input}
+    before: list[onnx.NodeProto] = []
+    for name, axis in used.items():
+        if name in shared:
+            continue  # something else reads it as float32
+        values = numpy_helper.to_array(weights[name])
+        others = tuple(number for number in range(values.ndim) if number != axis)
+        scale = np.maximum(np.abs(values).max(axis=others), np.finfo(np.float32).tiny) / np.float32(127)
+        steps = np.rint(values / np.expand_dims(scale, others)).astype(np.int8)
+        weights[name].CopyFrom(numpy_helper.from_array(steps, f"{name}_int8"))
+        model.graph.initializer.append(numpy_helper.from_array(scale.astype(np.float32), f"{name}_scale"))
+        before.append(
+            helper.make_node(
+                "DequantizeLinear", [f"{name}_int8", f"{name}_scale"], [name], name=f"{name}_dequantised", axis=axis
+            )
+        )
+    nodes = [*before, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+_NONE = onnx.TensorProto()
+
+
+def _output_axis(node: onnx.NodeProto, rank: int) -> int:
+    """Which axis of a product's weights counts its output channels."""
+    transposed = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+    by_kind: dict[str, int] = {"Conv": 0, "ConvTranspose": 1, "Gemm": 0 if transposed else 1, "MatMul": rank - 1}
+    return by_kind[node.op_type]
+
+
+def _session(path: Path) -> Answering:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def answer(feed: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[np.float32]]:
+        outputs: Sequence[NDArray[np.float32]] = session.run(None, dict(feed))
+        return outputs
+
+    return answer
+
+
+def _save(model: onnx.ModelProto, path: Path) -> None:
+    if model.ByteSize() <= _ONE_FILE:
+        onnx.save(model, path)
+    else:
+        onnx.save(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location="weights")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the quantiser's advice to run its own preprocessing: torch's exporter left nothing for it to do."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(before)

@@ -1,0 +1,115 @@
+"""The precision an OpenVINO file really has: what its weights are stored in, and what the CPU computes them in.
+
+Neither alone tells the truth. OpenVINO chooses the precision of a float network when it compiles it, whatever is
+stored, and quantised weights are of no use where the activations are not. So the file is compiled as the runtime
+does, and each product is looked up in the graph that OpenVINO will really execute.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import openvino as ov
+
+from export.precision import overall
+from runtimes.openvino_runtime import compiled, has_bf16, read
+
+__all__ = ["found_openvino_precision", "openvino_shares", "weights_of"]
+
+_PRODUCTS = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul")
+_MOVING = ("Convert", "Multiply", "Subtract", "Reshape", "Transpose", "FakeQuantize")
+"""What stands between a weight and its product: widening, scaling, turning."""
+_LAYERS = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
+"""What OpenVINO's CPU plugin calls them once compiled."""
+_STORED: Mapping[str, str] = MappingProxyType(
+    {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "u8": "int8", "i4": "int4", "u4": "int4"}
+)
+_EXECUTED: Mapping[str, str] = MappingProxyType(
+    {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "u8": "int8"}
+)
+
+
+def found_openvino_precision(path: Path) -> str:
+    """The precision of a `model.xml` in one word, as `export.precision.overall` finds it from the shares."""
+    return overall(openvino_shares(path))
+
+
+def openvino_shares(path: Path) -> dict[str, float]:
+    """Which share of a file's multiplications by weights is done in which precision; empty if there are none.
+
+    "int8" is what is stored and computed so, "w8" what is only stored so. A float product counts as what it is computed
+    in; bfloat16 weights as "bf16" too where the CPU cannot. What cannot be told apart in OpenVINO's graph counts as
+    stored. Raises `UserError` for files that are damaged.
+    """
+    model = read(path)
+    products = list(_products(model))
+    kinds = {_kind(op) for op in products}
+    precision = next((kind for kind in ("int8", "bf16") if kind in kinds), "fp32")
+    executed = _executed(compiled(model, precision))
+    counts: dict[str, float] = {}
+    for op in products:
+        names = [name for name in _names(op) if name in executed]
+        found = _found(_kind(op), executed[names[0]]) if names else _kind(op)
+        counts[found] = counts.get(found, 0.0) + _multiplications(op)
+    total = sum(counts.values())
+    return {kind: count / total for kind, count in counts.items()}
+
+
+def weights_of(model: ov.Model) -> list[ov.Node]:
+    """The constants that a model's products take as weights, each once."""
+    found = {constant.get_friendly_name(): constant for op in _products(model) for constant in _constants(op)}
+    return list(found.values())
+
+
+def _found(stored: str, executed: str) -> str:
+    if stored == "int8":
+        return "int8" if executed == "int8" else "w8"
+    return "bf16" if stored == "bf16" and executed == "fp32" and not has_bf16() else executed
+
+
+def _products(model: ov.Model) -> Iterator[ov.Node]:
+    return (op for op in model.get_ordered_ops() if op.get_type_name() in _PRODUCTS and any(_constants(op)))
+
+
+def _constants(product: ov.Node) -> list[ov.Node]:
+    """The constant behind a product's second input, without scales and zero points; none for two activations."""
+    node = product.input_value(1).get_node()
+    while node.get_type_name() in _MOVING:
+        node = node.input_value(0).get_node()
+    return [node] if node.get_type_name() == "Constant" else []
+
+
+def _kind(product: ov.Node) -> str:
+    (constant,) = _constants(product)
+    name = constant.get_element_type().get_type_name()
+    return _STORED.get(name, name)
+
+
+def _multiplications(product: ov.Node) -> int:
+    (constant,) = _constants(product)
+    shape: tuple[int, ...] = tuple(product.output(0).get_shape())
+    positions = shape[:-1] if product.get_type_name() == "MatMul" else shape[2:]
+    return math.prod(tuple[int, ...](constant.output(0).get_shape())) * math.prod(positions)
+
+
+def _names(product: ov.Node) -> list[str]:
+    """What OpenVINO may call the layer it makes of a product: after it, or after the sum that adds the bias."""
+    users = [port.get_node() for port in product.output(0).get_target_inputs()]
+    own = product.get_friendly_name()
+    sums = [user.get_friendly_name() for user in users if user.get_type_name() == "Add"]
+    return [own, own.removesuffix("/WithoutBiases"), *sums]
+
+
+def _executed(model: ov.CompiledModel) -> dict[str, str]:
+    """By the names that products have in the file, the precision of the layer that OpenVINO made of them."""
+    found = {}
+    for layer in model.get_runtime_model().get_ops():
+        about = layer.get_rt_info()
+        if about["layerType"].astype(str) in _LAYERS:
+            precision = about["runtimePrecision"].astype(str)
+            for name in about["originalLayersNames"].astype(str).split(","):
+                found[name] = _EXECUTED.get(precision, precision)
+    return found

@@ -1,0 +1,154 @@
+"""One component to TensorRT engines, one a precision, each with the record of what it was built from.
+
+`model.engine` is built from the very ONNX file that ONNX Runtime gets, as a strongly typed network: the precision
+stands in the ONNX, and TensorRT may not choose another. TF32 is off, so that float32 is float32. TensorRT-RTX builds
+ahead of time, without a GPU, for Ampere and every newer one; classic TensorRT builds on the GPU that it is to run on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+from torch import nn
+
+from export.engine_cache import cache_folder, engine_from_cache
+from export.onnx import export_onnx
+from lite_vton.errors import UserError
+from lite_vton.model.components import ComponentSpec
+from lite_vton.presets import ModelConfig
+from runtimes.nvidia import first_gpu
+from runtimes.tensorrt_engine import EngineRequest, engine_tensors
+from runtimes.tensorrt_library import TensorRT, load_tensorrt, quiet
+
+__all__ = ["PRECISIONS", "export_tensorrt"]
+
+PRECISIONS = ("fp32", "fp16")
+
+
+def export_tensorrt(
+    module: nn.Module,
+    spec: ComponentSpec,
+    config: ModelConfig,
+    folders: Mapping[str, Path],
+    *,
+    latent_scale: float = 1.0,
+    calibration: Sequence[Mapping[str, NDArray[Any]]] = (),  # noqa: ARG001  # every exporter is called alike
+    compute_capabilities: Sequence[str] = (),
+) -> dict[str, Path]:
+    """Write `model.engine` and `model.json` into each folder of `folders`, a folder a precision; the engines' paths.
+
+    Where a folder lies beside an `onnx-<precision>` folder of the same bundle, that one's file is built from; else the
+    module is exported to a temporary one. `compute_capabilities`, such as "8.9", narrow what TensorRT-RTX builds for;
+    empty, Ampere and newer. Built engines are kept (`export.engine_cache`) under a hash of the record.
+    Raises `UserError` for an unknown precision and for what TensorRT cannot build, `ModuleNotFoundError` without it.
+    """
+    for precision in folders:
+        if precision not in PRECISIONS:
+            raise UserError(f"engines are not built in {precision!r}: choose one of {', '.join(PRECISIONS)}")
+    tensorrt = load_tensorrt()
+    targets = _targets(tensorrt, compute_capabilities)
+    with tempfile.TemporaryDirectory(prefix="lite-vton-") as temporary:
+        sources = {precision: _sibling(folder, precision) for precision, folder in folders.items()}
+        missing = {p: Path(temporary) / p for p, source in sources.items() if not source.is_file()}
+        if missing:
+            sources |= export_onnx(module, spec, config, missing, latent_scale=latent_scale)
+        paths = {}
+        for precision, folder in folders.items():
+            source = sources[precision]
+            request = EngineRequest(
+                flavour=tensorrt.flavour.name,
+                version=tensorrt.version,
+                compute_capabilities=targets,
+                model=config.name,
+                component=spec.name,
+                precision=precision,
+                onnx_sha256=_sha256(source),
+                inputs=engine_tensors(spec.inputs(config)),
+                outputs=engine_tensors(spec.outputs(config)),
+            )
+
+            def build(source: Path = source, request: EngineRequest = request) -> memoryview:
+                return build_engine(source, request, tensorrt)
+
+            paths[precision] = engine_from_cache(request, build, folder, cache_folder())
+        return paths
+
+
+def build_engine(onnx: Path, request: EngineRequest, tensorrt: TensorRT) -> memoryview:
+    """The engine of an ONNX file, serialised; a `UserError` with TensorRT's own words if it cannot be built."""
+    from polygraphy.backend.trt import engine_bytes_from_network
+    from polygraphy.exception import PolygraphyException
+
+    trt = tensorrt.module
+    tensorrt.errors.clear()
+    builder = trt.Builder(tensorrt.logger())
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    parser = trt.OnnxParser(network, tensorrt.logger())
+    if not parser.parse_from_file(str(onnx)):
+        found = [parser.get_error(index) for index in range(parser.num_errors)]
+        reasons = [f"{error.node_operator()} {error.node_name()}: {error.desc()}" for error in found]
+        raise UserError(_cannot(request, "; ".join(reasons[:1]) or "no valid ONNX file"))
+    network.name = f"{request.model} {request.component} {request.precision}"
+    try:
+        with quiet():
+            engine = engine_bytes_from_network((builder, network), config=_config(tensorrt, request))
+    except PolygraphyException as error:
+        reason = tensorrt.errors[0] if tensorrt.errors else str(error).splitlines()[0]
+        raise UserError(_cannot(request, reason)) from error
+    return memoryview(engine)
+
+
+def _config(tensorrt: TensorRT, request: EngineRequest) -> Callable[[Any, Any], Any]:
+    """Polygraphy's builder configuration for a request, as a function of builder and network."""
+    from polygraphy.backend.tensorrt_rtx import CreateConfigRTX
+    from polygraphy.backend.trt import CreateConfig
+
+    trt = tensorrt.module
+    verbosity = getattr(trt.ProfilingVerbosity, request.profiling_verbosity)
+    if tensorrt.flavour.name == "tensorrt":
+        create = CreateConfig(profiling_verbosity=verbosity)
+    else:
+        pairs = [tuple(int(part) for part in text.split(".")) for text in request.compute_capabilities]
+        create = CreateConfigRTX(profiling_verbosity=verbosity, compute_capabilities=pairs or None)
+
+    def configure(builder: Any, network: Any) -> Any:
+        config = create(builder, network)
+        if not request.tf32:  # on by default, and CreateConfigRTX (Polygraphy 0.53) has no word for it
+            config.clear_flag(trt.BuilderFlag.TF32)
+        return config
+
+    return configure
+
+
+def _targets(tensorrt: TensorRT, asked: Sequence[str]) -> tuple[str, ...]:
+    if tensorrt.flavour.name == "tensorrt-rtx":
+        return tuple(asked)
+    gpu = first_gpu()
+    if gpu is None:
+        raise UserError("classic TensorRT builds only where there is an NVIDIA GPU: pip install 'lite-vton[tensorrt]'")
+    return ("{}.{}".format(*gpu.compute_capability),)
+
+
+def _sibling(folder: Path, precision: str) -> Path:
+    """The ONNX file of the same component and precision in the same bundle, if the bundle has one."""
+    return folder.parent.parent / f"onnx-{precision}" / folder.name / "model.onnx"
+
+
+def _sha256(onnx: Path) -> str:
+    """Over the file, and the weights beside it where it was too large for one."""
+    digest = hashlib.sha256()
+    for path in sorted(onnx.parent.glob(f"{onnx.name}*")):
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _cannot(request: EngineRequest, reason: str) -> str:
+    words = " ".join(reason.split())
+    return f"{request.flavour} cannot build {request.component} in {request.precision} ({words}): export onnx instead"

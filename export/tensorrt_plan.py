@@ -1,0 +1,163 @@
+"""What is really inside a TensorRT engine: its inputs and outputs, and the number format of each product's weights.
+
+TensorRT's own way to read an engine back, `EngineInspector`, wants it deserialised, and that wants a GPU: without one
+`IRuntime.deserialize_cuda_engine` ends in CUDA error 35, with `defer_weights_loading` too. But a TensorRT-RTX engine
+(1.7) carries the plan of its compiler as plain text, one block a graph: every tensor with its type and sides, every
+kernel with what it takes and gives. That is read here, on any machine, with no TensorRT installed. The first block is
+the network; those after it are what single fused kernels are made of, and repeat tensors of the first.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lite_vton.errors import UserError
+from runtimes.tensorrt_engine import EngineRecord, EngineTensor, check_engine, read_record
+
+__all__ = ["EnginePlan", "Product", "found_precision", "read_plan"]
+
+_BLOCK = b"header {\n  version ="
+_DTYPES = {
+    "float": "float32",
+    "half": "float16",
+    "bf16": "bfloat16",
+    "int8": "int8",
+    "int64": "int64",
+    "int32": "int32",
+}
+_PRECISIONS = {"float": "fp32", "half": "fp16", "bf16": "bf16", "int8": "int8"}
+_PRODUCTS = ("corrltn", "deconvolution", "fully_connected", "runtime_fusion")
+"""Kinds of kernel that multiply by weights: convolution, its transpose, matrix product, and one fused with its end."""
+_DOT = "MulSum"  # how the compiler names a matrix product of one row that it has made an ordinary kernel of
+
+_TENSOR = re.compile(r"^  tensor=\{ (?P<body>.*) type=(?P<type>\w+) \}$", re.MULTILINE)
+_KERNEL = re.compile(r"^  (?P<kind>\w+)=\{ name=\"?(?P<name>[^\" ]+)", re.MULTILINE)
+_QUOTED = re.compile(r'"([^"\n]+)"')
+
+
+@dataclass(frozen=True)
+class Product:
+    """One kernel that multiplies by weights; `precision` is theirs: fp32, tf32, fp16, bf16, int8 or TensorRT's word."""
+
+    name: str
+    precision: str
+    weight_bytes: int
+
+
+@dataclass(frozen=True)
+class EnginePlan:
+    """What an engine takes, gives, and computes its products in."""
+
+    inputs: tuple[EngineTensor, ...]
+    outputs: tuple[EngineTensor, ...]
+    products: tuple[Product, ...]
+
+    @property
+    def precision(self) -> str:
+        """The one of all products; "mixed fp16/fp32" and so on for several, "none" without any."""
+        found = sorted({product.precision for product in self.products})
+        if not found:
+            return "none"
+        return found[0] if len(found) == 1 else f"mixed {'/'.join(found)}"
+
+    @property
+    def weight_bytes(self) -> Mapping[str, int]:
+        """Bytes of the products' weights by precision."""
+        total: Counter[str] = Counter()
+        for product in self.products:
+            total[product.precision] += product.weight_bytes
+        return total
+
+
+def found_precision(engine: Path) -> str:
+    """The precision an engine computes in, read from it: "fp32", "tf32", "fp16", "mixed ..." or "none".
+
+    "tf32" is float32 whose products may be rounded to 10 bits of mantissa. Raises `UserError` for an engine that is
+    not whole, not the one of its record, or takes and gives other tensors than the record says.
+    """
+    record = read_record(engine)
+    check_engine(engine, record)
+    plan = read_plan(engine) if record.flavour == "tensorrt-rtx" else _inspected(engine, record)
+    for side, found, recorded in (("inputs", plan.inputs, record.inputs), ("outputs", plan.outputs, record.outputs)):
+        if sorted(found, key=str) != sorted(recorded, key=str):
+            raise UserError(f"{engine} has {side} {_words(found)}, its record says {_words(recorded)}: export it again")
+    return plan.precision
+
+
+def read_plan(engine: Path) -> EnginePlan:
+    """The plan of a TensorRT-RTX engine; a `UserError` for a file that holds none in the form known here."""
+    text = _plan_text(engine)
+    try:
+        return _parsed(text)
+    except (KeyError, ValueError, AttributeError) as error:
+        raise UserError(_unknown(engine)) from error
+
+
+def _parsed(text: str) -> EnginePlan:
+    types: dict[str, str] = {}
+    sides: dict[str, tuple[int, ...]] = {}
+    constant_bytes: dict[str, int] = {}
+    for match in _TENSOR.finditer(text):
+        name = _field(match["body"], r'name="([^"]*)"')
+        types[name] = match["type"]
+        sides[name] = tuple(int(side) for side in _field(match["body"], r"dims=\{([^}]*)\}").split())
+        if size := re.search(r"const_payload_size=(\d+)", match["body"]):
+            constant_bytes[name] = int(size[1])
+
+    precisions = _PRECISIONS | ({"float": "tf32"} if _field(text, r"^  tf32=(\d)") == "1" else {})
+    starts = list(_KERNEL.finditer(text))
+    products = []
+    for match, end in zip(starts, (*(other.start() for other in starts[1:]), len(text)), strict=True):
+        if match["kind"] not in _PRODUCTS and not (match["kind"] == "function" and _DOT in match["name"]):
+            continue
+        taken = _QUOTED.findall(_field(text[match.start() : end], r"input(?:_args)?=\{([^}]*)\}"))
+        # A vector is a bias or a scale.
+        weights = [name for name in taken if name in constant_bytes and sum(side > 1 for side in sides[name]) > 1]
+        products += [
+            Product(match["name"], precisions.get(types[name], types[name]), constant_bytes[name]) for name in weights
+        ]
+
+    def tensors(side: str) -> tuple[EngineTensor, ...]:
+        names = _QUOTED.findall(_field(text, rf"^  {side}=\{{([^}}]*)\}}"))
+        return tuple(
+            # The compiler numbers the versions of a tensor: `sample.1`.
+            EngineTensor(name=name.rpartition(".")[0], shape=sides[name], dtype=_DTYPES.get(types[name], types[name]))
+            for name in names
+        )
+
+    return EnginePlan(tensors("inputs"), tensors("outputs"), tuple(products))
+
+
+def _plan_text(engine: Path) -> str:
+    with engine.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        start = content.find(_BLOCK)
+        end = content.find(b"\0", start)
+        if start < 0 or end < 0:
+            raise UserError(_unknown(engine))
+        return content[start:end].decode("utf-8", errors="replace")
+
+
+def _unknown(engine: Path) -> str:
+    return f"{engine} holds no plan that can be read without a GPU: verify it where there is one"
+
+
+def _field(text: str, pattern: str) -> str:
+    match = re.search(pattern, text, re.MULTILINE)
+    if match is None:
+        raise ValueError(f"no {pattern}")
+    return match[1]
+
+
+def _words(tensors: tuple[EngineTensor, ...]) -> str:
+    return ", ".join(f"{tensor.name} {tensor.dtype} {tensor.shape}" for tensor in tensors)
+
+
+def _inspected(engine: Path, record: EngineRecord) -> EnginePlan:
+    from export.tensorrt_inspector import inspect_engine
+
+    return inspect_engine(engine, tf32=record.tf32)

@@ -1,0 +1,82 @@
+"""Which TensorRT is here: TensorRT-RTX, which builds without a GPU, or classic TensorRT, which does not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any, Literal
+
+__all__ = ["FLAVOURS", "Flavour", "TensorRT", "load_tensorrt", "quiet"]
+
+_SWITCH = "POLYGRAPHY_USE_TENSORRT_RTX"
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """One kind of TensorRT. `switch` is what Polygraphy's environment variable has to hold for it."""
+
+    name: Literal["tensorrt-rtx", "tensorrt"]
+    module: str
+    switch: str
+
+
+FLAVOURS = (Flavour("tensorrt-rtx", "tensorrt_rtx", "1"), Flavour("tensorrt", "tensorrt", "0"))
+"""In order of preference."""
+
+
+@dataclass(frozen=True)
+class TensorRT:
+    """The TensorRT of this process, imported. `errors` are what it has complained of since it was last emptied."""
+
+    flavour: Flavour
+    version: str
+    module: ModuleType
+    errors: list[str]
+
+    def logger(self) -> object:
+        """A new `ILogger` that keeps errors for the one line a user gets, and prints nothing."""
+        severities = self.module.ILogger.Severity
+        loud = (severities.ERROR, severities.INTERNAL_ERROR)
+        kept = self.errors
+        trt_logger: Any = self.module.ILogger
+
+        class Kept(self.module.ILogger):  # type: ignore[misc,name-defined]  # a class of the imported library
+            def __init__(self) -> None:
+                # As pybind11 wants it: `super()` does not reach the constructor of its class.
+                trt_logger.__init__(self)
+
+            def log(self, severity: object, message: str) -> None:
+                if severity in loud:
+                    kept.append(" ".join(message.split()))
+
+        return Kept()
+
+
+def load_tensorrt() -> TensorRT:
+    """Import the TensorRT that is here, and Polygraphy for it.
+
+    TensorRT-RTX where both are; the environment variable POLYGRAPHY_USE_TENSORRT_RTX, 1 or 0, chooses otherwise.
+    Raises `ModuleNotFoundError` naming what is missing.
+    """
+    wanted = os.environ.get(_SWITCH)
+    rows = [row for row in FLAVOURS if wanted in (None, row.switch)] or list(FLAVOURS)
+    flavour = next((row for row in rows if find_spec(row.module) is not None), rows[0])
+    # Polygraphy reads it once, when it is imported.
+    os.environ[_SWITCH] = flavour.switch
+    module = import_module(flavour.module)
+    import_module("polygraphy")
+    return TensorRT(flavour, str(module.__version__), module, [])
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what Polygraphy prints about packages and progress off the screen; its exceptions still come."""
+    from polygraphy.logger import G_LOGGER
+
+    with G_LOGGER.verbosity(G_LOGGER.CRITICAL + 1):
+        yield

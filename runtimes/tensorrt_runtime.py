@@ -1,0 +1,196 @@
+"""TensorRT on an NVIDIA GPU: numpy, Polygraphy's CUDA wrapper and TensorRT itself, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lite_vton.bundle import Bundle, ComponentTensors
+from lite_vton.errors import UserError
+from runtimes.base import Array, Component, NoDeviceError
+from runtimes.nvidia import Gpu, first_gpu
+from runtimes.tensorrt_engine import ENGINE_NAME, EngineRecord, check_engine, engine_tensors, read_record
+from runtimes.tensorrt_library import TensorRT, load_tensorrt, quiet
+from runtimes.tensors import ordered
+
+__all__ = ["TensorRTRuntime"]
+
+_OLDEST = (8, 0)
+"""The first compute capability that an engine for no particular GPU runs on: Ampere."""
+
+
+class TensorRTRuntime:
+    """The `tensorrt-<precision>` folder of a bundle, offered as a `Runtime` on the first GPU.
+
+    Each engine is loaded at its component's first use. Its device buffers are allocated then, once, and it runs on a
+    stream of its own; TensorRT-RTX records its kernels as one CUDA graph. Classic TensorRT has no such switch, and
+    launches them one by one.
+
+    Raises `UserError` for an engine that is not whole, takes other tensors than the manifest says, or was built for
+    another TensorRT or GPU; `NoDeviceError` where there is no NVIDIA GPU, after all that can be checked without one;
+    `ModuleNotFoundError` without TensorRT.
+    """
+
+    def __init__(self, bundle: Bundle, precision: str = "fp16") -> None:
+        self._bundle = bundle  # of a zip, this object keeps the extracted files alive
+        self._name = f"tensorrt-{precision}"
+        tensors = bundle.manifest.components
+        files = {name: _engine_file(bundle, precision, name) for name in bundle.manifest.model.components}
+        records = {name: _checked_record(name, file, tensors[name]) for name, file in files.items()}
+        tensorrt = load_tensorrt()
+        for record in records.values():
+            _check_version(record, tensorrt)
+        gpu = first_gpu()
+        if gpu is None:
+            raise NoDeviceError("no NVIDIA GPU")
+        for record in records.values():
+            _check_gpu(record, gpu)
+        self._components = {name: _LazyEngine(name, file, tensors[name], tensorrt) for name, file in files.items()}
+
+    @property
+    def name(self) -> str:
+        """`tensorrt-<precision>`."""
+        return self._name
+
+    @property
+    def components(self) -> Mapping[str, Component]:
+        """The networks by name; empty after `close`."""
+        return self._components
+
+    def close(self) -> None:
+        """Free engines, buffers and streams."""
+        for component in self._components.values():
+            component.close()
+        self._components = {}
+
+
+class _LazyEngine:
+    """A component that loads its engine when first called."""
+
+    def __init__(self, name: str, file: Path, tensors: ComponentTensors, tensorrt: TensorRT) -> None:
+        self._name = name
+        self._file = file
+        self._tensors = tensors
+        self._tensorrt = tensorrt
+        self._loaded: _LoadedEngine | None = None
+
+    def __call__(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, Array]:
+        arrays = ordered(self._name, self._tensors.inputs, inputs)
+        if self._loaded is None:
+            self._loaded = _LoadedEngine(self._file, self._tensors, self._tensorrt)
+        return self._loaded.run(dict(zip((spec.name for spec in self._tensors.inputs), arrays, strict=True)))
+
+    def close(self) -> None:
+        if self._loaded is not None:
+            self._loaded.free()
+            self._loaded = None
+
+
+class _LoadedEngine:
+    """An engine on the GPU, with its buffers and its stream."""
+
+    def __init__(self, file: Path, tensors: ComponentTensors, tensorrt: TensorRT) -> None:
+        from polygraphy.cuda import DeviceArray, Stream
+        from polygraphy.datatype import DataType
+        from polygraphy.exception import PolygraphyException
+
+        self._outputs = {spec.name: spec for spec in tensors.outputs}
+        self._context = _context(file, tensorrt)
+        try:
+            with quiet():
+                self._stream = Stream()
+                self._buffers = {
+                    spec.name: DeviceArray(spec.shape, DataType.from_dtype(np.dtype(spec.dtype)))
+                    for spec in (*tensors.inputs, *tensors.outputs)
+                }
+        except PolygraphyException as error:
+            raise UserError(
+                f"the CUDA runtime does not work ({str(error).splitlines()[0]}): pip install nvidia-cuda-runtime"
+            ) from error
+        for name, buffer in self._buffers.items():
+            if not self._context.set_tensor_address(name, buffer.ptr):
+                raise UserError(f"{file} has no tensor {name!r}: export the bundle again")
+
+    def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, Array]:
+        for name, array in inputs.items():
+            self._buffers[name].copy_from(array, self._stream)
+        if not self._context.execute_async_v3(self._stream.ptr):
+            raise UserError("TensorRT could not run the engine: export the bundle again on this machine")
+        # New arrays: what was answered before stays as it was.
+        answers = {name: np.empty(spec.shape, spec.dtype) for name, spec in self._outputs.items()}
+        for name, answer in answers.items():
+            self._buffers[name].copy_to(answer, self._stream)
+        self._stream.synchronize()
+        return answers
+
+    def free(self) -> None:
+        for buffer in self._buffers.values():
+            buffer.free()
+        self._context = None
+        self._stream.free()
+
+
+def _context(file: Path, tensorrt: TensorRT) -> Any:
+    """An execution context of the engine; a `UserError` in one line if TensorRT will not have it."""
+    trt = tensorrt.module
+    tensorrt.errors.clear()
+    runtime, content = trt.Runtime(tensorrt.logger()), file.read_bytes()
+    rtx = tensorrt.flavour.name == "tensorrt-rtx"
+    if rtx:
+        validity, diagnostics = runtime.get_engine_validity(content)
+        if validity == trt.EngineValidity.INVALID:
+            kinds = trt.EngineInvalidityDiagnostics.__members__.items()
+            reasons = [name.lower().replace("_", " ") for name, kind in kinds if diagnostics & int(kind)]
+            raise UserError(f"{file} cannot run here ({', '.join(reasons) or 'invalid'}): {_AGAIN}")
+    engine = runtime.deserialize_cuda_engine(content)
+    if engine is None:
+        raise UserError(f"{file} cannot be deserialised ({'; '.join(tensorrt.errors[:1])}): {_AGAIN}")
+    if not rtx:
+        return engine.create_execution_context()
+    config = engine.create_runtime_config()
+    config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+    return engine.create_execution_context(config)
+
+
+_AGAIN = "export it again on this machine (`lite-vton export MODEL --format tensorrt`)"
+
+
+def _engine_file(bundle: Bundle, precision: str, component: str) -> Path:
+    present = sorted(folder.name.removeprefix("tensorrt-") for folder in bundle.root.glob("tensorrt-*"))
+    if precision not in present:
+        choice = f"it has {', '.join(present)}" if present else "export it with --format tensorrt"
+        raise UserError(f"the bundle {bundle.root} has no engines at precision {precision!r}: {choice}")
+    return bundle.path(f"tensorrt-{precision}/{component}/{ENGINE_NAME}")
+
+
+def _checked_record(name: str, file: Path, tensors: ComponentTensors) -> EngineRecord:
+    record = read_record(file)
+    check_engine(file, record)
+    for side, recorded, declared in (
+        ("inputs", record.inputs, engine_tensors(tensors.inputs)),
+        ("outputs", record.outputs, engine_tensors(tensors.outputs)),
+    ):
+        if sorted(recorded, key=str) != sorted(declared, key=str):
+            found, wanted = (", ".join(f"{t.name} {t.dtype} {t.shape}" for t in side) for side in (recorded, declared))
+            raise UserError(f"{name}: the engine has {side} {found}, the manifest says {wanted}: export it again")
+    return record
+
+
+def _check_version(record: EngineRecord, tensorrt: TensorRT) -> None:
+    if (record.flavour, record.version) != (tensorrt.flavour.name, tensorrt.version):
+        raise UserError(
+            f"the engine of {record.component} is for {record.flavour} {record.version}, here is "
+            f"{tensorrt.flavour.name} {tensorrt.version}: pip install {record.flavour}=={record.version}, or {_AGAIN}"
+        )
+
+
+def _check_gpu(record: EngineRecord, gpu: Gpu) -> None:
+    own = "{}.{}".format(*gpu.compute_capability)
+    fits = own in record.compute_capabilities if record.compute_capabilities else gpu.compute_capability >= _OLDEST
+    if not fits:
+        wanted = " or ".join(record.compute_capabilities) or "8.0 and newer"
+        raise UserError(f"the engine of {record.component} is for compute capability {wanted}, here is {gpu}: {_AGAIN}")
