@@ -1,74 +1,37 @@
-"""Networks to a finished bundle: write, verify, and only then rename into place."""
+"""Networks to a finished bundle, or more formats into one: write, verify, and only then rename into place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from export.artifacts import Failed, write_artifacts
 from export.calibration import Feeds, check_people, record_calibration
 from export.diffusers_layout import write_scheduler
-from export.formats import Format, load_attribute, require
-from export.golden import GOLDEN_PATH, record_trajectory, save_trajectory
+from export.golden import GOLDEN_PATH, Trajectory, load_trajectory, record_trajectory, save_trajectory
 from export.manifest import WEIGHTS_PATH, manifest_of
+from export.plan import Plan, plan_export
 from export.verify import ArtifactReport, Report, VerificationError, verify
 from lite_vton.bundle import (
     Artifact,
     Bundle,
     Calibration,
-    ComponentFiles,
     ComponentTensors,
+    Manifest,
     Parity,
     write_bundle,
     write_manifest,
 )
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
-from lite_vton.model.components import component_tensors, components_of, wrapped
+from lite_vton.model.components import component_tensors, wrapped
 from lite_vton.model.networks import Networks, load_networks, save_networks
-from lite_vton.presets import ModelConfig
 from runtimes.torch_runtime import TorchRuntime
 
-__all__ = ["Plan", "export_bundle", "plan_export"]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What an export would write: artifact folders, and the component files in each, relative to `output`."""
-
-    output: Path
-    artifacts: tuple[tuple[Format, str], ...]
-    components: tuple[str, ...]
-
-    def __str__(self) -> str:
-        files = (f"  {folder}" for folder in self.folders)
-        return "\n".join((f"{self.output}", f"  {WEIGHTS_PATH}", "  golden", *files))
-
-    @property
-    def by_format(self) -> dict[Format, tuple[str, ...]]:
-        """The precisions of each format, in the order asked for."""
-        rows = dict.fromkeys(row for row, _ in self.artifacts)
-        return {row: tuple(precision for other, precision in self.artifacts if other is row) for row in rows}
-
-    @property
-    def is_calibrated(self) -> bool:
-        """Whether anything in it is quantised to the ranges of real try-ons, and so needs people to calibrate on."""
-        return any(precision in row.calibrated for row, precision in self.artifacts)
-
-    @property
-    def folders(self) -> tuple[str, ...]:
-        """One `<format>-<precision>/<component>` per file to be written."""
-        return tuple(f"{row.name}-{precision}/{name}" for row, precision in self.artifacts for name in self.components)
-
-
-def plan_export(
-    config: ModelConfig,
-    output: Path,
-    formats: Sequence[str] = ("onnx",),
-    precisions: Sequence[str] = ("fp32", "fp16"),
-) -> Plan:
-    """Check the request and say what it would write, without writing; raises `UserError` as `export_bundle` would."""
-    return Plan(Path(output), require(formats, precisions), config.components)
+__all__ = ["Plan", "export_bundle", "extend_bundle", "plan_export"]
 
 
 def export_bundle(
@@ -85,16 +48,18 @@ def export_bundle(
     checkpoint: str = "random weights",
     min_psnr: float | None = None,
     overwrite: bool = False,
+    failed: Failed | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Bundle:
     """Write `output`, a folder or a `.zip`, with one artifact per format and precision, and open it.
 
-    `inputs` are what the golden trajectory is recorded on, in `steps` steps (default: the model's own) from
-    noise `seed`. `calibration` are other people, dressed in as many steps, whom the integer precisions are calibrated
-    on (only then are any needed), and `calibration_source` says where they came from. `checkpoint` names where the
-    weights came from. `on_progress` is told each stage in words.
+    `formats` and `precisions` as `plan_export` takes them. `inputs` are what the golden trajectory is recorded on, in
+    `steps` steps (default: the model's own) from noise `seed`. `calibration` are other people, dressed in as many
+    steps, whom the integer precisions are calibrated on (only then are any needed), and `calibration_source` says where
+    they came from. `checkpoint` names where the weights came from. `on_progress` is told each stage in words.
     Raises `VerificationError` if an artifact misses its gate, `UserError` for what was asked wrongly or a full disk;
-    then nothing is written, and an existing bundle stays as it was.
+    then nothing is written, and an existing bundle stays as it was. With `failed`, an artifact that cannot be made or
+    misses its gate is named to it and left out, and only if none is left is it an error.
     """
     config = networks.config
     plan = plan_export(config, output, formats, precisions)
@@ -105,24 +70,133 @@ def export_bundle(
     with write_bundle(plan.output, overwrite) as folder:
         say("weights")
         networks = _ship_weights(networks, folder / WEIGHTS_PATH)
-        tensors = component_tensors(config)
         say("golden trajectory")
-        _record_golden(networks, tensors, inputs, folder, steps, seed)
-        feeds: Mapping[str, Sequence[Feeds]] = {}
-        calibrated = None
-        if plan.is_calibrated:
-            feeds = record_calibration(networks, calibration, steps=steps, seed=seed + 1, on_progress=say)
-            calibrated = Calibration(source=calibration_source, people=len(calibration), steps=steps, seed=seed + 1)
-        artifacts: dict[str, Artifact] = {}
-        for row, precisions_of_row in plan.by_format.items():
-            artifacts |= _write_artifacts(networks, row, precisions_of_row, folder, feeds, say)
+        golden = _record_golden(networks, component_tensors(config), inputs, folder, steps, seed)
+        feeds, calibrated = _calibrated(networks, plan, calibration, calibration_source, steps, seed, say)
+        artifacts, kept = write_artifacts(networks, plan, folder, golden, feeds, say, failed)
         write_scheduler(config, folder / "scheduler")
-        manifest = manifest_of(networks, tensors, artifacts, checkpoint, calibrated, folder)
-        report = verify(Bundle(folder, manifest), min_psnr=min_psnr, on_progress=say)
-        _stop_unless_passed(report)
-        measured = {row.artifact: _with_figures(artifacts[row.artifact], row) for row in report.artifacts}
-        write_manifest(folder, manifest.model_copy(update={"artifacts": measured}))
+        manifest = manifest_of(networks, component_tensors(config), artifacts, checkpoint, calibrated, folder)
+        _finish(folder, manifest.model_copy(update={"kept_in_float32": kept}), artifacts, min_psnr, failed, say)
     return Bundle.open(plan.output, check=False)
+
+
+def extend_bundle(
+    bundle: Bundle,
+    output: Path,
+    formats: Sequence[str],
+    precisions: Sequence[str],
+    *,
+    calibration: Sequence[TryOnInputs] = (),
+    calibration_source: str = "",
+    min_psnr: float | None = None,
+    overwrite: bool = False,
+    failed: Failed | None = None,
+    on_progress: Callable[[str], None] | None = None,
+) -> Bundle:
+    """Write `output` with all that `bundle` has, and the artifacts asked for made of its weights; `output` may be it.
+
+    Weights, golden trajectory and other artifacts stay as they are, byte for byte; those asked for are made anew, and
+    they alone are verified. Options, errors and what an error leaves are `export_bundle`'s.
+    """
+    old = bundle.manifest
+    if old.weights is None or old.golden is None:
+        raise UserError(f"{bundle.root} has no weights to export from: it was imported, or weights were left out")
+    config = old.model
+    plan = plan_export(config, output, formats, precisions)
+    if plan.is_calibrated:
+        check_people(calibration, config)
+    say = on_progress or (lambda _stage: None)
+    weights = bundle.path(old.weights)
+    networks = load_networks(config, weights / "autoencoder.safetensors", weights / "unet.safetensors")
+    golden = load_trajectory(bundle.path(old.golden))
+    asked = {f"{row.name}-{precision}" for row, precision in plan.artifacts}
+    with write_bundle(plan.output, overwrite) as folder:
+        say("what is there")
+        in_place = plan.output.exists() and plan.output.resolve() == bundle.root.resolve()
+        _take_over(bundle, folder, asked, link=in_place)
+        feeds, calibrated = _calibrated(networks, plan, calibration, calibration_source, golden.steps, golden.seed, say)
+        artifacts, kept = write_artifacts(networks, plan, folder, golden, feeds, say, failed)
+        others = {name: artifact for name, artifact in old.artifacts.items() if name not in asked}
+        made = manifest_of(networks, old.components, others | artifacts, "", calibrated or old.calibration, folder)
+        # Of an older writer there may be more to say than this version knows how to.
+        manifest = old.model_copy(
+            update={name: getattr(made, name) for name in ("tools", "artifacts", "calibration", "gates", "files")}
+            | {"kept_in_float32": old.kept_in_float32 | kept}
+        )
+        _finish(folder, manifest, artifacts, min_psnr, failed, say)
+    return Bundle.open(plan.output, check=False)
+
+
+def _take_over(bundle: Bundle, folder: Path, without: Iterable[str], *, link: bool) -> None:
+    """Every listed file of `bundle` but those of the artifacts `without`, and what was measured of the others.
+
+    `link` where the bundle is to be replaced: nothing is copied that is there already.
+    """
+    for relative in bundle.manifest.files:
+        if relative.partition("/")[0] in without:
+            continue
+        target = folder / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if not link:
+                raise OSError
+            os.link(bundle.path(relative), target)
+        except OSError:  # or another file system
+            shutil.copyfile(bundle.path(relative), target)
+    report = bundle.root / "verify.json"
+    if report.is_file():
+        rows = json.loads(report.read_text(encoding="utf-8")).get("artifacts", [])
+        _write_report(folder, [row for row in rows if row["artifact"] not in without])
+
+
+def _calibrated(
+    networks: Networks,
+    plan: Plan,
+    people: Sequence[TryOnInputs],
+    source: str,
+    steps: int,
+    seed: int,
+    say: Callable[[str], None],
+) -> tuple[Mapping[str, Sequence[Feeds]], Calibration | None]:
+    """The calls to calibrate on, by component, and what the manifest says of them; nothing where nothing needs it."""
+    if not plan.is_calibrated:
+        return {}, None
+    feeds = record_calibration(networks, people, steps=steps, seed=seed + 1, on_progress=say)
+    return feeds, Calibration(source=source, people=len(people), steps=steps, seed=seed + 1)
+
+
+def _finish(
+    folder: Path,
+    manifest: Manifest,
+    artifacts: Mapping[str, Artifact],
+    min_psnr: float | None,
+    failed: Failed | None,
+    say: Callable[[str], None],
+) -> None:
+    """Verify the new `artifacts`, leave out or raise for those that do not pass, and write manifest and report."""
+    report = verify(Bundle(folder, manifest), artifacts=artifacts, min_psnr=min_psnr, write=False, on_progress=say)
+    if failed is None:
+        _stop_unless_passed(report)
+    gone = tuple(f"{row.artifact}/" for row in report.artifacts if not row)
+    passed = {row.artifact: _with_figures(artifacts[row.artifact], row) for row in report.artifacts if row}
+    for row in report.artifacts:
+        if not row and failed is not None:
+            failed(row.artifact, row.skipped or row.failures[0])
+            shutil.rmtree(folder / row.artifact)
+    if not passed:
+        raise VerificationError("no artifact passed; nothing was written", report)
+    others = {name: artifact for name, artifact in manifest.artifacts.items() if name not in artifacts}
+    files = {name: record for name, record in manifest.files.items() if not name.startswith(gone)}
+    written = {"artifacts": others | passed, "files": files}
+    earlier = folder / "verify.json"
+    rows = json.loads(earlier.read_text(encoding="utf-8"))["artifacts"] if earlier.is_file() else []
+    _write_report(folder, [*rows, *Report(tuple(row for row in report.artifacts if row)).to_json()["artifacts"]])
+    write_manifest(folder, manifest.model_copy(update=written))
+
+
+def _write_report(folder: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    content = {"kind": "lite-vton-verify", "passed": all(row["passed"] for row in rows), "artifacts": rows}
+    (folder / "verify.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _ship_weights(networks: Networks, folder: Path) -> Networks:
@@ -151,7 +225,7 @@ def _record_golden(
     folder: Path,
     steps: int,
     seed: int,
-) -> None:
+) -> Trajectory:
     config = networks.config
     runtime = TorchRuntime(wrapped(networks), tensors)
     trajectory = record_trajectory(
@@ -165,39 +239,7 @@ def _record_golden(
         seed=seed,
     )
     save_trajectory(trajectory, folder / GOLDEN_PATH)
-
-
-def _write_artifacts(
-    networks: Networks,
-    row: Format,
-    precisions: Sequence[str],
-    folder: Path,
-    feeds: Mapping[str, Sequence[Feeds]],
-    say: Callable[[str], None],
-) -> dict[str, Artifact]:
-    """Every precision of one format, component by component, so that each network is traced once."""
-    exporter, reader = load_attribute(row.exporter), load_attribute(row.reader)
-    components: dict[str, dict[str, ComponentFiles]] = {precision: {} for precision in precisions}
-    for component, spec in components_of(networks.config).items():
-        say(f"{row.name} {component}")
-        paths: dict[str, Path] = exporter(
-            spec.wrap(networks),
-            spec,
-            networks.config,
-            {precision: folder / f"{row.name}-{precision}" / component for precision in precisions},
-            latent_scale=networks.latent_scale,
-            calibration=feeds.get(component, ()),
-        )
-        for precision, path in paths.items():
-            model = path.relative_to(folder).as_posix()
-            components[precision][component] = ComponentFiles(model=model, precision_found=reader(path))
-    for precision in precisions:
-        if row.layout is not None:
-            load_attribute(row.layout)(networks, folder / f"{row.name}-{precision}")
-    return {
-        f"{row.name}-{precision}": Artifact(format=row.name, precision=precision, components=files)
-        for precision, files in components.items()
-    }
+    return trajectory
 
 
 def _stop_unless_passed(report: Report) -> None:

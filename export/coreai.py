@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from export.half_precision import in_half_precision
+from export.half_safety import HalfSafety, float32_products, unsafe_modules
 from lite_vton.bundle import compact_metadata
 from lite_vton.errors import UserError
 from lite_vton.model.components import ComponentSpec
@@ -28,7 +29,9 @@ from runtimes.coreai_asset import opened_asset
 
 __all__ = ["export_coreai", "found_coreai_precision"]
 
-_CONVERTERS: dict[str, Callable[[nn.Module], nn.Module]] = {"fp32": lambda module: module, "fp16": in_half_precision}
+_WRITTEN = ("fp32", "fp16")
+_FP32_PRODUCTS = "lite_vton.fp32_products"
+"""Metadata of an fp16 asset: how many of its products are in float32 on purpose."""
 _PRODUCTS = frozenset({"coreai.conv2d", "coreai.conv_transpose2d", "coreai.matmul", "coreai.batch_matmul"})
 _PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "si8": "int8", "ui8": "int8"}
 
@@ -41,20 +44,29 @@ def export_coreai(
     *,
     latent_scale: float = 1.0,
     calibration: Sequence[Mapping[str, NDArray[np.generic]]] = (),  # noqa: ARG001  # every exporter is offered it
+    safety: HalfSafety | None = None,
 ) -> dict[str, Path]:
     """Write `model.aimodel` into each folder of `folders`, a folder a precision; returns the assets by precision.
 
     Takes the tensors of `spec.inputs(config)`, shapes fixed to theirs, the timestep as int32: Core AI has no int64.
+    `safety` says which modules fp16 keeps in float32 beside the normalisations.
     Raises `UserError` for an unknown precision or a module that cannot be converted, naming what stands in the way.
     """
     paths = {}
     for precision, folder in folders.items():
-        if precision not in _CONVERTERS:
-            raise UserError(f"Core AI assets are not written in {precision!r}: choose one of {', '.join(_CONVERTERS)}")
+        if precision not in _WRITTEN:
+            raise UserError(f"Core AI assets are not written in {precision!r}: choose one of {', '.join(_WRITTEN)}")
         folder.mkdir(parents=True, exist_ok=True)
         paths[precision] = folder / "model.aimodel"
         about = compact_metadata(config, component=spec.name, precision=precision, latent_scale=latent_scale)
-        _convert(_CONVERTERS[precision](module.eval()), spec, config, paths[precision], about)
+        about = {f"lite_vton.{key}": value for key, value in about.items()}
+        module = module.eval()
+        if precision == "fp16":
+            kept = None if safety is None else safety.kept
+            about[_FP32_PRODUCTS] = str(float32_products(module, kept))
+            _convert(in_half_precision(module, unsafe_modules(module, kept)), spec, config, paths[precision], about)
+        else:
+            _convert(module, spec, config, paths[precision], about)
     return paths
 
 
@@ -66,9 +78,9 @@ def _convert(module: nn.Module, spec: ComponentSpec, config: ModelConfig, path: 
     inputs, outputs = spec.inputs(config), spec.outputs(config)
     example = tuple(torch.zeros(tensor.shape, dtype=getattr(torch, tensor.dtype)) for tensor in inputs)
     metadata = AIModelAssetMetadata()
-    metadata.license = about["license"]
+    metadata.license = about["lite_vton.license"]
     for key, value in about.items():
-        metadata.set_custom(f"lite_vton.{key}", value)
+        metadata.set_custom(key, value)
     with _quiet(), torch.no_grad():
         program = torch.export.export(module, example).run_decompositions(get_decomp_table())
         converter = TorchConverter().add_exported_program(

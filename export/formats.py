@@ -28,6 +28,9 @@ class Format:
     layout    (networks, folder) -> None, called once the components are written; None where there is nothing to add
 
     `calibrated` are those of its precisions that are quantised to the ranges of activations along real try-ons.
+    `keeps_float32` says that the exporter also takes `safety`, what fp16 must not touch (`export.half_safety`), None
+    where nothing in the plan is in fp16. `checked_up_to` is the largest picture, in pixels, that "all" includes it for:
+    what runs it here takes too long for more.
     """
 
     name: str
@@ -41,6 +44,8 @@ class Format:
     runtime: str
     layout: str | None = None
     calibrated: tuple[str, ...] = ()
+    keeps_float32: bool = False
+    checked_up_to: int | None = None
 
 
 FORMATS: dict[str, Format] = {
@@ -58,6 +63,7 @@ FORMATS: dict[str, Format] = {
             runtime="runtimes.onnxruntime_runtime:OnnxRuntime",
             layout="export.diffusers_layout:write_layout",
             calibrated=("int8",),
+            keeps_float32=True,
         ),
         Format(
             name="openvino",
@@ -81,6 +87,8 @@ FORMATS: dict[str, Format] = {
             exporter="export.coreai:export_coreai",
             reader="export.coreai:found_coreai_precision",
             runtime="runtimes.coreai_runtime:CoreAIRuntime",
+            keeps_float32=True,
+            checked_up_to=256 * 192,
         ),
     )
 }

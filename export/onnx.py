@@ -15,24 +15,26 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from export.half_safety import HalfSafety
 from export.onnx_int8 import to_int8, to_w8
-from export.precision import to_mixed_fp16
+from export.precision import FP32_NODES, to_mixed_fp16
 from lite_vton.bundle import compact_metadata
 from lite_vton.errors import UserError
 from lite_vton.model.components import ComponentSpec
 from lite_vton.presets import ModelConfig
 
-__all__ = ["DEFAULT_OPSET", "export_onnx"]
+__all__ = ["DEFAULT_OPSET", "export_onnx", "trace_onnx"]
 
 DEFAULT_OPSET = 18
 """The lowest that torch's exporter writes natively: the most runtimes read it."""
 _Feeds = Sequence[Mapping[str, NDArray[Any]]]
-_CONVERTERS: Mapping[str, Callable[[onnx.ModelProto, _Feeds], onnx.ModelProto]] = MappingProxyType(
+_Keep = Mapping[str, str]
+_CONVERTERS: Mapping[str, Callable[[onnx.ModelProto, _Feeds, _Keep], onnx.ModelProto]] = MappingProxyType(
     {
-        "fp32": lambda model, _: model,
-        "fp16": lambda model, _: to_mixed_fp16(model),
-        "int8": to_int8,
-        "w8": lambda model, _: to_w8(model),
+        "fp32": lambda model, _feeds, _keep: model,
+        "fp16": lambda model, _feeds, keep: to_mixed_fp16(model, keep),
+        "int8": lambda model, feeds, _keep: to_int8(model, feeds),
+        "w8": lambda model, _feeds, _keep: to_w8(model),
     }
 )
 _ONE_FILE = 2_000_000_000  # bytes; protobuf ends at 2 GiB, and the graph itself needs some
@@ -46,6 +48,7 @@ def export_onnx(
     *,
     latent_scale: float = 1.0,
     calibration: _Feeds = (),
+    safety: HalfSafety | None = None,
     opset: int = DEFAULT_OPSET,
 ) -> dict[str, Path]:
     """Write `model.onnx` into each folder of `folders`, a folder a precision; returns the files by precision.
@@ -53,17 +56,32 @@ def export_onnx(
     The module is traced once, and every precision is made from that graph. It takes the tensors of
     `spec.inputs(config)` in order; shapes are fixed to theirs. Inputs and outputs are float32 (the timestep int64)
     whatever the precision. Above 2 GB the weights go to `model.onnx.data` beside the file. `calibration` holds inputs
-    of real calls (`export.calibration`), for int8. Raises `UserError` for an unknown precision, for weights that do
-    not fit it, and for int8 without calibration.
+    of real calls (`export.calibration`), for int8; `safety` says what fp16 keeps in float32 beside the kinds that are
+    always kept, and lends its trace. Raises `UserError` for an unknown precision, for weights that do not fit it, and
+    for int8 without calibration.
     """
     for precision in folders:
         if precision not in _CONVERTERS:
             raise UserError(f"ONNX files are not written in {precision!r}: choose one of {', '.join(_CONVERTERS)}")
-    traced = _trace(module, spec, config, opset)
+    traced = _trace(module, spec, config, opset) if safety is None else onnx.load(safety.traced)
+    keep = {} if safety is None else safety.kept.nodes
     return {
-        precision: _write(traced, spec, config, folder, precision, latent_scale, calibration)
+        precision: _write(
+            _CONVERTERS[precision](_copy(traced), calibration, keep), spec, config, folder, precision, latent_scale
+        )
         for precision, folder in folders.items()
     }
+
+
+def trace_onnx(module: nn.Module, spec: ComponentSpec, config: ModelConfig, folder: Path) -> Path:
+    """Write the float32 graph that every precision is made from, with the exporter's notes on where its nodes are from.
+
+    Returns `model.onnx` in `folder`, its weights in a file beside it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "model.onnx"
+    onnx.save(_trace(module, spec, config, DEFAULT_OPSET), path, save_as_external_data=True, location="model.onnx.data")
+    return path
 
 
 def _trace(module: nn.Module, spec: ComponentSpec, config: ModelConfig, opset: int) -> onnx.ModelProto:
@@ -84,18 +102,15 @@ def _trace(module: nn.Module, spec: ComponentSpec, config: ModelConfig, opset: i
     return program.model_proto
 
 
+def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return copy
+
+
 def _write(
-    traced: onnx.ModelProto,
-    spec: ComponentSpec,
-    config: ModelConfig,
-    folder: Path,
-    precision: str,
-    latent_scale: float,
-    calibration: _Feeds,
+    model: onnx.ModelProto, spec: ComponentSpec, config: ModelConfig, folder: Path, precision: str, latent_scale: float
 ) -> Path:
-    model = onnx.ModelProto()
-    model.CopyFrom(traced)
-    model = _CONVERTERS[precision](model, calibration)
     _describe(model, config, spec.name, precision, latent_scale)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.onnx"
@@ -109,6 +124,7 @@ def _write(
 
 def _describe(model: onnx.ModelProto, config: ModelConfig, component: str, precision: str, latent_scale: float) -> None:
     """Put the compact manifest where every viewer shows it, and drop the exporter's notes on our source tree."""
+    kept = {entry.key: entry.value for entry in model.metadata_props if entry.key == FP32_NODES}
     del model.metadata_props[:]
     for node in model.graph.node:
         del node.metadata_props[:]
@@ -116,7 +132,7 @@ def _describe(model: onnx.ModelProto, config: ModelConfig, component: str, preci
     for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
         del value.metadata_props[:]
     metadata = compact_metadata(config, component=component, precision=precision, latent_scale=latent_scale)
-    onnx.helper.set_model_props(model, {f"lite_vton.{key}": value for key, value in metadata.items()})
+    onnx.helper.set_model_props(model, kept | {f"lite_vton.{key}": value for key, value in metadata.items()})
 
 
 @contextmanager

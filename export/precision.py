@@ -7,8 +7,9 @@ The work is onnxruntime's `float16` converter; what is ours is the rule and the 
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from lite_vton.errors import UserError
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["FP32_OPS", "PRODUCTS", "found_precision", "overall", "precision_shares", "to_mixed_fp16"]
+__all__ = ["FP32_NODES", "FP32_OPS", "PRODUCTS", "found_precision", "overall", "precision_shares", "to_mixed_fp16"]
 
 _STATISTICS = "sums over thousands of values: float16 has 11 bits of mantissa and stops at 65504"
 _STEEP = "steep or unbounded: overflows or loses everything near the ends of float16"
@@ -49,6 +50,9 @@ FP32_OPS: dict[str, str] = {
 }
 """Operator kinds kept in float32, and why."""
 
+FP32_NODES = "lite_vton.fp32_nodes"
+"""Metadata of an fp16 file: its products that are in float32 on purpose, a JSON list of names of nodes."""
+
 PRODUCTS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 """Operator kinds that multiply matrices: where nearly all of a network's time goes."""
 
@@ -67,21 +71,23 @@ _PARTIAL: Mapping[str, frozenset[str]] = MappingProxyType(
 """Precisions that hardly ever are a whole network's, and what else may be beside them."""
 
 
-def to_mixed_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
+def to_mixed_fp16(model: onnx.ModelProto, keep: Collection[str] = ()) -> onnx.ModelProto:
     """A float32 model with its weights and products in float16; `model` is not to be used afterwards.
 
+    `keep` names nodes that stay in float32 with their weights, beside the kinds that always do: what
+    `export.half_safety` found unsafe. The file's metadata names the products among them (`FP32_NODES`).
     Raises `UserError` if a weight lies beyond float16's range, instead of clipping it.
     """
     from onnxruntime.transformers.float16 import convert_float_to_float16
     from onnxruntime.transformers.onnx_model import OnnxModel
 
-    _check_range(model)
+    _check_range(model, frozenset(keep))
     converted = OnnxModel(
         convert_float_to_float16(
             model,
             keep_io_types=True,
             op_block_list=list(FP32_OPS),
-            node_block_list=_timestep_embedding(model),
+            node_block_list=[*_timestep_embedding(model), *keep],
         )
     )
     # The converter casts to float16 and back between two neighbours that both stay float32, which would
@@ -91,14 +97,18 @@ def to_mixed_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     converted.remove_useless_cast_nodes()
     converted.topological_sort()  # it appends its casts at the end, which the specification forbids
     result: onnx.ModelProto = converted.model
+    kept = [node.name for node in result.graph.node if node.name in keep and node.op_type in PRODUCTS]
+    if kept:
+        result.metadata_props.add(key=FP32_NODES, value=json.dumps(kept))
     return result
 
 
-def _check_range(model: onnx.ModelProto) -> None:
+def _check_range(model: onnx.ModelProto, keep: Collection[str]) -> None:
     from onnx import TensorProto, numpy_helper
 
+    halved = {name for node in model.graph.node if node.name not in keep for name in node.input}
     for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT:
+        if tensor.data_type != TensorProto.FLOAT or tensor.name not in halved:
             continue
         largest = float(np.max(np.abs(numpy_helper.to_array(tensor)), initial=0.0))
         if not largest <= _FP16_MAX:  # also catches NaN
@@ -124,9 +134,13 @@ def _timestep_embedding(model: onnx.ModelProto) -> list[str]:
 def found_precision(path: Path) -> str:
     """The precision an ONNX file computes in: "fp32", "fp16", "bf16", "int8" or "w8", read from its graph.
 
-    Decided by the products, as `overall` does. Raises `UserError` for what is no ONNX file.
+    Decided by the products, as `overall` does. Those that an fp16 file says it keeps in float32 (`FP32_NODES`) do not
+    count, as long as they are less than half of the work. Raises `UserError` for what is no ONNX file.
     """
-    return overall(precision_shares(path))
+    shares = precision_shares(path)
+    if len(shares) > 1 and shares.get("fp16", 0.0) > _MOST:
+        shares = precision_shares(path, without=_kept_in_float32(path))
+    return overall(shares)
 
 
 def overall(shares: Mapping[str, float]) -> str:
@@ -142,11 +156,21 @@ def overall(shares: Mapping[str, float]) -> str:
     return f"mixed {'/'.join(sorted(shares))}" if shares else "none"
 
 
-def precision_shares(path: Path) -> dict[str, float]:
+def _kept_in_float32(path: Path) -> frozenset[str]:
+    import onnx
+
+    for entry in onnx.load(path, load_external_data=False).metadata_props:
+        if entry.key == FP32_NODES:
+            return frozenset(json.loads(entry.value))
+    return frozenset()
+
+
+def precision_shares(path: Path, without: Collection[str] = ()) -> dict[str, float]:
     """Which share of an ONNX file's multiplications by weights is done in which precision; empty if there are none.
 
     A product whose weights are dequantised before it is "int8" if its activations were quantised too, as then
-    runtimes compute it in integers, and "w8" if only the weights were. Raises `UserError` for what is no ONNX file.
+    runtimes compute it in integers, and "w8" if only the weights were. `without` names nodes that do not count.
+    Raises `UserError` for what is no ONNX file.
     """
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no types
@@ -169,7 +193,7 @@ def precision_shares(path: Path) -> dict[str, float]:
     quantised = _quantised_activations(model)
     counts: dict[str, float] = {}
     for node in model.graph.node:
-        if node.op_type not in PRODUCTS or len(node.input) < 2 or node.input[1] not in kinds:
+        if node.name in without or node.op_type not in PRODUCTS or len(node.input) < 2 or node.input[1] not in kinds:
             continue
         kind = kinds[node.input[1]]
         if kind == "int8" and node.input[0] not in quantised:

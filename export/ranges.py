@@ -35,33 +35,44 @@ LEAST_DB = 60.0
 _FP16_MAX = 65504.0
 _FP32_MAX = float(np.finfo(np.float32).max)
 _MOST_DB = 200.0
-_AT_ONCE = 2**28  # bytes of values looked at in one run
+_MOVING = frozenset(
+    {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Identity", "DepthToSpace", "SpaceToDepth"}
+)
+"""Kinds that give what they are given, in another shape or order: what holds for that holds for what they give."""
 
 _Arrays = Mapping[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
 class OpRange:
-    """One node: the largest magnitude it was given and gave, and what float16 would leave of what it gave.
+    """One node: the largest magnitude it was given and gave, and what float16 would leave of either.
 
-    `rounding_db` is 10 log10(signal / error of rounding) over all calls, at most 200 (exact) and at least -200 (a value
-    overflows). NaN and infinity count as float32's largest number, so that every figure is one JSON has.
+    `rounding_in_db` (the worst input) and `rounding_db` (the output) are 10 log10(signal / error of rounding) over all
+    calls, at most 200 (exact) and at least -200 (a value overflows). NaN and infinity count as float32's largest
+    number, so that every figure is one JSON has.
     """
 
     node: str
     kind: str
     largest_in: float
     largest_out: float
+    rounding_in_db: float
     rounding_db: float
 
     @property
+    def holds_its_input(self) -> bool:
+        """Whether float16 can hold what the node is given: if it is unsafe nonetheless, its own arithmetic is."""
+        return self.largest_in * HEADROOM <= _FP16_MAX and self.rounding_in_db >= LEAST_DB
+
+    @property
     def unsafe(self) -> str | None:
-        """Why the node has to stay in float32; None if float16 can hold it."""
-        for largest in (self.largest_in, self.largest_out):
+        """Why the node has to stay in float32; None if float16 can hold what it is given and what it gives."""
+        for largest, verb in ((self.largest_in, "is given"), (self.largest_out, "reaches")):
             if largest * HEADROOM > _FP16_MAX:
-                return f"reaches {largest:.3g}, float16 ends at {_FP16_MAX:g}"
-        if self.rounding_db < LEAST_DB:
-            return f"float16 leaves {self.rounding_db:.0f} dB of it"
+                return f"{verb} {largest:.3g}, float16 ends at {_FP16_MAX:g}"
+        for rounding_db, what in ((self.rounding_in_db, "what it is given"), (self.rounding_db, "it")):
+            if rounding_db < LEAST_DB:
+                return f"float16 leaves {rounding_db:.0f} dB of {what}"
         return None
 
 
@@ -73,101 +84,167 @@ def unsafe_nodes(ranges: Iterable[OpRange]) -> dict[str, str]:
 def measure_ranges(path: Path, calls: Sequence[_Arrays]) -> tuple[OpRange, ...]:
     """Run the float32 ONNX file on every one of `calls` (inputs by name), watching what all of its nodes give.
 
-    In the file's order, nodes without float32 output left out. Needs onnx and onnxruntime; runs on the CPU. Raises
-    `UserError` without calls, or for a file that cannot be run on them.
+    In the file's order, nodes without float32 output left out. Each call is one run: what is kept of a value is
+    computed beside it, in the graph, so that no more values are held than the network itself needs. Needs onnx and
+    onnxruntime; runs on the CPU. Raises `UserError` without calls, or for a file that cannot be run on them.
     """
     import onnx
 
     if not calls:
         raise UserError(f"no calls to measure {path.name} on: record a trajectory first")
     model = onnx.load(path, load_external_data=False)
-    sizes = _float32_sizes(onnx.shape_inference.infer_shapes(model))
-    watched: dict[str, _Watched] = {
-        name: _Watched() for node in model.graph.node for name in node.output if name in sizes
-    }
-    for names in _portions(list(watched), sizes):
-        with _session_giving(model, names, path) as session:
-            for call in calls:
-                for name, values in zip(names, _run(session, names, call, path), strict=True):
-                    watched[name].see(values)
-    given = {name: max(float(np.max(np.abs(call[name]), initial=0)) for call in calls) for name in calls[0]}
-    largest = given | {name: seen.largest for name, seen in watched.items()}
-    return tuple(
-        OpRange(
-            node.name,
-            node.op_type,
-            max((largest[name] for name in node.input if name in largest), default=0.0),
-            max(watched[name].largest for name in node.output if name in watched),
-            min(watched[name].rounding_db for name in node.output if name in watched),
-        )
-        for node in model.graph.node
-        if any(name in watched for name in node.output)
+    nodes = [_copied(node) for node in model.graph.node]
+    floats = _float32_values(model)
+    sources = _sources(nodes)
+    given = [name for node in nodes for name in node.output if name in floats and name not in sources]
+    seen = {name: _Seen() for name in given}
+    with _session_watching(model, nodes, list(seen), path) as session:
+        for call in calls:
+            figures = iter(_run(session, call, path))
+            for value in seen.values():
+                value.note(*(float(next(figures)) for _ in _FIGURES))
+    for name in calls[0]:
+        seen[name] = _seen_of([call[name] for call in calls])
+    for name, source in sources.items():
+        if source in seen:
+            seen[name] = seen[source]
+    return tuple(_range(node, seen) for node in nodes if any(name in floats for name in node.output))
+
+
+def _range(node: onnx.NodeProto, seen: Mapping[str, _Seen]) -> OpRange:
+    given = [seen[name] for name in node.input if name in seen]
+    gave = [seen[name] for name in node.output if name in seen]
+    return OpRange(
+        node.name,
+        node.op_type,
+        max((value.largest for value in given), default=0.0),
+        max((value.largest for value in gave), default=0.0),
+        min((value.rounding_db for value in given), default=_MOST_DB),
+        min((value.rounding_db for value in gave), default=_MOST_DB),
     )
 
 
-class _Watched:
-    """What is kept of a value that is seen again and again."""
+class _Seen:
+    """What is kept of a value over all calls."""
 
     def __init__(self) -> None:
         self.largest = self._signal = self._error = 0.0
 
-    def see(self, values: NDArray[np.float32]) -> None:
-        exact = np.nan_to_num(values.astype(np.float64), nan=_FP32_MAX, posinf=_FP32_MAX, neginf=-_FP32_MAX)
-        with np.errstate(over="ignore"):
-            error = exact - exact.astype(np.float16)
-        self._error += float(np.square(error).sum())
-        self._signal += float(np.square(exact).sum())
-        self.largest = max(self.largest, float(np.max(np.abs(exact), initial=0.0)))
+    def note(self, largest: float, signal: float, error: float) -> None:
+        # A NaN anywhere makes the sum of squares one, whatever a backend's maximum makes of it.
+        self.largest = max(self.largest, _FP32_MAX if math.isnan(signal) else min(largest, _FP32_MAX))
+        self._signal += signal
+        self._error += error
 
     @property
     def rounding_db(self) -> float:
         if self._error == 0:
             return _MOST_DB
-        ratio = self._signal / self._error  # 0 where the error is infinite
-        return 10 * math.log10(ratio) if ratio > 0 else -_MOST_DB
+        ratio = self._signal / self._error if math.isfinite(self._error) else 0.0
+        if not ratio > 0:
+            return -_MOST_DB
+        return min(10 * math.log10(ratio), _MOST_DB) if math.isfinite(ratio) else _MOST_DB
 
 
-def _float32_sizes(model: onnx.ModelProto) -> dict[str, int]:
-    """Bytes of every float32 value whose shape is known."""
-    sizes = {}
-    for value in (*model.graph.value_info, *model.graph.output):
-        kind = value.type.tensor_type
-        sides = [side.dim_value for side in kind.shape.dim]
-        if kind.elem_type == 1 and all(side > 0 for side in sides):
-            sizes[value.name] = 4 * math.prod(sides)
-    return sizes
+def _seen_of(arrays: Sequence[NDArray[np.generic]]) -> _Seen:
+    seen = _Seen()
+    for array in arrays:
+        exact = array.astype(np.float64)
+        # Integers are no float16 to begin with: nothing of them is rounded.
+        error = exact - exact.astype(np.float16) if array.dtype.kind == "f" else np.zeros(1)
+        seen.note(float(np.max(np.abs(exact), initial=0)), float(np.square(exact).sum()), float(np.square(error).sum()))
+    return seen
 
 
-def _portions(names: Sequence[str], sizes: Mapping[str, int]) -> Iterator[list[str]]:
-    portion: list[str] = []
-    for name in names:
-        if portion and sum(sizes[kept] for kept in portion) + sizes[name] > _AT_ONCE:
-            yield portion
-            portion = []
-        portion.append(name)
-    if portion:
-        yield portion
+_FIGURES = ("largest", "signal", "error")
+"""What is computed of a value: its largest magnitude, its sum of squares, and that of its rounding to float16."""
+
+
+def _float32_values(model: onnx.ModelProto) -> set[str]:
+    """Every value that is known to be float32."""
+    import onnx
+
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    return {value.name for value in (*inferred.value_info, *inferred.output) if value.type.tensor_type.elem_type == 1}
+
+
+def _copied(node: onnx.NodeProto) -> onnx.NodeProto:
+    copy = type(node)()
+    copy.CopyFrom(node)
+    return copy
+
+
+def _sources(nodes: Iterable[onnx.NodeProto]) -> dict[str, str]:
+    """Of every value that was only moved: the value that it was."""
+    sources: dict[str, str] = {}
+    for node in nodes:
+        if node.op_type in _MOVING:
+            sources[node.output[0]] = sources.get(node.input[0], node.input[0])
+    return sources
+
+
+def _watching(name: str, number: int) -> list[onnx.NodeProto]:
+    """Nodes that give the three figures of the value `name`."""
+    from onnx import TensorProto, helper
+
+    def value(what: str) -> str:
+        return f"lite_vton.watched.{number}.{what}"
+
+    def node(kind: str, given: Sequence[str], gives: str, **attributes: int) -> onnx.NodeProto:
+        return helper.make_node(kind, given, [value(gives)], name=value(gives), **attributes)
+
+    return [
+        node("Abs", [name], "magnitude"),
+        node("ReduceMax", [value("magnitude")], "largest", keepdims=0),
+        node("ReduceSumSquare", [name], "signal", keepdims=0),
+        node("Cast", [name], "half", to=TensorProto.FLOAT16),
+        node("Cast", [value("half")], "rounded", to=TensorProto.FLOAT),
+        node("Sub", [name, value("rounded")], "difference"),
+        node("ReduceSumSquare", [value("difference")], "error", keepdims=0),
+    ]
 
 
 @contextmanager
-def _session_giving(model: onnx.ModelProto, names: Sequence[str], path: Path) -> Iterator[InferenceSession]:
-    """A session of the model whose outputs are `names`; its weights stay in the files beside `path`."""
+def _session_watching(
+    model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto], names: Sequence[str], path: Path
+) -> Iterator[InferenceSession]:
+    """A session of the model whose outputs are the figures of `names`; its weights stay in the files beside `path`.
+
+    `model`, whose nodes are `nodes`, is changed for it, since a copy would take its weights' memory again.
+    """
     import onnx
     import onnxruntime
 
-    widened = onnx.ModelProto()
-    widened.CopyFrom(model)
-    del widened.graph.output[:]
-    widened.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    for value, name in zip(widened.graph.output, names, strict=True):
-        value.CopyFrom(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    numbers = {name: number for number, name in enumerate(names)}
+    del model.graph.node[:], model.graph.output[:]
+    for node in nodes:
+        model.graph.node.append(node)
+        for name in node.output:
+            if name in numbers:
+                model.graph.node.extend(_watching(name, numbers[name]))
+    model.graph.output.extend(
+        onnx.helper.make_tensor_value_info(f"lite_vton.watched.{number}.{figure}", onnx.TensorProto.FLOAT, [])
+        for number in range(len(names))
+        for figure in _FIGURES
+    )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False
+    # In the file's order, figures right behind their value. The other order runs to the end first and keeps everything.
+    options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
     with tempfile.TemporaryDirectory() as folder:
         for name in _external_files(model):
             _link(path.parent / name, Path(folder) / name)
-        onnx.save(widened, Path(folder) / path.name)
-        yield onnxruntime.InferenceSession(str(Path(folder) / path.name), options, providers=["CPUExecutionProvider"])
+        onnx.save(model, Path(folder) / path.name)
+        try:
+            session = onnxruntime.InferenceSession(
+                str(Path(folder) / path.name), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its pybind exceptions share no public base class
+            raise UserError(
+                f"{path.name} cannot be run here ({str(error).splitlines()[0]}): export it again"
+            ) from error
+        yield session
 
 
 def _external_files(model: onnx.ModelProto) -> set[str]:
@@ -183,9 +260,9 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _run(session: InferenceSession, names: Sequence[str], call: _Arrays, path: Path) -> Sequence[NDArray[np.float32]]:
+def _run(session: InferenceSession, call: _Arrays, path: Path) -> Sequence[NDArray[np.float32]]:
     try:
-        found: Sequence[NDArray[np.float32]] = session.run(list(names), dict(call))
+        found: Sequence[NDArray[np.float32]] = session.run(None, dict(call))
     except Exception as error:
         raise UserError(f"{path.name} cannot be run on these inputs ({error}): are they another model's?") from error
     return found

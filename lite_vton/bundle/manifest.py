@@ -21,6 +21,7 @@ __all__ = [
     "ComponentTensors",
     "FileRecord",
     "InputChannels",
+    "KeptInFloat32",
     "Manifest",
     "Parity",
     "RelativePath",
@@ -138,6 +139,18 @@ class Calibration(_Record):
     seed: int = Field(ge=0, description="of the first person's noise; each other's is one higher")
 
 
+class KeptInFloat32(_Record):
+    """What of one component stays in float32 at fp16, beside normalisation, softmax and the timestep's embedding.
+
+    Derived from the largest values, and what float16 leaves of all values, along real calls; each name has its reason.
+    """
+
+    calls: int = Field(gt=0, description="how many calls of the component were measured")
+    nodes: dict[str, str] = Field(description="of the ONNX file")
+    modules: dict[str, str] = Field(description="of torch: the innermost ones that the nodes came from")
+    blocks: dict[str, str] = Field(description="of torch: those that have to stay whole where modules are chosen")
+
+
 class Tolerance(_Record):
     """What a component's outputs at every golden step, and the final picture, have to reach at one precision."""
 
@@ -174,6 +187,9 @@ class Manifest(_Record):
     weights: RelativePath | None = Field(default=None, description="folder of safetensors")
     golden: RelativePath | None = Field(default=None, description="npz of the golden trajectory")
     calibration: Calibration | None = Field(default=None, description="None where nothing had to be calibrated")
+    kept_in_float32: dict[str, KeptInFloat32] = Field(
+        default={}, description="by component; empty where nothing is in fp16"
+    )
     gates: dict[str, Tolerance] = Field(default={}, description="by precision; what a port is held to")
     files: dict[RelativePath, FileRecord] = Field(description="every file but this one and the reports")
 

@@ -1,16 +1,19 @@
-"""Which precision of a bundle a backend is to run."""
+"""Which backends can run a bundle here, and in which precision."""
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lite_vton.cli.choices import one_of
+from lite_vton.cli.extras import BACKEND_NEEDS, NEEDS_GPU, how_to_install, installed_version
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
     from lite_vton.bundle import Bundle
 
-__all__ = ["usable_precision"]
+__all__ = ["reason_not_to_run", "usable_backends", "usable_precision", "what_lacks"]
 
 
 def usable_precision(bundle: Bundle, backend: str, asked: str | None = None) -> str:
@@ -29,3 +32,39 @@ def usable_precision(bundle: Bundle, backend: str, asked: str | None = None) -> 
             f"(`lite-vton export {bundle.manifest.model.name} --format {chosen.artifact}`)"
         )
     return held[0]
+
+
+def what_lacks(backend: str) -> str | None:
+    """What of packages and devices a backend lacks here, and how to get it; None if nothing."""
+    missing = [package for package in BACKEND_NEEDS.get(backend, ()) if installed_version(package) is None]
+    if missing:
+        return f"needs {', '.join(missing)}: {how_to_install(missing)}"
+    if backend in NEEDS_GPU:
+        from runtimes.nvidia import first_gpu
+
+        return None if first_gpu() is not None else "no NVIDIA GPU"
+    return None
+
+
+def reason_not_to_run(bundle: Bundle, backend: str) -> str | None:
+    """Why a backend is not to be timed with this bundle on this machine unless it is asked for; None if it is."""
+    from lite_vton import BACKENDS
+
+    artifact = BACKENDS[backend].artifact
+    if artifact is None and bundle.manifest.weights is None:
+        return "the bundle has no weights"
+    if artifact is not None and artifact not in {row.format for row in bundle.manifest.artifacts.values()}:
+        return f"not in the bundle: lite-vton export {bundle.root} --format {artifact} --overwrite"
+    lacking = what_lacks(backend)
+    if lacking is None and backend == "coreai" and platform.system() != "Darwin":
+        return "an interpreter here, its time is not that of Apple's devices: ask for it by name, --backend coreai"
+    return lacking
+
+
+def usable_backends(bundle: Bundle) -> tuple[Sequence[str], Sequence[str]]:
+    """The backends to time by default, and a line for every other one with the reason."""
+    from lite_vton import BACKENDS
+
+    reasons = {name: reason_not_to_run(bundle, name) for name in BACKENDS}
+    usable = [name for name, reason in reasons.items() if reason is None]
+    return usable, [f"{name}: {reason}" for name, reason in reasons.items() if reason is not None]

@@ -17,7 +17,9 @@ def benchmark(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of the report; default: the bundle.")
     ] = None,
-    backends: Annotated[str, typer.Option("--backend", help="Comma-separated; see `formats`.")] = "onnxruntime",
+    backends: Annotated[
+        str, typer.Option("--backend", help="Comma-separated; default: all that the bundle and this machine have.")
+    ] = "",
     precisions: Annotated[str, typer.Option("--precision", help="Comma-separated; default: all there are.")] = "",
     targets: Annotated[
         str, typer.Option("--target", help="Comma-separated component names or try_on; default: all.")
@@ -35,6 +37,8 @@ def benchmark(
     """
     import json
 
+    from lite_vton.bundle import Bundle
+    from lite_vton.cli.backends import usable_backends
     from lite_vton.cli.choices import words
     from lite_vton.cli.measuring import measure
     from lite_vton.cli.screen import Watch, megabytes, print_json, print_table
@@ -71,4 +75,6 @@ def benchmark(
             for row in report.rows
         ],
     )
+    for line in () if backends else usable_backends(Bundle.open(path, check=False))[1]:
+        print(f"left out {line}")
     watch.wrote(written, f"lite-vton run {path} --person P.jpg --garment G.jpg --keypoints P.json -o result.png")

@@ -25,7 +25,15 @@ def doctor(as_json: Json = False) -> None:
     )
     print()
     print_table(
-        ("backend or format", "precisions", "usable here"),
-        [(a.name, ", ".join(a.precisions), "yes" if a.usable else f"no: {a.install}") for a in found.abilities],
+        ("backend or format", "precisions", "usable here", "with"),
+        [
+            (
+                a.name,
+                ", ".join(a.precisions),
+                "yes" if a.usable else f"no: {a.install}",
+                ", ".join(f"{package} {version}" for package, version in a.versions.items()),
+            )
+            for a in found.abilities
+        ],
     )
     print("next: lite-vton models")

@@ -13,10 +13,14 @@ __all__ = ["export"]
 
 
 def export(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A preset, or a run's folder.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The bundle: a folder, or a .zip.")],
-    formats: Annotated[str, typer.Option("--format", help="Comma-separated; see `lite-vton formats`.")] = "onnx",
-    precisions: Annotated[str, typer.Option("--precision", help="Comma-separated.")] = "fp32,fp16",
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A preset, a run's folder, or a bundle to add to.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The bundle: a folder, or a .zip; default: the one added to.")
+    ] = None,
+    formats: Annotated[
+        str, typer.Option("--format", help="Comma-separated, or all that this machine can; see `formats`.")
+    ] = "onnx",
+    precisions: Annotated[str, typer.Option("--precision", help="Comma-separated, or all.")] = "fp32,fp16",
     steps: Steps = None,
     seed: Seed = 0,
     min_psnr: Annotated[float | None, typer.Option("--min-psnr", help="dB each component must reach.")] = None,
@@ -24,24 +28,31 @@ def export(
         Path | None,
         typer.Option("--calibration", metavar="DATA", help="Dataset to calibrate int8 on; default: drawn people."),
     ] = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Leave out what fails, and still write the rest; exit 1.")
+    ] = False,
     overwrite: Overwrite = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
 ) -> None:
-    """Export a model to a verified bundle.
+    """Export a model to a verified bundle, or more formats into one.
 
     Every file is checked against torch float32; the bundle stays only if all pass. Exit 1 if one does not.
     """
     from lite_vton.cli.choices import words
-    from lite_vton.cli.exporting import export_model, plan
+    from lite_vton.cli.exporting import export_model, plan, target_of
     from lite_vton.cli.screen import Watch
     from lite_vton.cli.weights import NOTES
 
     asked = (words(formats), words(precisions))
+    output = target_of(model, output, overwrite or dry_run)
+    planned = plan(model, output, *asked)
     if dry_run:
-        print(plan(model, output, *asked))
+        print(planned)
         return
+    for line in planned.left_out:
+        print(f"left out {line}")
     watch = Watch()
-    bundle, report = export_model(
+    bundle, report, failures = export_model(
         model,
         output,
         *asked,
@@ -50,8 +61,13 @@ def export(
         min_psnr=min_psnr,
         calibration=calibration,
         overwrite=overwrite,
+        keep_going=keep_going,
     )
     print(report)
+    for line in failures:
+        print(f"FAILED   {line}; left out")
     if bundle.manifest.source.checkpoint in NOTES:
         print(NOTES[bundle.manifest.source.checkpoint])
     watch.wrote([output], f"lite-vton benchmark {output} -o {output}")
+    if failures:
+        raise typer.Exit(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lite_vton.cli.screen import stages
 from lite_vton.cli.weights import config_of, load_model
@@ -12,18 +12,42 @@ from lite_vton.data.held_out import held_out_pairs
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
+    from export.plan import Plan
     from lite_vton.bundle import Bundle
     from lite_vton.inputs import TryOnInputs
     from lite_vton.presets import ModelConfig
 
-__all__ = ["export_model", "plan"]
+__all__ = ["export_model", "plan", "target_of"]
 
 
-def plan(model: str, output: Path, formats: Sequence[str], precisions: Sequence[str]) -> str:
-    """What an export would write; a `UserError` for what it would refuse."""
+def plan(model: str, output: Path, formats: Sequence[str], precisions: Sequence[str]) -> Plan:
+    """What an export would write and leave out; a `UserError` for what it would refuse."""
     from export.bundle import plan_export
 
-    return str(plan_export(config_of(model), output, formats, precisions))
+    bundle = _bundle_at(model, check=False)
+    return plan_export(bundle.manifest.model if bundle else config_of(model), output, formats, precisions)
+
+
+def target_of(model: str, output: Path | None, overwrite: bool) -> Path:
+    """Where to write: `output`, or the very bundle that formats are added to, if it may be overwritten."""
+    if output is not None:
+        return output
+    if _bundle_at(model, check=False) is None:
+        raise UserError(f"say with --output where the bundle of {model} goes")
+    if not overwrite:
+        raise UserError(f"{model} is a bundle: name another with --output, or add to it with --overwrite")
+    return Path(model)
+
+
+def _bundle_at(model: str, check: bool) -> Bundle | None:
+    """The bundle that `model` names; None if it names a preset or a run."""
+    from lite_vton.bundle import MANIFEST_NAME, Bundle
+    from lite_vton.presets import PRESETS
+
+    path = Path(model)
+    if model in PRESETS or not (path.suffix == ".zip" or (path / MANIFEST_NAME).is_file()):
+        return None
+    return Bundle.open(path, check=check)
 
 
 def export_model(
@@ -37,26 +61,34 @@ def export_model(
     min_psnr: float | None = None,
     calibration: Path | None = None,
     overwrite: bool = False,
-) -> tuple[Bundle, str]:
-    """Export and verify, the golden trajectory being recorded on one held-out drawn pair; the bundle, and its report.
+    keep_going: bool = False,
+) -> tuple[Bundle, str, list[str]]:
+    """Export and verify, the golden trajectory being recorded on one held-out drawn pair, or be it that of a bundle.
 
-    What has to be calibrated is calibrated on pairs of the dataset `calibration`, or else on other held-out drawn ones.
-    Raises `export.verify.VerificationError` when a file misses its gate; then nothing is written.
+    Returns the bundle, its report, and a line for each artifact that failed and was left out, which only `keep_going`
+    lets happen. What has to be calibrated is calibrated on pairs of the dataset `calibration`, or else on other
+    held-out drawn ones. Raises `export.verify.VerificationError` when a file misses its gate; then nothing is written.
     """
-    from export.bundle import export_bundle, plan_export
+    from export.bundle import export_bundle, extend_bundle
     from export.calibration import DEFAULT_PEOPLE
     from runtimes.schedule import timesteps
 
     # Refuse what is wrong before anything slow.
-    needed = DEFAULT_PEOPLE if plan_export(config_of(model), output, formats, precisions).is_calibrated else 0
+    needed = DEFAULT_PEOPLE if plan(model, output, formats, precisions).is_calibrated else 0
     if calibration is not None and not needed:
         raise UserError("nothing asked for is calibrated: add --precision int8, or leave --calibration out")
     if output.exists() and not overwrite and not (output.is_dir() and not any(output.iterdir())):
         raise UserError(f"{output} exists: choose another output or pass --overwrite")
+    failures: list[str] = []
+
+    def failed(artifact: str, reason: str) -> None:
+        failures.append(f"{artifact}: {reason}")
+
+    existing = _bundle_at(model, check=True)
+    if existing is not None and (steps is not None or seed != 0):
+        raise UserError(f"{model} has its golden trajectory already: leave --steps and --seed out")
     with stages(f"exporting {model}") as say:
-        say("weights")
-        trained = load_model(model)
-        config = trained.networks.config
+        config = existing.manifest.model if existing is not None else config_of(model)
         if steps is not None:
             timesteps(config.schedule, steps)  # refuses a count that sampling would refuse later
         people, source = ((), "") if calibration is None else _people_of(calibration, config, needed)
@@ -66,22 +98,22 @@ def export_model(
             inputs = samples[0].inputs
             if count > 1:
                 people, source = tuple(sample.inputs for sample in samples[1:]), "held-out drawn pairs"
-        bundle = export_bundle(
-            trained.networks,
-            inputs,
-            output,
-            formats,
-            precisions,
-            steps=steps,
-            seed=seed,
-            calibration=people,
-            calibration_source=source,
-            checkpoint=trained.origin,
-            min_psnr=min_psnr,
-            overwrite=overwrite,
-            on_progress=say,
-        )
-    return bundle, "\n".join(_figures(bundle))
+        options: dict[str, Any] = {
+            "calibration": people,
+            "calibration_source": source,
+            "min_psnr": min_psnr,
+            "overwrite": overwrite,
+            "failed": failed if keep_going else None,
+            "on_progress": say,
+        }
+        asked = (output, formats, precisions)
+        if existing is not None:
+            bundle = extend_bundle(existing, *asked, **options)
+        else:
+            trained = load_model(model)
+            options |= {"steps": steps, "seed": seed, "checkpoint": trained.origin}
+            bundle = export_bundle(trained.networks, inputs, *asked, **options)
+    return bundle, "\n".join(_figures(bundle)), failures
 
 
 def _people_of(folder: Path, config: ModelConfig, count: int) -> tuple[tuple[TryOnInputs, ...], str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from types import MappingProxyType
 
-__all__ = ["BACKEND_NEEDS", "DISTRIBUTIONS", "EXTRA_OF", "installed_version"]
+__all__ = ["BACKEND_NEEDS", "DISTRIBUTIONS", "EXTRA_OF", "NEEDS_GPU", "how_to_install", "installed_version"]
 
 EXTRA_OF: Mapping[str, str] = MappingProxyType(
     {
@@ -49,6 +49,18 @@ BACKEND_NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """What has to be importable for each backend of `lite_vton.BACKENDS`."""
+
+NEEDS_GPU = frozenset({"tensorrt"})
+"""Backends that run on an NVIDIA GPU alone."""
+
+
+def how_to_install(missing: Iterable[str]) -> str:
+    """The command that brings these packages; empty for none."""
+    packages = list(missing)
+    if not packages:
+        return ""
+    extras = ",".join(dict.fromkeys(EXTRA_OF[package] for package in packages if package in EXTRA_OF))
+    return f"pip install 'lite-vton[{extras}]'" if extras else f"pip install {' '.join(packages)}"
 
 
 def installed_version(module: str) -> str | None:

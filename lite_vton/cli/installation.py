@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lite_vton.cli.extras import BACKEND_NEEDS, EXTRA_OF, installed_version
+from lite_vton.cli.backends import what_lacks
+from lite_vton.cli.extras import BACKEND_NEEDS, EXTRA_OF, how_to_install, installed_version
 from lite_vton.version import __version__
+
+if TYPE_CHECKING:
+    from export.formats import Format
 
 __all__ = ["Ability", "Installation", "Package", "examine"]
 
@@ -27,11 +33,15 @@ class Package:
 
 @dataclass(frozen=True)
 class Ability:
-    """One backend or format, and whether its packages are here."""
+    """One backend or format, and whether what it needs is here.
+
+    `versions` are those of the packages it needs that are installed, `install` says what is missing and how to get it.
+    """
 
     name: str
     precisions: tuple[str, ...]
     usable: bool
+    versions: dict[str, str]
     install: str
 
 
@@ -53,6 +63,7 @@ def _machine() -> dict[str, str]:
     import onnxruntime
 
     from lite_vton.cli.weights import ASSETS
+    from runtimes.nvidia import first_gpu
 
     shipped = sorted(path.name for path in ASSETS.glob("*.safetensors"))
     return {
@@ -61,6 +72,7 @@ def _machine() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "threads": str(_threads()),
         "memory": _memory(),
+        "GPU": str(first_gpu() or "no NVIDIA GPU"),
         "ONNX Runtime providers": ", ".join(onnxruntime.get_available_providers()),
         "trained weights": ", ".join(shipped) or "none",
     }
@@ -94,19 +106,33 @@ def _abilities() -> tuple[Ability, ...]:
     from lite_vton import BACKENDS
 
     backends = [
-        _ability(f"run on {name}", backend.precisions, BACKEND_NEEDS.get(name, ()))
+        _ability(f"run on {name}", backend.precisions, BACKEND_NEEDS.get(name, ()), what_lacks(name))
         for name, backend in BACKENDS.items()
     ]
-    formats = [_ability(f"export {row.name}", row.precisions, row.needs) for row in FORMATS.values()]
-    others = [
-        _ability("train and distill", ("fp32",), ("torch", "diffusers", "accelerate", "torchmetrics")),
-        _ability("draw pairs", (), ("skia",)),
-        _ability("charts", (), ("matplotlib",)),
+    formats = [
+        _ability(f"export {row.name}", row.precisions, row.needs, _format_lacks(row)) for row in FORMATS.values()
     ]
-    return (*backends, *formats, *others)
+    others = {
+        "train and distill": (("fp32",), ("torch", "diffusers", "accelerate", "torchmetrics")),
+        "draw pairs": ((), ("skia",)),
+        "charts": ((), ("matplotlib",)),
+    }
+    more = [
+        _ability(name, precisions, needs, how_to_install(_missing(needs)) or None)
+        for name, (precisions, needs) in others.items()
+    ]
+    return (*backends, *formats, *more)
 
 
-def _ability(name: str, precisions: tuple[str, ...], needs: tuple[str, ...]) -> Ability:
-    missing = [package for package in needs if installed_version(package) is None]
-    extras = ",".join(dict.fromkeys(EXTRA_OF[package] for package in missing if package in EXTRA_OF))
-    return Ability(name, precisions, not missing, f"pip install 'lite-vton[{extras}]'" if missing else "")
+def _missing(needs: Iterable[str]) -> list[str]:
+    return [package for package in needs if installed_version(package) is None]
+
+
+def _format_lacks(row: Format) -> str | None:
+    missing = _missing(row.needs)
+    return f"needs {', '.join(missing)}: pip install 'lite-vton[{row.extra}]'" if missing else None
+
+
+def _ability(name: str, precisions: tuple[str, ...], needs: tuple[str, ...], lacks: str | None) -> Ability:
+    versions = {package: found for package in needs if (found := installed_version(package)) is not None}
+    return Ability(name, precisions, lacks is None, versions, lacks or "")

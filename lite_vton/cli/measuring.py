@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lite_vton.bundle import Bundle
+from lite_vton.cli.backends import usable_backends
 from lite_vton.cli.choices import one_of, several_of, words
 from lite_vton.cli.screen import stages
 from lite_vton.errors import UserError
@@ -32,6 +33,7 @@ def measure(
 ) -> tuple[BenchmarkReport, tuple[Path, ...]]:
     """Measure what `backends` and `precisions`, comma-separated, name; the report and its files.
 
+    Without `backends`, every one that this machine and the bundle have; without `precisions`, all the bundle has.
     `targets` are component names or "try_on", by default all of them.
     The chart is left out where matplotlib is not installed.
     """
@@ -43,7 +45,8 @@ def measure(
     folder = path if output is None else output
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file: choose a folder for the report")
-    pairs = combinations(Bundle.open(path, check=False), backends, precisions)
+    opened = Bundle.open(path, check=False)
+    pairs = combinations(opened, backends or ",".join(usable_backends(opened)[0]), precisions)
     with stages("benchmark") as say:
         report = benchmark(
             path,

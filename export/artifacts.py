@@ -1,0 +1,108 @@
+"""The artifacts of a plan, written into a bundle's folder, each format component by component."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from export.calibration import Feeds
+from export.formats import Format, load_attribute
+from export.golden import Trajectory
+from export.half_safety import HalfSafety, half_safety
+from export.onnx import trace_onnx
+from export.plan import Plan
+from lite_vton.bundle import Artifact, ComponentFiles, KeptInFloat32
+from lite_vton.errors import UserError
+from lite_vton.model.components import components_of
+from lite_vton.model.networks import Networks
+
+__all__ = ["Failed", "write_artifacts"]
+
+Failed = Callable[[str, str], None]
+"""Told the name of an artifact that could not be made or did not pass, and why."""
+
+
+def write_artifacts(
+    networks: Networks,
+    plan: Plan,
+    folder: Path,
+    golden: Trajectory,
+    feeds: Mapping[str, Sequence[Feeds]],
+    say: Callable[[str], None],
+    failed: Failed | None = None,
+) -> tuple[dict[str, Artifact], dict[str, KeptInFloat32]]:
+    """Write everything in `plan`; the artifacts by folder name, and by component what fp16 keeps in float32.
+
+    `feeds` are the inputs of calls to calibrate on, by component. A format that cannot be written raises `UserError`,
+    or with `failed` is named to it, and nothing of it stays.
+    """
+    artifacts: dict[str, Artifact] = {}
+    with TemporaryDirectory(prefix="lite-vton-") as scratch:
+        safety = _safety(networks, Path(scratch), golden, feeds, say) if plan.is_half else {}
+        for row, precisions in plan.by_format.items():
+            try:
+                artifacts |= _write_format(networks, row, precisions, folder, feeds, safety, say)
+            except UserError as error:
+                if failed is None:
+                    raise
+                for precision in precisions:
+                    shutil.rmtree(folder / f"{row.name}-{precision}", ignore_errors=True)
+                    failed(f"{row.name}-{precision}", str(error))
+    return artifacts, {name: found.kept for name, found in safety.items()}
+
+
+def _safety(
+    networks: Networks,
+    scratch: Path,
+    golden: Trajectory,
+    feeds: Mapping[str, Sequence[Feeds]],
+    say: Callable[[str], None],
+) -> dict[str, HalfSafety]:
+    """What float16 cannot hold in each component, along the golden trajectory and the calls calibrated on."""
+    found = {}
+    for component, spec in components_of(networks.config).items():
+        say(f"ranges {component}")
+        module = spec.wrap(networks)
+        calls = [call.inputs for call in golden.calls if call.component == component]
+        traced = trace_onnx(module, spec, networks.config, scratch / component)
+        found[component] = half_safety(traced, module, [*calls, *feeds.get(component, ())])
+    return found
+
+
+def _write_format(
+    networks: Networks,
+    row: Format,
+    precisions: Sequence[str],
+    folder: Path,
+    feeds: Mapping[str, Sequence[Feeds]],
+    safety: Mapping[str, HalfSafety],
+    say: Callable[[str], None],
+) -> dict[str, Artifact]:
+    """Every precision of one format, component by component, so that each network is traced once."""
+    exporter, reader = load_attribute(row.exporter), load_attribute(row.reader)
+    components: dict[str, dict[str, ComponentFiles]] = {precision: {} for precision in precisions}
+    for component, spec in components_of(networks.config).items():
+        say(f"{row.name} {component}")
+        more: dict[str, Any] = {"safety": safety.get(component)} if row.keeps_float32 else {}
+        paths: dict[str, Path] = exporter(
+            spec.wrap(networks),
+            spec,
+            networks.config,
+            {precision: folder / f"{row.name}-{precision}" / component for precision in precisions},
+            latent_scale=networks.latent_scale,
+            calibration=feeds.get(component, ()),
+            **more,
+        )
+        for precision, path in paths.items():
+            model = path.relative_to(folder).as_posix()
+            components[precision][component] = ComponentFiles(model=model, precision_found=reader(path))
+    for precision in precisions:
+        if row.layout is not None:
+            load_attribute(row.layout)(networks, folder / f"{row.name}-{precision}")
+    return {
+        f"{row.name}-{precision}": Artifact(format=row.name, precision=precision, components=files)
+        for precision, files in components.items()
+    }
