@@ -75,7 +75,9 @@ def export_bundle(
         feeds, calibrated = _calibrated(networks, plan, calibration, calibration_source, steps, seed, say)
         artifacts, kept = write_artifacts(networks, plan, folder, golden, feeds, say, failed)
         write_scheduler(config, folder / "scheduler")
-        manifest = manifest_of(networks, component_tensors(config), artifacts, checkpoint, calibrated, folder)
+        manifest = manifest_of(
+            config, networks.latent_scale, component_tensors(config), artifacts, checkpoint, calibrated, folder
+        )
         _finish(folder, manifest.model_copy(update={"kept_in_float32": kept}), artifacts, min_psnr, failed, say)
     return Bundle.open(plan.output, check=False)
 
@@ -117,7 +119,9 @@ def extend_bundle(
         feeds, calibrated = _calibrated(networks, plan, calibration, calibration_source, golden.steps, golden.seed, say)
         artifacts, kept = write_artifacts(networks, plan, folder, golden, feeds, say, failed)
         others = {name: artifact for name, artifact in old.artifacts.items() if name not in asked}
-        made = manifest_of(networks, old.components, others | artifacts, "", calibrated or old.calibration, folder)
+        made = manifest_of(
+            config, old.latent_scale, old.components, others | artifacts, "", calibrated or old.calibration, folder
+        )
         # Of an older writer there may be more to say than this version knows how to.
         manifest = old.model_copy(
             update={name: getattr(made, name) for name in ("tools", "artifacts", "calibration", "gates", "files")}

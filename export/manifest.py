@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,7 +22,6 @@ from lite_vton.bundle import (
     record_files,
     unet_channels,
 )
-from lite_vton.model.networks import Networks
 from lite_vton.presets import ModelConfig
 from runtimes.schedule import alpha_bar, timesteps
 
@@ -45,30 +45,38 @@ _TOOLS = (
 
 
 def manifest_of(
-    networks: Networks,
+    config: ModelConfig,
+    latent_scale: float,
     tensors: dict[str, ComponentTensors],
     artifacts: dict[str, Artifact],
     checkpoint: str,
     calibration: Calibration | None,
     folder: Path,
+    *,
+    weights: str | None = WEIGHTS_PATH,
+    reference: str = "torch-fp32",
 ) -> Manifest:
-    """The manifest of `folder`, which holds everything else already; sizes and hashes are read from its files."""
-    config = networks.config
+    """The manifest of `folder`, which holds everything else already; sizes and hashes are read from its files.
+
+    `weights` is None for a bundle that was made from ONNX files, whose source those are; `reference` is what recorded
+    the golden trajectory.
+    """
     return Manifest(
         model=config,
-        source=Source(checkpoint=checkpoint, sha256=_weights_sha256(folder / WEIGHTS_PATH)),
+        source=Source(checkpoint=checkpoint, sha256=_sha256_of_all(_sources(folder, weights))),
         tools={"python": platform.python_version(), **_versions()},
         height=config.height,
         width=config.width,
-        latent_scale=networks.latent_scale,
+        latent_scale=latent_scale,
         default_steps=config.default_steps,
         default_sampler=config.default_sampler,
         unet_channels=unet_channels(config),
         schedule=_schedule(config),
         components=tensors,
         artifacts=artifacts,
-        weights=WEIGHTS_PATH,
+        weights=weights,
         golden=GOLDEN_PATH,
+        golden_reference=reference,
         calibration=calibration,
         gates={precision: Tolerance(**asdict(limits)) for precision, limits in GATES.items()},
         files=record_files(folder),
@@ -86,10 +94,15 @@ def _schedule(config: ModelConfig) -> ScheduleNumbers:
     )
 
 
-def _weights_sha256(folder: Path) -> str:
-    """Over the bytes of the weight files, one after another in the order of their names."""
+def _sources(folder: Path, weights: str | None) -> list[Path]:
+    """The weight files, or in their place the ONNX files that hold them, in the order of their names."""
+    return sorted((folder / weights).iterdir() if weights is not None else folder.glob("onnx-fp32/*/model.onnx*"))
+
+
+def _sha256_of_all(paths: Iterable[Path]) -> str:
+    """Over their bytes, one file after another."""
     digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
+    for path in paths:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

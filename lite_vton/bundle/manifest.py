@@ -186,6 +186,9 @@ class Manifest(_Record):
     artifacts: dict[str, Artifact] = Field(description="by folder name, such as onnx-fp16")
     weights: RelativePath | None = Field(default=None, description="folder of safetensors")
     golden: RelativePath | None = Field(default=None, description="npz of the golden trajectory")
+    golden_reference: str = Field(
+        default="torch-fp32", description="what recorded it; onnxruntime-fp32 where there is no torch network"
+    )
     calibration: Calibration | None = Field(default=None, description="None where nothing had to be calibrated")
     kept_in_float32: dict[str, KeptInFloat32] = Field(
         default={}, description="by component; empty where nothing is in fp16"

@@ -1,4 +1,4 @@
-"""`lite-vton import`: other people's weights as a run of ours."""
+"""`lite-vton import`: other people's weights as a run of ours, or their ONNX files as a bundle."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ __all__ = ["import_"]
 
 def import_(
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="A diffusers folder, or an original .safetensors or .ckpt.")
+        Path,
+        typer.Argument(
+            metavar="SOURCE", help="A diffusers folder, an original .safetensors or .ckpt, or Optimum's ONNX."
+        ),
     ],
     model: Annotated[str, typer.Option("--model", metavar="PRESET", help="What to import it as: teacher or mp-vton.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run, or of ONNX the bundle, to write.")],
     layout: Annotated[
         str | None,
         typer.Option("--layout", help="Its channels: stable-diffusion, inpainting, paint-by-example or lite-vton."),
@@ -30,14 +33,19 @@ def import_(
         Path | None, typer.Option("--image-encoder", metavar="FOLDER", help="CLIP's image tower, for mp-vton.")
     ] = None,
 ) -> None:
-    """Turn somebody's weights into a run to train, distill or export.
+    """Turn somebody's weights into a run to train, distill or export, or their ONNX files into a bundle.
 
     Answers stay the source's; no code in a checkpoint is run.
     """
-    from lite_vton.cli.importing import import_run, next_command
+    from lite_vton.cli.importing import import_bundle, import_run, is_onnx, next_command
     from lite_vton.cli.screen import Watch
 
     watch = Watch()
+    if is_onnx(source):
+        weights_only = {"--layout": layout, "--autoencoder": autoencoder, "--attention": attention}
+        import_bundle(source, model, output, {**weights_only, "--image-encoder": image_encoder})
+        watch.wrote([output], f"lite-vton verify {output}")
+        return
     written, notes = import_run(
         source,
         model,

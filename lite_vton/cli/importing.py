@@ -1,9 +1,10 @@
-"""From somebody's checkpoint to a run's folder."""
+"""From somebody's checkpoint to a run's folder, or from their ONNX files to a bundle."""
 
 from __future__ import annotations
 
 import secrets
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +13,38 @@ from lite_vton.cli.weights import run_files
 from lite_vton.errors import UserError
 from lite_vton.presets import preset
 
-__all__ = ["import_run", "next_command"]
+__all__ = ["import_bundle", "import_run", "is_onnx", "next_command"]
+
+
+def is_onnx(source: Path) -> bool:
+    """Whether somebody's ONNX files lie there, and not weights."""
+    from export.onnx_import import is_onnx_folder
+
+    return is_onnx_folder(source)
+
+
+def import_bundle(source: Path, model: str, output: Path, weights_only: Mapping[str, object]) -> None:
+    """A bundle of ONNX files in Optimum's layout, its golden trajectory recorded by them on one held-out drawn pair.
+
+    `weights_only` are options that mean nothing here, by name. Raises `UserError` for any that is given, and as
+    `export.onnx_import`.
+    """
+    from export.onnx_import import config_of_folder, import_onnx
+    from lite_vton.cli.screen import stages
+    from lite_vton.data.held_out import held_out_pairs
+
+    config = preset(model)
+    for name, value in weights_only.items():
+        if value is not None:
+            raise UserError(f"{name} is for weights, {source} holds ONNX files: leave it out")
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise UserError(f"{output} exists: choose another folder")
+    config_of_folder(source, config)  # refuses what does not fit before anything slow
+    with (
+        stages(f"importing {source}") as say,
+        held_out_pairs(1, config.height, config.width, mask=config.mask) as pairs,
+    ):
+        import_onnx(source, config, pairs[0].inputs, output, on_progress=say)
 
 
 def import_run(
