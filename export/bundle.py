@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from export.artifacts import Failed, write_artifacts
+from export.artifacts import Failed, Origin, write_artifacts
 from export.calibration import Feeds, check_people, record_calibration
 from export.diffusers_layout import write_scheduler
 from export.golden import GOLDEN_PATH, Trajectory, load_trajectory, record_trajectory, save_trajectory
@@ -32,6 +32,9 @@ from lite_vton.model.networks import Networks, load_networks, save_networks
 from runtimes.torch_runtime import TorchRuntime
 
 __all__ = ["Plan", "export_bundle", "extend_bundle", "plan_export"]
+
+_SOURCE = "onnx-fp32"
+"""What everything is made of where there are no weights."""
 
 
 def export_bundle(
@@ -73,7 +76,8 @@ def export_bundle(
         say("golden trajectory")
         golden = _record_golden(networks, component_tensors(config), inputs, folder, steps, seed)
         feeds, calibrated = _calibrated(networks, plan, calibration, calibration_source, steps, seed, say)
-        artifacts, kept = write_artifacts(networks, plan, folder, golden, feeds, say, failed)
+        origin = Origin(config, networks.latent_scale, networks)
+        artifacts, kept = write_artifacts(origin, plan, folder, golden, feeds, say, failed)
         write_scheduler(config, folder / "scheduler")
         manifest = manifest_of(
             config, networks.latent_scale, component_tensors(config), artifacts, checkpoint, calibrated, folder
@@ -97,30 +101,39 @@ def extend_bundle(
 ) -> Bundle:
     """Write `output` with all that `bundle` has, and the artifacts asked for made of its weights; `output` may be it.
 
+    Of a bundle without weights, as an import of ONNX files is, they are made of its float32 ONNX files.
     Weights, golden trajectory and other artifacts stay as they are, byte for byte; those asked for are made anew, and
     they alone are verified. Options, errors and what an error leaves are `export_bundle`'s.
     """
     old = bundle.manifest
-    if old.weights is None or old.golden is None:
-        raise UserError(f"{bundle.root} has no weights to export from: it was imported, or weights were left out")
     config = old.model
-    plan = plan_export(config, output, formats, precisions)
+    if old.golden is None or (old.weights is None and _SOURCE not in old.artifacts):
+        raise UserError(f"{bundle.root} has no weights, or no trajectory to check against: export the model itself")
+    plan = plan_export(config, output, formats, precisions, weights=old.weights is not None)
     if plan.is_calibrated:
         check_people(calibration, config)
     say = on_progress or (lambda _stage: None)
-    weights = bundle.path(old.weights)
-    networks = load_networks(config, weights / "autoencoder.safetensors", weights / "unet.safetensors")
+    origin = _origin_of(bundle)
     golden = load_trajectory(bundle.path(old.golden))
     asked = {f"{row.name}-{precision}" for row, precision in plan.artifacts}
     with write_bundle(plan.output, overwrite) as folder:
         say("what is there")
         in_place = plan.output.exists() and plan.output.resolve() == bundle.root.resolve()
         _take_over(bundle, folder, asked, link=in_place)
-        feeds, calibrated = _calibrated(networks, plan, calibration, calibration_source, golden.steps, golden.seed, say)
-        artifacts, kept = write_artifacts(networks, plan, folder, golden, feeds, say, failed)
+        feeds, calibrated = _calibrated(
+            origin.networks, plan, calibration, calibration_source, golden.steps, golden.seed, say
+        )
+        artifacts, kept = write_artifacts(origin, plan, folder, golden, feeds, say, failed)
         others = {name: artifact for name, artifact in old.artifacts.items() if name not in asked}
         made = manifest_of(
-            config, old.latent_scale, old.components, others | artifacts, "", calibrated or old.calibration, folder
+            config,
+            old.latent_scale,
+            old.components,
+            others | artifacts,
+            "",
+            calibrated or old.calibration,
+            folder,
+            weights=old.weights,
         )
         # Of an older writer there may be more to say than this version knows how to.
         manifest = old.model_copy(
@@ -153,8 +166,20 @@ def _take_over(bundle: Bundle, folder: Path, without: Iterable[str], *, link: bo
         _write_report(folder, [row for row in rows if row["artifact"] not in without])
 
 
+def _origin_of(bundle: Bundle) -> Origin:
+    """A bundle's weights as networks, or where it has none its float32 ONNX files."""
+    manifest = bundle.manifest
+    if manifest.weights is None:
+        files = manifest.artifacts[_SOURCE].components
+        onnx = {name: bundle.path(component.model) for name, component in files.items()}
+        return Origin(manifest.model, manifest.latent_scale, None, onnx)
+    weights = bundle.path(manifest.weights)
+    networks = load_networks(manifest.model, weights / "autoencoder.safetensors", weights / "unet.safetensors")
+    return Origin(manifest.model, manifest.latent_scale, networks)
+
+
 def _calibrated(
-    networks: Networks,
+    networks: Networks | None,
     plan: Plan,
     people: Sequence[TryOnInputs],
     source: str,
@@ -163,7 +188,7 @@ def _calibrated(
     say: Callable[[str], None],
 ) -> tuple[Mapping[str, Sequence[Feeds]], Calibration | None]:
     """The calls to calibrate on, by component, and what the manifest says of them; nothing where nothing needs it."""
-    if not plan.is_calibrated:
+    if not plan.is_calibrated or networks is None:
         return {}, None
     feeds = record_calibration(networks, people, steps=steps, seed=seed + 1, on_progress=say)
     return feeds, Calibration(source=source, people=len(people), steps=steps, seed=seed + 1)

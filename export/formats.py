@@ -29,7 +29,9 @@ class Format:
 
     `calibrated` are those of its precisions that are quantised to the ranges of activations along real try-ons.
     `keeps_float32` says that the exporter also takes `safety`, what fp16 must not touch (`export.half_safety`), None
-    where nothing in the plan is in fp16. `checked_up_to` is the largest picture, in pixels, that "all" includes it for:
+    where nothing in the plan is in fp16. `from_onnx` says that the exporter
+    needs no module where the bundle holds float32 ONNX files: what was imported as such can be written in the format.
+    `checked_up_to` is the largest picture, in pixels, that "all" includes it for:
     what runs it here takes too long for more.
     """
 
@@ -45,6 +47,7 @@ class Format:
     layout: str | None = None
     calibrated: tuple[str, ...] = ()
     keeps_float32: bool = False
+    from_onnx: bool = False
     checked_up_to: int | None = None
 
 
@@ -64,6 +67,7 @@ FORMATS: dict[str, Format] = {
             layout="export.diffusers_layout:write_layout",
             calibrated=("int8",),
             keeps_float32=True,
+            from_onnx=True,
         ),
         Format(
             name="openvino",
@@ -76,6 +80,7 @@ FORMATS: dict[str, Format] = {
             reader="export.openvino_precision:found_openvino_precision",
             runtime="runtimes.openvino_runtime:OpenVinoRuntime",
             calibrated=("int8",),
+            from_onnx=True,
         ),
         Format(
             name="coreai",

@@ -45,14 +45,15 @@ class HalfSafety:
     traced: Path
 
 
-def half_safety(traced: Path, module: nn.Module, calls: Sequence[_Feeds]) -> HalfSafety:
+def half_safety(traced: Path, module: nn.Module | None, calls: Sequence[_Feeds]) -> HalfSafety:
     """Run the float32 ONNX file that `module` was traced to on some of `calls`, and say what float16 would spoil.
 
-    Costs a run of the network for each of at most `MOST_CALLS` calls. Raises `UserError` without calls.
+    Of a file that came from elsewhere there is no module, and nothing is said of any. Costs a run of the network for
+    each of at most `MOST_CALLS` calls. Raises `UserError` without calls.
     """
     measured = _spread(calls)
     unsafe = [row for row in measure_ranges(traced, measured) if row.unsafe]
-    modules, blocks = _modules(unsafe, _scopes(traced), module)
+    modules, blocks = ({}, {}) if module is None else _modules(unsafe, _scopes(traced), module)
     nodes = {row.node: str(row.unsafe) for row in unsafe}
     return HalfSafety(KeptInFloat32(calls=len(measured), nodes=nodes, modules=modules, blocks=blocks), traced)
 

@@ -41,7 +41,7 @@ _ONE_FILE = 2_000_000_000  # bytes; protobuf ends at 2 GiB, and the graph itself
 
 
 def export_onnx(
-    module: nn.Module,
+    module: nn.Module | None,
     spec: ComponentSpec,
     config: ModelConfig,
     folders: Mapping[str, Path],
@@ -57,13 +57,18 @@ def export_onnx(
     `spec.inputs(config)` in order; shapes are fixed to theirs. Inputs and outputs are float32 (the timestep int64)
     whatever the precision. Above 2 GB the weights go to `model.onnx.data` beside the file. `calibration` holds inputs
     of real calls (`export.calibration`), for int8; `safety` says what fp16 keeps in float32 beside the kinds that are
-    always kept, and lends its trace. Raises `UserError` for an unknown precision, for weights that do not fit it, and
-    for int8 without calibration.
+    always kept, and lends its trace, without which there has to be a module. Raises `UserError` for an unknown
+    precision, for weights that do not fit it, and for int8 without calibration.
     """
     for precision in folders:
         if precision not in _CONVERTERS:
             raise UserError(f"ONNX files are not written in {precision!r}: choose one of {', '.join(_CONVERTERS)}")
-    traced = _trace(module, spec, config, opset) if safety is None else onnx.load(safety.traced)
+    if safety is not None:
+        traced = onnx.load(safety.traced)
+    elif module is not None:
+        traced = _trace(module, spec, config, opset)
+    else:
+        raise ValueError("neither a module nor its trace")
     keep = {} if safety is None else safety.kept.nodes
     return {
         precision: _write(

@@ -62,14 +62,22 @@ def plan_export(
     output: Path,
     formats: Sequence[str] = ("onnx",),
     precisions: Sequence[str] = ("fp32", "fp16"),
+    *,
+    weights: bool = True,
 ) -> Plan:
     """Check the request and say what it would write, without writing; raises `UserError` as `export_bundle` would.
 
     With "all" among the formats, each gets those of `precisions` that it has; formats whose packages are missing, and
     those too slow to check at the model's size, are left out. Formats asked for by name have to have every precision.
+    Without `weights` there are float32 ONNX files alone to make things of.
     """
     if ALL not in formats:
-        return Plan(Path(output), tuple(_named(formats, precisions)), config.components)
+        artifacts = list(_named(formats, precisions))
+        for row, precision in artifacts:
+            reason = None if weights else _needs_weights(row, precision)
+            if reason is not None:
+                raise UserError(f"{row.name}-{precision} {reason}: choose another format or precision")
+        return Plan(Path(output), tuple(artifacts), config.components)
     known = dict.fromkeys(precision for row in FORMATS.values() for precision in row.precisions)
     for precision in precisions:
         if precision not in (*known, ALL):
@@ -77,7 +85,7 @@ def plan_export(
     named = [name for name in formats if name != ALL]
     for name in named:
         require([name], [FORMATS[name].precisions[0]] if name in FORMATS else precisions)  # refuses what is misspelt
-    artifacts: list[tuple[Format, str]] = []
+    artifacts = []
     left_out: list[str] = []
     for row in FORMATS.values():
         reason = None if row.name in named else _reason_not_to(row, config)
@@ -85,7 +93,10 @@ def plan_export(
             left_out.append(f"{row.name}: {reason}")
             continue
         for precision in row.precisions if ALL in precisions else dict.fromkeys(precisions):
-            if precision in row.precisions:
+            reason = None if weights else _needs_weights(row, precision)
+            if precision in row.precisions and reason is not None:
+                left_out.append(f"{row.name}-{precision}: {reason}")
+            elif precision in row.precisions:
                 artifacts.append((row, precision))
             else:
                 left_out.append(f"{row.name}-{precision}: {row.name} has {', '.join(row.precisions)}")
@@ -100,6 +111,13 @@ def _named(formats: Sequence[str], precisions: Sequence[str]) -> Iterator[tuple[
         return
     for name in dict.fromkeys(formats):
         yield from require([name], FORMATS[name].precisions if name in FORMATS else precisions)
+
+
+def _needs_weights(row: Format, precision: str) -> str | None:
+    """Why an artifact cannot be made of float32 ONNX files; None if it can."""
+    if not row.from_onnx:
+        return "is made from weights, and the bundle has none"
+    return "is calibrated with weights, and the bundle has none" if precision in row.calibrated else None
 
 
 def _reason_not_to(row: Format, config: ModelConfig) -> str | None:

@@ -25,7 +25,10 @@ def plan(model: str, output: Path, formats: Sequence[str], precisions: Sequence[
     from export.bundle import plan_export
 
     bundle = _bundle_at(model, check=False)
-    return plan_export(bundle.manifest.model if bundle else config_of(model), output, formats, precisions)
+    if bundle is None:
+        return plan_export(config_of(model), output, formats, precisions)
+    weights = bundle.manifest.weights is not None
+    return plan_export(bundle.manifest.model, output, formats, precisions, weights=weights)
 
 
 def target_of(model: str, output: Path | None, overwrite: bool) -> Path:
@@ -138,4 +141,8 @@ def _figures(bundle: Bundle) -> list[str]:
         if artifact.picture_psnr_db is not None:
             figures.append(f"picture {artifact.picture_psnr_db:.1f} dB")
         lines.append(f"passed   {name}: {', '.join(figures)}")
+    for component, kept in bundle.manifest.kept_in_float32.items():
+        if kept.nodes:
+            first, reason = next(iter(kept.nodes.items()))
+            lines.append(f"kept in float32 at fp16: {len(kept.nodes)} nodes of {component}, {first} first ({reason})")
     return lines

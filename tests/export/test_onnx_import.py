@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from export.bundle import extend_bundle
 from export.golden import load_trajectory
 from export.onnx_import import REFERENCE, config_of_folder, import_onnx
 from export.parity import closeness
@@ -103,6 +104,20 @@ def test_a_folder_becomes_a_bundle_that_answers_as_its_files_did(
         assert closeness(found, wanted).psnr_db > 100
     with pytest.raises(UserError, match="missing"):
         load(bundle, "torch")
+
+
+def test_more_precisions_are_made_of_the_files_themselves(tmp_path: Path, theirs: Path, inputs: TryOnInputs) -> None:
+    bundle = import_onnx(theirs, TINY, inputs, tmp_path / "bundle", steps=1)
+    more = extend_bundle(bundle, tmp_path / "more", ("onnx", "openvino"), ("fp32",))
+    more = extend_bundle(more, more.root, ("onnx",), ("fp16", "w8"), overwrite=True)
+    assert set(more.manifest.artifacts) == {"onnx-fp32", "openvino-fp32", "onnx-fp16", "onnx-w8"}
+    assert verify(more, write=False).exit_code == 0
+    assert more.manifest.kept_in_float32["unet"].nodes == {}
+    assert more.path("onnx-fp16/scheduler/scheduler_config.json").is_file()
+    with pytest.raises(UserError, match="coreai-fp32 is made from weights, and the bundle has none"):
+        extend_bundle(more, tmp_path / "most", ("coreai",), ("fp32",))
+    with pytest.raises(UserError, match="onnx-int8 is calibrated with weights"):
+        extend_bundle(more, tmp_path / "most", ("onnx",), ("int8",))
 
 
 def rewritten(part: str, change: Callable[[onnx.ModelProto], object]) -> Callable[[Path], object]:
