@@ -103,7 +103,7 @@ def test_parts_of_a_batch_see_what_the_whole_sees(method: str) -> None:
     parts = [loss.part(slice(i, i + 3))(student, step_generator(0, 3)) for i in (0, 3)]
     assert set(whole) == {"jump", "truth"}
     for name, value in whole.items():
-        assert float(value) == pytest.approx(sum(float(part[name]) for part in parts) / 2, rel=1e-3)
+        assert value.item() == pytest.approx(sum(part[name].item() for part in parts) / 2, rel=1e-3)
 
 
 @pytest.mark.parametrize("method", METHODS)
