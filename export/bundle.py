@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from export.artifacts import Failed, Origin, write_artifacts
 from export.calibration import Feeds, check_people, record_calibration
 from export.diffusers_layout import write_scheduler
+from export.finish import finish, take_over
 from export.golden import GOLDEN_PATH, Trajectory, load_trajectory, record_trajectory, save_trajectory
 from export.manifest import WEIGHTS_PATH, manifest_of
 from export.plan import Plan, plan_export
-from export.verify import ArtifactReport, Report, VerificationError, verify
 from lite_vton.bundle import (
-    Artifact,
     Bundle,
     Calibration,
     ComponentTensors,
-    Manifest,
-    Parity,
     write_bundle,
-    write_manifest,
 )
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
@@ -82,7 +75,7 @@ def export_bundle(
         manifest = manifest_of(
             config, networks.latent_scale, component_tensors(config), artifacts, checkpoint, calibrated, folder
         )
-        _finish(folder, manifest.model_copy(update={"kept_in_float32": kept}), artifacts, min_psnr, failed, say)
+        finish(folder, manifest.model_copy(update={"kept_in_float32": kept}), artifacts, min_psnr, failed, say)
     return Bundle.open(plan.output, check=False)
 
 
@@ -119,7 +112,7 @@ def extend_bundle(
     with write_bundle(plan.output, overwrite) as folder:
         say("what is there")
         in_place = plan.output.exists() and plan.output.resolve() == bundle.root.resolve()
-        _take_over(bundle, folder, asked, link=in_place)
+        take_over(bundle, folder, asked, link=in_place)
         feeds, calibrated = _calibrated(
             origin.networks, plan, calibration, calibration_source, golden.steps, golden.seed, say
         )
@@ -140,30 +133,8 @@ def extend_bundle(
             update={name: getattr(made, name) for name in ("tools", "artifacts", "calibration", "gates", "files")}
             | {"kept_in_float32": old.kept_in_float32 | kept}
         )
-        _finish(folder, manifest, artifacts, min_psnr, failed, say)
+        finish(folder, manifest, artifacts, min_psnr, failed, say)
     return Bundle.open(plan.output, check=False)
-
-
-def _take_over(bundle: Bundle, folder: Path, without: Iterable[str], *, link: bool) -> None:
-    """Every listed file of `bundle` but those of the artifacts `without`, and what was measured of the others.
-
-    `link` where the bundle is to be replaced: nothing is copied that is there already.
-    """
-    for relative in bundle.manifest.files:
-        if relative.partition("/")[0] in without:
-            continue
-        target = folder / relative
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            if not link:
-                raise OSError
-            os.link(bundle.path(relative), target)
-        except OSError:  # or another file system
-            shutil.copyfile(bundle.path(relative), target)
-    report = bundle.root / "verify.json"
-    if report.is_file():
-        rows = json.loads(report.read_text(encoding="utf-8")).get("artifacts", [])
-        _write_report(folder, [row for row in rows if row["artifact"] not in without])
 
 
 def _origin_of(bundle: Bundle) -> Origin:
@@ -192,40 +163,6 @@ def _calibrated(
         return {}, None
     feeds = record_calibration(networks, people, steps=steps, seed=seed + 1, on_progress=say)
     return feeds, Calibration(source=source, people=len(people), steps=steps, seed=seed + 1)
-
-
-def _finish(
-    folder: Path,
-    manifest: Manifest,
-    artifacts: Mapping[str, Artifact],
-    min_psnr: float | None,
-    failed: Failed | None,
-    say: Callable[[str], None],
-) -> None:
-    """Verify the new `artifacts`, leave out or raise for those that do not pass, and write manifest and report."""
-    report = verify(Bundle(folder, manifest), artifacts=artifacts, min_psnr=min_psnr, write=False, on_progress=say)
-    if failed is None:
-        _stop_unless_passed(report)
-    gone = tuple(f"{row.artifact}/" for row in report.artifacts if not row)
-    passed = {row.artifact: _with_figures(artifacts[row.artifact], row) for row in report.artifacts if row}
-    for row in report.artifacts:
-        if not row and failed is not None:
-            failed(row.artifact, row.skipped or row.failures[0])
-            shutil.rmtree(folder / row.artifact)
-    if not passed:
-        raise VerificationError("no artifact passed; nothing was written", report)
-    others = {name: artifact for name, artifact in manifest.artifacts.items() if name not in artifacts}
-    files = {name: record for name, record in manifest.files.items() if not name.startswith(gone)}
-    written = {"artifacts": others | passed, "files": files}
-    earlier = folder / "verify.json"
-    rows = json.loads(earlier.read_text(encoding="utf-8"))["artifacts"] if earlier.is_file() else []
-    _write_report(folder, [*rows, *Report(tuple(row for row in report.artifacts if row)).to_json()["artifacts"]])
-    write_manifest(folder, manifest.model_copy(update=written))
-
-
-def _write_report(folder: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    content = {"kind": "lite-vton-verify", "passed": all(row["passed"] for row in rows), "artifacts": rows}
-    (folder / "verify.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _ship_weights(networks: Networks, folder: Path) -> Networks:
@@ -269,26 +206,3 @@ def _record_golden(
     )
     save_trajectory(trajectory, folder / GOLDEN_PATH)
     return trajectory
-
-
-def _stop_unless_passed(report: Report) -> None:
-    for artifact in report.artifacts:
-        if not artifact:
-            reason = artifact.skipped or artifact.failures[0]
-            more = f" (and {len(artifact.failures) - 1} more)" if len(artifact.failures) > 1 else ""
-            raise VerificationError(
-                f"{artifact.artifact} failed verification: {reason}{more}; nothing was written", report
-            )
-
-
-def _with_figures(artifact: Artifact, report: ArtifactReport) -> Artifact:
-    components = {}
-    for name, files in artifact.components.items():
-        calls = [call for call in report.calls if call.component == name]
-        parity = Parity(
-            psnr_db=min(call.psnr_db for call in calls),
-            cosine=min(call.cosine for call in calls),
-            max_abs=max(call.max_abs for call in calls),
-        )
-        components[name] = files.model_copy(update={"parity": parity})
-    return artifact.model_copy(update={"components": components, "picture_psnr_db": report.picture_psnr_db})

@@ -27,6 +27,7 @@ class Format:
     runtime   (bundle, precision) -> a `runtimes.base.Runtime`
     layout    (networks, folder) -> None, called once the components are written; None where there is nothing to add
 
+    `needs` are the packages it takes, by import name; "a|b" where one of two will do.
     `calibrated` are those of its precisions that are quantised to the ranges of activations along real try-ons.
     `keeps_float32` says that the exporter also takes `safety`, what fp16 must not touch (`export.half_safety`), None
     where nothing in the plan is in fp16. `from_onnx` says that the exporter
@@ -49,6 +50,11 @@ class Format:
     keeps_float32: bool = False
     from_onnx: bool = False
     checked_up_to: int | None = None
+
+    @property
+    def missing(self) -> list[str]:
+        """What it needs and is not installed."""
+        return [need for need in self.needs if not any(find_spec(package) for package in need.split("|"))]
 
 
 FORMATS: dict[str, Format] = {
@@ -118,9 +124,8 @@ def require(formats: Iterable[str], precisions: Iterable[str]) -> tuple[tuple[Fo
             nearest = get_close_matches(name.lower(), FORMATS, n=1)
             hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(FORMATS)}"
             raise UserError(f"unknown format {name!r}: {hint}")
-        missing = [package for package in row.needs if find_spec(package) is None]
-        if missing:
-            raise UserError(f"format {name} needs {', '.join(missing)}: pip install 'lite-vton[{row.extra}]'")
+        if row.missing:
+            raise UserError(f"format {name} needs {', '.join(row.missing)}: pip install 'lite-vton[{row.extra}]'")
         for precision in precisions:
             if precision not in row.precisions:
                 raise UserError(f"{name} is not written in {precision!r}: choose one of {', '.join(row.precisions)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from export.formats import FORMATS, Format, require
@@ -122,9 +121,8 @@ def _needs_weights(row: Format, precision: str) -> str | None:
 
 def _reason_not_to(row: Format, config: ModelConfig) -> str | None:
     """Why "all" leaves a format out for this model on this machine; None if it does not."""
-    missing = [package for package in row.needs if find_spec(package) is None]
-    if missing:
-        return f"needs {', '.join(missing)}: pip install 'lite-vton[{row.extra}]'"
+    if row.missing:
+        return f"needs {', '.join(row.missing)}: pip install 'lite-vton[{row.extra}]'"
     if row.checked_up_to is not None and config.height * config.width > row.checked_up_to:
         return f"checking {config.width}x{config.height} takes hours here: ask for it by name, --format {row.name}"
     return None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lite_vton.cli.choices import one_of
-from lite_vton.cli.extras import BACKEND_NEEDS, NEEDS_GPU, how_to_install, installed_version
+from lite_vton.cli.extras import BACKEND_NEEDS, NEEDS_GPU, how_to_install, missing_of
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def usable_precision(bundle: Bundle, backend: str, asked: str | None = None) -> 
 
 def what_lacks(backend: str) -> str | None:
     """What of packages and devices a backend lacks here, and how to get it; None if nothing."""
-    missing = [package for package in BACKEND_NEEDS.get(backend, ()) if installed_version(package) is None]
+    missing = missing_of(BACKEND_NEEDS.get(backend, ()))
     if missing:
         return f"needs {', '.join(missing)}: {how_to_install(missing)}"
     if backend in NEEDS_GPU:

@@ -7,7 +7,15 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from types import MappingProxyType
 
-__all__ = ["BACKEND_NEEDS", "DISTRIBUTIONS", "EXTRA_OF", "NEEDS_GPU", "how_to_install", "installed_version"]
+__all__ = [
+    "BACKEND_NEEDS",
+    "DISTRIBUTIONS",
+    "EXTRA_OF",
+    "NEEDS_GPU",
+    "how_to_install",
+    "installed_version",
+    "missing_of",
+]
 
 EXTRA_OF: Mapping[str, str] = MappingProxyType(
     {
@@ -52,6 +60,12 @@ BACKEND_NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 NEEDS_GPU = frozenset({"tensorrt"})
 """Backends that run on an NVIDIA GPU alone."""
+
+
+def missing_of(needs: Iterable[str]) -> list[str]:
+    """Those packages of `needs` that are not installed, of "a|b" the first where neither is."""
+    choices = [need.split("|") for need in needs]
+    return [packages[0] for packages in choices if not any(installed_version(package) for package in packages)]
 
 
 def how_to_install(missing: Iterable[str]) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lite_vton.cli.backends import what_lacks
-from lite_vton.cli.extras import BACKEND_NEEDS, EXTRA_OF, how_to_install, installed_version
+from lite_vton.cli.extras import BACKEND_NEEDS, EXTRA_OF, how_to_install, installed_version, missing_of
 from lite_vton.version import __version__
 
 if TYPE_CHECKING:
@@ -118,21 +117,18 @@ def _abilities() -> tuple[Ability, ...]:
         "charts": ((), ("matplotlib",)),
     }
     more = [
-        _ability(name, precisions, needs, how_to_install(_missing(needs)) or None)
+        _ability(name, precisions, needs, how_to_install(missing_of(needs)) or None)
         for name, (precisions, needs) in others.items()
     ]
     return (*backends, *formats, *more)
 
 
-def _missing(needs: Iterable[str]) -> list[str]:
-    return [package for package in needs if installed_version(package) is None]
-
-
 def _format_lacks(row: Format) -> str | None:
-    missing = _missing(row.needs)
+    missing = missing_of(row.needs)
     return f"needs {', '.join(missing)}: pip install 'lite-vton[{row.extra}]'" if missing else None
 
 
 def _ability(name: str, precisions: tuple[str, ...], needs: tuple[str, ...], lacks: str | None) -> Ability:
-    versions = {package: found for package in needs if (found := installed_version(package)) is not None}
+    packages = [package for need in needs for package in need.split("|")]
+    versions = {package: found for package in packages if (found := installed_version(package)) is not None}
     return Ability(name, precisions, lacks is None, versions, lacks or "")

@@ -1,0 +1,101 @@
+"""The end of an export: what is kept of an earlier bundle, what passed, manifest and report."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from export.artifacts import Failed
+from export.verify import ArtifactReport, Report, VerificationError, verify
+from lite_vton.bundle import Artifact, Bundle, Manifest, Parity, write_manifest
+
+__all__ = ["finish", "take_over"]
+
+
+def take_over(bundle: Bundle, folder: Path, without: Iterable[str], *, link: bool) -> None:
+    """Every listed file of `bundle` but those of the artifacts `without`, and what was measured of the others.
+
+    `link` where the bundle is to be replaced: nothing is copied that is there already.
+    """
+    for relative in bundle.manifest.files:
+        if relative.partition("/")[0] in without:
+            continue
+        target = folder / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if not link:
+                raise OSError
+            os.link(bundle.path(relative), target)
+        except OSError:  # or another file system
+            shutil.copyfile(bundle.path(relative), target)
+    report = bundle.root / "verify.json"
+    if report.is_file():
+        rows = json.loads(report.read_text(encoding="utf-8")).get("artifacts", [])
+        _write_report(folder, [row for row in rows if row["artifact"] not in without])
+
+
+def finish(
+    folder: Path,
+    manifest: Manifest,
+    artifacts: Mapping[str, Artifact],
+    min_psnr: float | None,
+    failed: Failed | None,
+    say: Callable[[str], None],
+) -> None:
+    """Verify the new `artifacts`, leave out or raise for those that do not pass, and write manifest and report."""
+    report = verify(Bundle(folder, manifest), artifacts=artifacts, min_psnr=min_psnr, write=False, on_progress=say)
+    if failed is None:
+        _stop_unless_passed(report)
+    gone = tuple(f"{row.artifact}/" for row in report.artifacts if not _stays(row))
+    passed = {row.artifact: _with_figures(artifacts[row.artifact], row) for row in report.artifacts if _stays(row)}
+    for row in report.artifacts:
+        if not _stays(row) and failed is not None:
+            failed(row.artifact, row.skipped or row.failures[0])
+            shutil.rmtree(folder / row.artifact)
+    if not passed:
+        raise VerificationError("no artifact passed; nothing was written", report)
+    others = {name: artifact for name, artifact in manifest.artifacts.items() if name not in artifacts}
+    files = {name: record for name, record in manifest.files.items() if not name.startswith(gone)}
+    written = {"artifacts": others | passed, "files": files}
+    earlier = folder / "verify.json"
+    rows = json.loads(earlier.read_text(encoding="utf-8"))["artifacts"] if earlier.is_file() else []
+    _write_report(
+        folder, [*rows, *Report(tuple(row for row in report.artifacts if _stays(row))).to_json()["artifacts"]]
+    )
+    write_manifest(folder, manifest.model_copy(update=written))
+
+
+def _stays(row: ArtifactReport) -> bool:
+    """Whether an artifact may be in the bundle."""
+    return bool(row)
+
+
+def _write_report(folder: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    content = {"kind": "lite-vton-verify", "passed": all(row["passed"] for row in rows), "artifacts": rows}
+    (folder / "verify.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _stop_unless_passed(report: Report) -> None:
+    for artifact in report.artifacts:
+        if not _stays(artifact):
+            reason = artifact.skipped or artifact.failures[0]
+            more = f" (and {len(artifact.failures) - 1} more)" if len(artifact.failures) > 1 else ""
+            raise VerificationError(
+                f"{artifact.artifact} failed verification: {reason}{more}; nothing was written", report
+            )
+
+
+def _with_figures(artifact: Artifact, report: ArtifactReport) -> Artifact:
+    components = {}
+    for name, files in artifact.components.items():
+        calls = [call for call in report.calls if call.component == name]
+        parity = Parity(
+            psnr_db=min(call.psnr_db for call in calls),
+            cosine=min(call.cosine for call in calls),
+            max_abs=max(call.max_abs for call in calls),
+        )
+        components[name] = files.model_copy(update={"parity": parity})
+    return artifact.model_copy(update={"components": components, "picture_psnr_db": report.picture_psnr_db})
