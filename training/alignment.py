@@ -145,20 +145,41 @@ class CrossAttentionAlignment(nn.Module):
     def forward(self, student: Features, teacher: Features) -> torch.Tensor:
         """Both (N, C, h, w) at each tap, of their own widths."""
         terms = []
-        for tap, query in self.query.items():
-            taught = standardised(teacher[tap])
-            q, k, v = query(taught), self.key[tap](student[tap]), self.value[tap](student[tap])
-            if self._sharpness is not None:
-                q, k = (functional.normalize(feature, dim=1).to(v.dtype) for feature in (q, k))
-            q, k, v, wanted = (windows(feature, self._positions) for feature in (q, k, v, taught))
-            far = None
-            if tap in self.nearness:
-                height, width = taught.shape[2:]
-                apart = square_distances(height, width, self._positions).to(q)
-                far = -self.nearness[tap].abs().to(q) * apart
+        for tap in self.query:
+            q, k, v, wanted, far = self._windows(tap, student, teacher)
             found = functional.scaled_dot_product_attention(q, k, v, attn_mask=far, scale=self._sharpness)
             terms.append(functional.mse_loss(found.float(), wanted))
         return _mean(terms)
+
+    @torch.no_grad()
+    def attended(self, student: Features, teacher: Features) -> dict[str, float]:
+        """By tap the share of a window's positions that one looks at, effectively: the exponential of the entropy.
+
+        1 where all are looked at alike, 1 over their number where it is a single one.
+        """
+        shares = {}
+        for tap in self.query:
+            q, k, _, _, far = self._windows(tap, student, teacher)
+            logits = (q @ k.mT).float() * (self._sharpness or q.shape[-1] ** -0.5)
+            attention = (logits if far is None else logits + far).softmax(dim=-1)
+            entropy = torch.special.entr(attention).sum(dim=-1)
+            shares[tap] = float(entropy.exp().mean()) / attention.shape[-1]
+        return shares
+
+    def _windows(
+        self, tap: str, student: Features, teacher: Features
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Queries, keys, values and what is wanted, cut into windows, and what distance takes from the logits."""
+        taught = standardised(teacher[tap])
+        q, k, v = self.query[tap](taught), self.key[tap](student[tap]), self.value[tap](student[tap])
+        if self._sharpness is not None:
+            q, k = (functional.normalize(feature, dim=1).to(v.dtype) for feature in (q, k))
+        q, k, v, wanted = (windows(feature, self._positions) for feature in (q, k, v, taught))
+        if tap not in self.nearness:
+            return q, k, v, wanted, None
+        height, width = taught.shape[2:]
+        apart = square_distances(height, width, self._positions).to(q)
+        return q, k, v, wanted, -self.nearness[tap].abs().to(q) * apart
 
 
 @torch.no_grad()

@@ -50,6 +50,7 @@ FIGURES = (
     Figure("psnr_to_teacher", "PSNR to the teacher's picture, dB", 2, 1),
     Figure("cka", "CKA to the teacher", 3, 0),
     Figure("own_distance", "own distance", 3, 0),
+    Figure("attention", "share attended to", 3, 0),
 )
 
 

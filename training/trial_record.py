@@ -63,14 +63,15 @@ class Circumstances:
 
 
 def logged_figures(log: Path, row: Row) -> dict[str, float | None]:
-    """The end of the log: the loss on noise, CKA as a mean over taps, and the features' own distance."""
+    """The end of the log: the loss on noise, CKA and attention as means over taps, and the features' own distance."""
     with log.open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
     found: dict[str, float | None] = {"noise": _mean([float(line["noise"]) for line in lines[-LAST:]])}
-    taps = [name for name in lines[0] if name.startswith("cka.")]
-    if taps:
-        measured = [line for line in lines if line[taps[0]]][-1]
-        found["cka"] = _mean([float(measured[tap]) for tap in taps])
+    for kind in ("cka", "attention"):
+        taps = [name for name in lines[0] if name.startswith(f"{kind}.")]
+        if taps:
+            measured = [line for line in lines if line[taps[0]]][-1]
+            found[kind] = _mean([float(measured[tap]) for tap in taps])
     if "feature" in lines[0]:
         found["own_distance"] = _mean([float(line["feature"]) for line in lines[-LAST:]]) / row.losses.feature
     return found

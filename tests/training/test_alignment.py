@@ -222,6 +222,18 @@ def test_placed_attention_begins_at_a_positions_own_place_in_whatever_window() -
     assert max(distances[True, 48], distances[True, 12]) < 0.3
 
 
+def test_the_share_attended_to_is_one_where_all_are_alike_and_small_where_one_stands_out() -> None:
+    even, sharp = (CrossAttentionAlignment({"up0": 8}, {"up0": 8}, sharpness=value) for value in (None, 1000.0))
+    with torch.no_grad():
+        for parameter in even.query.parameters():
+            parameter.zero_()
+    features = {"up0": torch.randn((2, 8, 6, 4), generator=torch.Generator().manual_seed(0))}
+    assert even.attended(features, features) == {"up0": pytest.approx(1.0)}
+    assert 1 / 24 <= sharp.attended(features, features)["up0"] < 0.1
+    placed = CrossAttentionAlignment({"up0": 8}, {"up0": 8}, placed=True)
+    assert placed.attended(features, features)["up0"] < 0.3  # three fifths of it at one's own place
+
+
 def test_nearness_is_learned() -> None:
     alignment = CrossAttentionAlignment({"down0": 6}, {"down0": 10}, placed=True)
     before = alignment.nearness["down0"].clone()
