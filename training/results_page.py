@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from training.ablations import ROWS, TABLES, Budget, Table
 from training.results import FIGURES, Results, order_statement, paired, spread
+from training.results_conclusion import caad_conclusion
 
 __all__ = ["page"]
 
@@ -32,6 +33,8 @@ def page(
         if there:
             lines += [*_table(results, table, there), ""]
         lines += _statements(results, table)
+        if key == "caad":
+            lines += caad_conclusion(results)
         if absent:
             lines += [f"Not run yet: {', '.join(absent)}.", ""]
         lines += _tower(results, there)
