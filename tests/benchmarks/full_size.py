@@ -29,9 +29,13 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Measured:
-    """`seconds` of a step or of the whole export, `peak_bytes` of memory resident at once, `bytes_written` to disk."""
+    """`seconds` of a step or of the whole export, `peak_bytes` of memory resident at once, `bytes_written` to disk.
+
+    `busy_seconds` are those of all its threads together, which other work on the machine changes less.
+    """
 
     seconds: float
+    busy_seconds: float
     peak_bytes: int
     bytes_written: int = 0
 
@@ -65,10 +69,10 @@ def training_step(preset: str, folder: Path, *, gradient_checkpointing: bool) ->
     loop = LoopConfig(
         steps=2, batch_size=1, learning_rate=1e-5, warmup_steps=1, gradient_checkpointing=gradient_checkpointing
     )
-    ended: list[float] = []
+    ended: list[tuple[float, float]] = []
 
     def on_step(_step: int, _terms: Mapping[str, float]) -> None:
-        ended.append(time.monotonic())
+        ended.append((time.monotonic(), time.process_time()))
         if len(ended) == 2:
             raise Done
 
@@ -76,7 +80,8 @@ def training_step(preset: str, folder: Path, *, gradient_checkpointing: bool) ->
         fit(denoiser, loss, loop, folder, on_step=on_step)
     peak = peak_rss_bytes()
     assert peak is not None
-    return Measured(ended[1] - ended[0], peak)
+    first, second = ended
+    return Measured(second[0] - first[0], second[1] - first[1], peak)
 
 
 def whole_export(preset: str, folder: Path, *, precision: str) -> Measured:
@@ -84,13 +89,13 @@ def whole_export(preset: str, folder: Path, *, precision: str) -> Measured:
     from lite_vton.cli.exporting import export_model
     from runtimes.peak_memory import peak_rss_bytes
 
-    began = time.monotonic()
+    began, busy = time.monotonic(), time.process_time()
     bundle = folder / "bundle"
     export_model(preset, bundle, ["onnx"], [precision], steps=1)
-    seconds = time.monotonic() - began
+    seconds, busy = time.monotonic() - began, time.process_time() - busy
     peak = peak_rss_bytes()
     assert peak is not None
-    return Measured(seconds, peak, sum(file.stat().st_size for file in bundle.rglob("*") if file.is_file()))
+    return Measured(seconds, busy, peak, sum(file.stat().st_size for file in bundle.rglob("*") if file.is_file()))
 
 
 WORK: Mapping[str, Callable[[str, Path], Measured]] = {
@@ -117,7 +122,7 @@ def main() -> None:
             print(json.dumps(vars(WORK[works[0]](presets[0], Path(folder)))))
         return
     print(f"{_machine()}; {time.strftime('%Y-%m-%d')}\n")
-    print("| preset | work | seconds | peak memory | written |\n|---|---|---|---|---|")
+    print("| preset | work | seconds | busy seconds | peak memory | written |\n|---|---|---|---|---|---|")
     for preset in presets:
         for work in works:
             print(f"| `{preset}` | {work} | {_cells(preset, work)} |", flush=True)
@@ -128,10 +133,10 @@ def _cells(preset: str, work: str) -> str:
     ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if ran.returncode:
         cause = "ended by the system, out of memory" if ran.returncode == -9 else f"failed ({ran.returncode})"
-        return f"{cause} | | "
+        return f"{cause} | | | "
     found = Measured(**json.loads(ran.stdout.splitlines()[-1]))
     written = f"{found.bytes_written / GIB:.2f} GiB" if found.bytes_written else ""
-    return f"{found.seconds:.0f} | {found.peak_bytes / GIB:.1f} GiB | {written}"
+    return f"{found.seconds:.0f} | {found.busy_seconds:.0f} | {found.peak_bytes / GIB:.1f} GiB | {written}"
 
 
 def _be_ended_first() -> None:
