@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lite_vton.errors import UserError
-from lite_vton.model.networks import random_networks
+from lite_vton.model.networks import random_networks, shipped_networks
 from lite_vton.presets import ImageEncoderConfig, preset
 from training.ablations import BUDGETS, ROWS, TABLES, Budget
 from training.garment_tower import TowerRecipe
@@ -152,6 +152,12 @@ def test_a_recorded_trial_of_other_circumstances_is_not_done(tmp_path: Path, cha
     assert replace(run, recorded={"output": {0: result}}).is_done(row, 0)
     assert not replace(run, recorded={"output": {0: result}}).is_done(row, 1)
     assert not replace(run, recorded={"output": {0: {**result, change: None}}}).is_done(row, 0)
+
+
+def test_the_page_in_docs_is_about_the_weights_that_are_shipped() -> None:
+    recorded = read_recorded(Path(__file__).parents[2] / "docs/results.json")
+    run = Trials(Path("nowhere"), BUDGETS["small"], shipped_networks(preset("demo-teacher")), bf16=True)
+    assert replace(run, recorded=recorded).results() == recorded
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "{", '{"output": {"0": {}}}', '{"output": {"x": {"figures": {}}}}'])
