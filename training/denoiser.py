@@ -19,7 +19,7 @@ from lite_vton.errors import UserError
 from lite_vton.model.denoiser import Denoiser, alpha_bars
 from lite_vton.model.unet import build_unet
 from lite_vton.presets import ModelConfig
-from training.alignment import CrossAttentionAlignment
+from training.cross_attention import CrossAttentionAlignment
 from training.latents import Pairs
 from training.loop import LoopConfig, Observer, OnStep, fit
 from training.losses import Distillation, LossConfig, distillation

@@ -9,7 +9,6 @@ import torch
 
 from lite_vton.errors import UserError
 from training.alignment import (
-    CrossAttentionAlignment,
     Factors,
     Hints,
     Relations,
@@ -18,10 +17,9 @@ from training.alignment import (
     factor_distance,
     relation_angle,
     relation_distance,
-    square_distances,
     standardised,
-    windows,
 )
+from training.cross_attention import CrossAttentionAlignment, square_distances, windows
 
 STUDENT, TEACHER = {"down0": 6, "up0": 4}, {"down0": 10, "up0": 8}
 KINDS = (Hints, Factors, Relations, CrossAttentionAlignment)
