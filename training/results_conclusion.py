@@ -58,7 +58,9 @@ def _what_the_distance_buys(results: Results) -> list[str]:
     ]
 
 
-def _tried(results: Results, suspect: Suspect) -> list[str]:
+def _tried(every: Results, suspect: Suspect) -> list[str]:
+    seeds = every.get(suspect.row, {})
+    results = {row: {seed: found[seed] for seed in found if seed in seeds} for row, found in every.items()}
     gain = paired(results, suspect.row, suspect.against, _JUDGED.key)
     if gain is None:
         return []
