@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
 
+from lite_vton.conditioning import COMPONENTS_OF_PAPER
 from training.losses import LossConfig
+from training.starts import Start
 
 __all__ = ["BUDGETS", "ROWS", "SHIPPED", "TABLES", "Budget", "Row", "Table"]
 
@@ -25,7 +26,7 @@ class Budget:
     """What every row is given, and all that its figures depend on beside row and seed. Saved with the results.
 
     `pairs` are drawn with `data_seed` to train on, `held_out` others to judge on. Every `similarity_every` steps of a
-    student the CKA to its teacher is logged. The image encoder of row D has the shape of `tower_of`'s.
+    student the CKA to its teacher is logged. A CLIP that is given for row D has the shape of `tower_of`'s.
     """
 
     pairs: int
@@ -65,12 +66,17 @@ class Row:
     distill: str = "output"
     components: str = "A+B+C"
     losses: LossConfig = field(default_factory=LossConfig)
-    start: Literal["random", "slimmed"] = "random"
+    start: Start = "random"
 
     @property
     def is_student(self) -> bool:
         """Whether it has a student's shape."""
         return self.taught_by is not None
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether it looks at the garment through an image tower."""
+        return COMPONENTS_OF_PAPER[self.components].tokens
 
 
 _COMPONENTS = ("A", "A+B", "A+B+C", "A+B+C+D")

@@ -2,7 +2,8 @@
 
 Each is called with the features of both networks at the same taps and returns one scalar, the mean over taps. The
 teacher's are standardised first, so that a distance, and with it a weight, means the same at every level: where it
-matters, a student that knows nothing but the mean is at distance 1.
+matters, a student that knows nothing but the mean is at distance 1. The paper's own kind, CAAD, has a file of its own
+(`training.cross_attention`).
 """
 
 from __future__ import annotations
@@ -18,26 +19,15 @@ from lite_vton.errors import UserError
 from training.taps import Features
 
 __all__ = [
-    "CrossAttentionAlignment",
     "Factors",
     "Hints",
     "Relations",
     "factor_distance",
+    "mean_over_taps",
     "relation_angle",
     "relation_distance",
-    "square_distances",
     "standardised",
-    "windows",
 ]
-
-FULL_ATTENTION = 32 * 24
-"""Positions up to which every one attends to every other; maps with more are cut into windows of at most as many."""
-
-PROJECTION = 64
-"""Most channels of queries and keys: a large projection can fit the teacher whatever the student computes."""
-
-NEARNESS = 2.0
-"""A placed position begins by giving itself three fifths of its attention, its four neighbours a twelfth each."""
 
 FACTOR_RATE = 0.5
 """Channels of a factor per channel of the teacher (Kim et al. 2018, section 4)."""
@@ -52,7 +42,7 @@ class Hints(nn.Module):
 
     def forward(self, student: Features, teacher: Features) -> torch.Tensor:
         """Both (N, C, h, w) at each tap, of their own widths."""
-        return _mean(
+        return mean_over_taps(
             functional.mse_loss(regress(student[tap]).float(), standardised(teacher[tap]))
             for tap, regress in self.regressors.items()
         )
@@ -81,7 +71,7 @@ class Factors(nn.Module):
             factor = self.paraphrase[tap](taught)
             terms.append(functional.mse_loss(self.restore[tap](factor).float(), taught))
             terms.append(factor_distance(translate(student[tap]).float(), factor.detach().float()))
-        return 2 * _mean(terms)
+        return 2 * mean_over_taps(terms)
 
 
 class Relations(nn.Module):
@@ -102,63 +92,7 @@ class Relations(nn.Module):
         for tap in self.taps:
             mine, taught = _gram(student[tap].float()), _gram(standardised(teacher[tap]))
             terms.append(relation_distance(mine, taught) + 2 * relation_angle(mine, taught))
-        return _mean(terms)
-
-
-class CrossAttentionAlignment(nn.Module):
-    """The paper's cross-attention alignment distillation, as far as it is known (ours where it is not).
-
-    At each tap Q = 1x1(teacher), K and V = 1x1(student); softmax(Q K^T / sqrt d) V, where the teacher looks for its
-    features among the student's, is compared with the teacher's own (mean squared error). Attention is full where a
-    level has at most 32 x 24 positions, and within windows of at most as many above.
-
-    A module that can attend anywhere could satisfy its own loss beside a student that learns nothing: hence few
-    channels for queries and keys, and never without output distillation (see `training.losses.DISTILLATIONS`).
-    """
-
-    def __init__(
-        self,
-        student: dict[str, int],
-        teacher: dict[str, int],
-        *,
-        positions: int = FULL_ATTENTION,
-        sharpness: float | None = None,
-        placed: bool = False,
-    ) -> None:
-        """`positions` is the most a window has.
-
-        `placed` takes the square of the distance from logits, times a rate that is learned (after ALiBi, Press et al.
-        2022, arXiv:2108.12409, in two dimensions): without it attention knows nothing of where a position is, though
-        both networks' features of a place are at that place. `sharpness` makes logits cosines times so much (as in
-        Swin v2, Liu et al. 2022, arXiv:2111.09883); None takes the inner products over sqrt(d), which random
-        projections make so small that every position is looked at alike: the mean over the window, which tells the
-        teacher's positions nothing.
-        """
-        super().__init__()
-        self._positions, self._sharpness = positions, sharpness
-        self.nearness = nn.ParameterDict({tap: torch.tensor(NEARNESS) for tap in student if placed})
-        width = {tap: min(PROJECTION, teacher[tap], student[tap]) for tap in student}
-        self.query = nn.ModuleDict({tap: nn.Conv2d(teacher[tap], width[tap], 1) for tap in student})
-        self.key = nn.ModuleDict({tap: nn.Conv2d(student[tap], width[tap], 1) for tap in student})
-        self.value = nn.ModuleDict({tap: nn.Conv2d(student[tap], teacher[tap], 1) for tap in student})
-
-    def forward(self, student: Features, teacher: Features) -> torch.Tensor:
-        """Both (N, C, h, w) at each tap, of their own widths."""
-        terms = []
-        for tap, query in self.query.items():
-            taught = standardised(teacher[tap])
-            q, k, v = query(taught), self.key[tap](student[tap]), self.value[tap](student[tap])
-            if self._sharpness is not None:
-                q, k = (functional.normalize(feature, dim=1).to(v.dtype) for feature in (q, k))
-            q, k, v, wanted = (windows(feature, self._positions) for feature in (q, k, v, taught))
-            far = None
-            if tap in self.nearness:
-                height, width = taught.shape[2:]
-                apart = square_distances(height, width, self._positions).to(q)
-                far = -self.nearness[tap].abs().to(q) * apart
-            found = functional.scaled_dot_product_attention(q, k, v, attn_mask=far, scale=self._sharpness)
-            terms.append(functional.mse_loss(found.float(), wanted))
-        return _mean(terms)
+        return mean_over_taps(terms)
 
 
 @torch.no_grad()
@@ -200,33 +134,6 @@ def relation_angle(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor
     return functional.smooth_l1_loss(_cosines(student)[apart], _cosines(teacher)[apart])
 
 
-def windows(feature: torch.Tensor, positions: int = FULL_ATTENTION) -> torch.Tensor:
-    """(N, C, h, w) to (N * windows, n, C): as few equal windows as give each at most so many positions n."""
-    height, width = feature.shape[2:]
-    rows, columns = _cuts(height, width, positions)
-    cut = feature.reshape(*feature.shape[:2], rows, height // rows, columns, width // columns)
-    return cut.permute(0, 2, 4, 3, 5, 1).flatten(3, 4).flatten(0, 2)
-
-
-def square_distances(height: int, width: int, positions: int = FULL_ATTENTION) -> torch.Tensor:
-    """(n, n) squares of the distances between the positions of one of `windows`, in positions."""
-    rows, columns = _cuts(height, width, positions)
-    y, x = torch.meshgrid(torch.arange(height // rows), torch.arange(width // columns), indexing="ij")
-    y, x = y.flatten(), x.flatten()
-    return (y[:, None] - y).square() + (x[:, None] - x).square()
-
-
-def _cuts(height: int, width: int, positions: int) -> tuple[int, int]:
-    """Into how many equal parts a map is cut along its height and its width; square-ish windows first."""
-    fitting = [
-        (rows, columns)
-        for rows in range(1, height + 1)
-        for columns in range(1, width + 1)
-        if height % rows == 0 and width % columns == 0 and height * width <= positions * rows * columns
-    ]
-    return min(fitting, key=lambda cut: (cut[0] * cut[1], abs(height / cut[0] - width / cut[1])))
-
-
 def _factor(width: int, factors: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(width, factors, 1), nn.LeakyReLU(0.1))
 
@@ -262,5 +169,6 @@ def _over_processes(mean: torch.Tensor) -> torch.Tensor:
     return mean
 
 
-def _mean(terms: Iterable[torch.Tensor]) -> torch.Tensor:
+def mean_over_taps(terms: Iterable[torch.Tensor]) -> torch.Tensor:
+    """What an alignment answers with: the mean of the taps' scalars."""
     return torch.stack(list(terms)).mean()

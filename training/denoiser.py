@@ -19,6 +19,7 @@ from lite_vton.errors import UserError
 from lite_vton.model.denoiser import Denoiser, alpha_bars
 from lite_vton.model.unet import build_unet
 from lite_vton.presets import ModelConfig
+from training.cross_attention import CrossAttentionAlignment
 from training.latents import Pairs
 from training.loop import LoopConfig, Observer, OnStep, fit
 from training.losses import Distillation, LossConfig, distillation
@@ -144,7 +145,10 @@ def _of_student(observe: Observer) -> Observer:
 
 
 def _similarity(teacher: Denoiser, loss: NoiseLoss, every: int) -> Observer:
-    """CKA on the first pairs, noised to evenly spaced timesteps, always with the same noise."""
+    """CKA on the first pairs, noised to evenly spaced timesteps, always with the same noise.
+
+    Where attention compares features, also at how much of a window it looks (`CrossAttentionAlignment.attended`).
+    """
     probes = loss.pairs.part(slice(0, PROBES))
     generator = torch.Generator().manual_seed(0)
     timestep = torch.linspace(0, len(loss.alpha_bar) - 1, len(probes)).long()
@@ -152,8 +156,17 @@ def _similarity(teacher: Denoiser, loss: NoiseLoss, every: int) -> Observer:
     x_t = abar.sqrt() * probes.x_0 + (1 - abar).sqrt() * warm_noise(probes, loss.alpha_bar, generator)
     similarity = Similarity(teacher, probes, x_t, timestep)
 
-    def observe(step: int, student: nn.Module) -> dict[str, float]:
+    def observe(step: int, module: nn.Module) -> dict[str, float]:
+        if step % every:
+            return {}
+        student = module.student if isinstance(module, Lesson) else module
         assert isinstance(student, Denoiser)
-        return similarity(student) if step % every == 0 else {}
+        features = similarity.features(student)
+        found = similarity.of(*features)
+        if isinstance(module, Lesson) and isinstance(module.alignment, CrossAttentionAlignment):
+            device = next(module.parameters()).device
+            mine, taught = ({tap: each.to(device) for tap, each in kind.items()} for kind in features)
+            found |= {f"attention.{tap}": share for tap, share in module.alignment.attended(mine, taught).items()}
+        return found
 
-    return _of_student(observe)
+    return observe

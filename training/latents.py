@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
@@ -17,7 +19,7 @@ from lite_vton.model.image_encoder import ImageEncoder
 from lite_vton.presets import UNetConfig
 from training.pictures import PicturePairs
 
-__all__ = ["ENCODED_TOGETHER", "LatentPairs", "Pairs", "encode_pairs", "to_tensor"]
+__all__ = ["ENCODED_TOGETHER", "LatentPairs", "Pairs", "encode_pairs", "kept_pairs", "to_tensor"]
 
 ENCODED_TOGETHER = 16
 """Pictures the autoencoder is given at once. Convolutions may round otherwise in batches of another size."""
@@ -127,6 +129,16 @@ def encode_pairs(
     tower = ImageEncoder(image_encoder.eval())
     tokens = [tower(batch).half().cpu() for batch in _batches(pictures.garment, batch_size, _device(image_encoder))]
     return LatentPairs(x_0, mask, masked_person, pose, torch.cat(tokens))
+
+
+def kept_pairs(file: Path, make: Callable[[], LatentPairs]) -> LatentPairs:
+    """The pairs in the safetensors `file`; made and written there first, whole or not at all, where there is none."""
+    if not file.is_file():
+        made = {name: tensor.contiguous() for name, tensor in vars(make()).items() if tensor is not None}
+        partial = file.with_suffix(".part")
+        save_file(made, partial)
+        partial.rename(file)
+    return LatentPairs(**load_file(file))
 
 
 def _batches(pictures: NDArray[np.uint8], size: int, device: torch.device) -> Iterator[torch.Tensor]:

@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from lite_vton.errors import UserError
-from training.alignment import CrossAttentionAlignment, Factors, Hints, Relations
+from training.alignment import Factors, Hints, Relations
+from training.cross_attention import CrossAttentionAlignment
 
 __all__ = [
     "DISTILLATIONS",

@@ -1,7 +1,8 @@
 """The paper's tables in small: trains every row of training/ablations.py that is missing, and writes docs/results.md.
 
 `just reproduce` runs it and leaves everything it made in runs/reproduce; stopped in whatever way, it goes on where it
-was. One process a folder.
+was. Trials that the JSON beside the page records count as done, wherever they ran, if budget, arithmetic and shipped
+weights were the same; a teacher among them is trained again when a student needs it. One process a folder.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from lite_vton.errors import UserError
 from lite_vton.model.networks import shipped_networks
@@ -23,11 +25,10 @@ from training.ablations import BUDGETS, ROWS, TABLES, Budget, Row
 from training.bfloat16 import bf16_pays
 from training.drawn_pairs import held_out_pictures
 from training.metrics import find_backbones
-from training.results import read_results
+from training.results import Results, read_recorded
 from training.results_page import page
-from training.results_pictures import draw_curves, draw_people
+from training.results_pictures import draw_curves, draw_people, rows_shown
 from training.trial import Trials, atomically
-from training.weights_digest import weights_digest
 
 __all__ = ["chosen_rows", "reproduce", "write_page"]
 
@@ -44,59 +45,74 @@ def reproduce(trials: Trials, rows: Sequence[Row], seeds: Sequence[int], written
     """
     _claim(trials)
     for seed in seeds:
-        for row in rows:
+        missing = [row for row in rows if not trials.is_done(row, seed)]
+        for row in missing:
             trials.run(row, seed)
-        write_page(trials, written, command)
+            write_page(trials, written, command)
+    write_page(trials, written, command)
 
 
 def write_page(trials: Trials, written: Path, command: str = COMMAND) -> None:
-    """`written` from the results there are, and beside it its pictures and every trial's figures as JSON."""
-    results = read_results(trials.folder, ROWS)
+    """`written` from the results there are, and beside it its pictures and every trial's figures as JSON.
+
+    A picture is drawn anew unless what is at hand is less than what it shows already.
+    """
+    results = trials.results()
     written.parent.mkdir(parents=True, exist_ok=True)
     atomically(written.with_suffix(".json"), json.dumps(results, indent=1) + "\n")
-    pictures = []
-    for key, table in TABLES.items():
-        there = [row for row in table.rows if row in results]
-        if not there:
-            continue
-        files = {row: [trials.file(ROWS[row], seed) for seed in results[row]] for row in there}
-        name = f"results-{key}-curves.png"
-        draw_curves(
-            {row: [file.with_name("log.csv") for file in found] for row, found in files.items()}, written.parent / name
-        )
-        pictures.append(name)
-        painted = {}
-        for row, found in files.items():
-            with np.load(found[0].with_name("pictures.npz")) as arrays:
-                painted[row] = arrays["pictures"]
-            people = held_out_pictures(trials.folder, trials.budget.held_out, trials.config(ROWS[row]))
-            inside = people.mask[..., None] > 0  # rows may differ in what they repaint
-            painted[row] = np.where(inside, painted[row], people.person)
-        usual = held_out_pictures(trials.folder, trials.budget.held_out, preset(trials.budget.student))
-        name = f"results-{key}-people.jpg"
-        draw_people(painted, usual, PEOPLE, written.parent / name)
-        pictures.append(name)
+    pictures = {name: rows for key in TABLES for name, rows in _draw(trials, results, key, written.parent).items()}
     atomically(written, page(results, trials.budget, command, pictures, written.with_suffix(".json").name))
 
 
-def chosen_rows(only: Sequence[str], clip: bool) -> list[Row]:
-    """Rows and whole tables by name, in the order of training; all without a name. CLIP's rows only with its tower."""
+def _draw(trials: Trials, results: Results, table: str, folder: Path) -> dict[str, tuple[str, ...]]:
+    """The pictures of a table in `folder`, each with the rows that it shows."""
+    there = [row for row in TABLES[table].rows if row in results]
+
+    def at_hand(name: str) -> dict[str, list[Path]]:
+        files = {row: [trials.file(ROWS[row], seed).with_name(name) for seed in results[row]] for row in there}
+        return {row: kept for row, every in files.items() if (kept := [file for file in every if file.is_file()])}
+
+    def curves(files: dict[str, list[Path]], file: Path) -> None:
+        draw_curves(files, file)
+
+    def people(files: dict[str, list[Path]], file: Path) -> None:
+        usual = held_out_pictures(trials.folder, trials.budget.held_out, preset(trials.budget.student))
+        draw_people({row: _painted(trials, row, found[0]) for row, found in files.items()}, usual, PEOPLE, file)
+
+    shown = {}
+    for name, source, draw in (
+        (f"results-{table}-curves.png", "log.csv", curves),
+        (f"results-{table}-people.jpg", "pictures.npz", people),
+    ):
+        files, file = at_hand(source), folder / name
+        if files and not set(files) < set(rows_shown(file)):
+            draw(files, file)
+        if there and file.is_file():
+            shown[name] = rows_shown(file)
+    return shown
+
+
+def _painted(trials: Trials, row: str, file: Path) -> NDArray[np.uint8]:
+    """The pictures of a trial, with the person's own pixels where it does not repaint."""
+    with np.load(file) as arrays:
+        painted: NDArray[np.uint8] = arrays["pictures"]
+    people = held_out_pictures(trials.folder, trials.budget.held_out, trials.config(ROWS[row]))
+    return np.where(people.mask[..., None] > 0, painted, people.person)  # rows may differ in what they repaint
+
+
+def chosen_rows(only: Sequence[str]) -> list[Row]:
+    """Rows and whole tables by name, in the order of training; all without a name."""
     unknown = [name for name in only if name not in ROWS and name not in TABLES]
     if unknown:
         raise UserError(f"no row or table {unknown[0]!r}: choose among {', '.join((*TABLES, *ROWS))}")
     wanted = {row for name in only for row in (TABLES[name].rows if name in TABLES else (name,))} or set(ROWS)
-    return [row for row in ROWS.values() if row.name in wanted and (clip or "D" not in row.components)]
+    return [row for row in ROWS.values() if row.name in wanted]
 
 
 def _claim(trials: Trials) -> None:
     """Mark the folder as this budget's and these weights', so that no other's results are taken for its own."""
     file = trials.folder / "budget.json"
-    settings = {
-        "budget": asdict(trials.budget),
-        "bf16": trials.bf16,
-        "weights": weights_digest(trials.taught.autoencoder, trials.taught.unet),
-    }
-    text = json.dumps(settings, indent=2) + "\n"
+    text = json.dumps(trials.circumstances.settings(), indent=2) + "\n"
     if file.is_file() and file.read_text(encoding="utf-8") != text:
         raise UserError(
             f"{trials.folder} holds results of another budget, arithmetic or other shipped weights: "
@@ -120,7 +136,7 @@ def main() -> None:
         default=bf16_pays(),
         help="arithmetic of training; results of both are not mixed; default: bfloat16 where the processor has it",
     )
-    parser.add_argument("--clip", type=Path, help="folder of a CLIP ViT-B/16 image tower, for A+B+C+D")
+    parser.add_argument("--clip", type=Path, help="CLIP ViT-B/16's folder, for A+B+C+D; default: a tower trained here")
     parser.add_argument("--lpips-weights", type=Path, help="torchvision's AlexNet; default: torch's cache")
     parser.add_argument("--inception-weights", type=Path, help="FID's Inception; default: torch's cache")
     parser.add_argument("--folder", type=Path, help="data, checkpoints and results; default: runs/reproduce/BUDGET")
@@ -138,7 +154,7 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
     budget = _budget(BUDGETS[arguments.budget], arguments.steps)
-    rows, seeds = chosen_rows(arguments.only, arguments.clip is not None), _seeds(arguments.seeds)
+    rows, seeds = chosen_rows(arguments.only), _seeds(arguments.seeds)
     name = arguments.budget if arguments.steps is None else f"{arguments.budget}-{arguments.steps}"
     trials = Trials(
         folder=arguments.folder or Path("runs/reproduce") / name,
@@ -147,15 +163,24 @@ def _run(arguments: argparse.Namespace) -> None:
         backbones=find_backbones(arguments.lpips_weights, arguments.inception_weights),
         tower=arguments.clip,
         bf16=arguments.bf16,
+        recorded=read_recorded(arguments.page.with_suffix(".json")),
     )
+    _say_what_is_left_out(trials, arguments.page.with_suffix(".json"))
     if arguments.list:
-        missing = [f"{row.name} {seed}" for seed in seeds for row in rows if not trials.file(row, seed).is_file()]
+        missing = [f"{row.name} {seed}" for seed in seeds for row in rows if not trials.is_done(row, seed)]
         print("\n".join(missing) or "nothing is missing")
     elif arguments.page_only:
         write_page(trials, arguments.page, COMMAND)
     else:
         steps = "" if arguments.steps is None else f" --steps {arguments.steps}"
         reproduce(trials, rows, seeds, arguments.page, f"{COMMAND} --budget {arguments.budget}{steps}")
+
+
+def _say_what_is_left_out(trials: Trials, file: Path) -> None:
+    kept = trials.results()
+    lost = sum(seed not in kept.get(row, {}) for row, seeds in trials.recorded.items() for seed in seeds)
+    if lost:
+        print(f"{lost} trials in {file} are of another budget, arithmetic, row or other shipped weights: left out")
 
 
 def _budget(budget: Budget, steps: int | None) -> Budget:

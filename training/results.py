@@ -12,7 +12,20 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FIGURES", "Figure", "Results", "Spread", "order_statement", "paired", "read_results", "spread"]
+from lite_vton.errors import UserError
+
+__all__ = [
+    "FIGURES",
+    "Figure",
+    "Results",
+    "Spread",
+    "order_statement",
+    "paired",
+    "read_recorded",
+    "read_results",
+    "spread",
+    "together",
+]
 
 Results = Mapping[str, Mapping[int, Mapping[str, Any]]]
 """By row and seed: the content of a trial's `result.json`."""
@@ -37,6 +50,7 @@ FIGURES = (
     Figure("psnr_to_teacher", "PSNR to the teacher's picture, dB", 2, 1),
     Figure("cka", "CKA to the teacher", 3, 0),
     Figure("own_distance", "own distance", 3, 0),
+    Figure("attention", "share attended to", 3, 0),
 )
 
 
@@ -69,6 +83,34 @@ def read_results(folder: Path, rows: Iterable[str]) -> Results:
         files = {int(file.parent.name): file for file in (folder / row).glob("*/result.json")}
         if files:
             found[row] = {seed: json.loads(file.read_text(encoding="utf-8")) for seed, file in sorted(files.items())}
+    return found
+
+
+def read_recorded(page_json: Path) -> Results:
+    """What `docs/results.json` says of trials whose own folders may be gone; nothing where there is no such file.
+
+    `UserError` for a file that holds something else.
+    """
+    if not page_json.is_file():
+        return {}
+    try:
+        read = json.loads(page_json.read_text(encoding="utf-8"))
+        found = {row: {int(seed): dict(result) for seed, result in seeds.items()} for row, seeds in read.items()}
+        complete = all("figures" in result for seeds in found.values() for result in seeds.values())
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UserError(f"{page_json} holds no results ({error}): restore it, or remove it") from error
+    if not complete:
+        raise UserError(f"{page_json} holds results without figures: restore it, or remove it")
+    return found
+
+
+def together(recorded: Results, at_hand: Results, rows: Iterable[str]) -> Results:
+    """Both, in the order of `rows`; a trial at hand takes the place of the same one recorded."""
+    found = {}
+    for row in rows:
+        seeds = {**recorded.get(row, {}), **at_hand.get(row, {})}
+        if seeds:
+            found[row] = dict(sorted(seeds.items()))
     return found
 
 

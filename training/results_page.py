@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from types import MappingProxyType
 
 from training.ablations import ROWS, TABLES, Budget, Table
 from training.results import FIGURES, Results, order_statement, paired, spread
+from training.results_conclusion import caad_conclusion
 
 __all__ = ["page"]
 
@@ -15,9 +17,13 @@ _JUDGED = ("psnr_in_mask", "ssim", "lpips", "fid", "kid")
 
 
 def page(
-    results: Results, budget: Budget, command: str, pictures: Sequence[str] = (), figures: str = "results.json"
+    results: Results,
+    budget: Budget,
+    command: str,
+    pictures: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    figures: str = "results.json",
 ) -> str:
-    """The page as Markdown; `pictures` are names of files beside it, `results-TABLE...`, as is `figures`."""
+    """The page as Markdown; `pictures` are files beside it, `results-TABLE...`, with the rows that each shows."""
     lines = ["# The tables, in small", "", *_about(results, budget, command), ""]
     lines += [f"Every figure of every trial: [{figures}]({figures}).", ""]
     for key, table in TABLES.items():
@@ -27,9 +33,14 @@ def page(
         if there:
             lines += [*_table(results, table, there), ""]
         lines += _statements(results, table)
+        if key == "caad":
+            lines += caad_conclusion(results)
         if absent:
-            lines += [f"Not run yet: {', '.join(absent)}.{_why(absent)}", ""]
-        lines += [f"![{table.title}]({name})\n" for name in pictures if name.startswith(f"results-{key}-")]
+            lines += [f"Not run yet: {', '.join(absent)}.", ""]
+        lines += _tower(results, there)
+        for name, shown in pictures.items():
+            if name.startswith(f"results-{key}-"):
+                lines += [f"![{table.title}]({name})", "", *_caption(shown, there)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -89,13 +100,29 @@ def _statements(results: Results, table: Table) -> list[str]:
     return [*lines, ""]
 
 
-def _why(absent: Sequence[str]) -> str:
-    if any("D" in ROWS[row].components for row in absent):
-        return (
-            " A+B+C+D needs CLIP's image tower, which does not come with the package: one with random weights would "
-            "say nothing about its tokens, so the row is left out unless `--clip` names the folder of a real one."
-        )
-    return ""
+def _caption(shown: Sequence[str], there: Sequence[str]) -> list[str]:
+    """Which rows a picture lacks: those of which only the figures are at hand."""
+    lacking = [row for row in there if row not in shown]
+    if not shown or not lacking:
+        return []
+    return [f"*Shown: {', '.join(shown)}. Of {', '.join(lacking)} only the figures are left.*", ""]
+
+
+def _tower(results: Results, rows: Sequence[str]) -> list[str]:
+    """Whose tokens the rows with an image tower have."""
+    with_tokens = [result for row in rows if ROWS[row].has_tokens for result in results[row].values()]
+    if not with_tokens:
+        return []
+    if with_tokens[0]["tower"] == "given":
+        return ["The tokens are those of CLIP's image tower.", ""]
+    found, of = with_tokens[0]["tower_found_again"], with_tokens[0]["budget"]["held_out"]
+    return [
+        "CLIP's image tower does not come with the package and was not at hand: a tower trained here on drawn garments "
+        "stands in for CLIP (training/garment_tower.py). It was taught to find a garment again as it is worn, and "
+        f"finds {100 * found:.0f} % of {of} held-out ones among each other (by chance {100 / of:.1f} %). What those of "
+        "the real one, trained on 400 million photographs, would add is not shown by this; `--clip` takes it.",
+        "",
+    ]
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -1,9 +1,13 @@
-"""Training curves of the rows of a table, and the same people dressed by each of them."""
+"""Training curves of the rows of a table, and the same people dressed by each of them.
+
+Each file says in its metadata which rows it shows, so that a later run, which may have the logs and pictures of fewer
+rows at hand, does not draw over it.
+"""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +18,7 @@ from lite_vton.cli.contact_sheet import Column, contact_sheet
 from lite_vton.errors import UserError
 from training.pictures import PicturePairs
 
-__all__ = ["draw_curves", "draw_people"]
+__all__ = ["draw_curves", "draw_people", "rows_shown"]
 
 SMOOTHED = 25
 """Steps a point of a curve is the mean of."""
@@ -22,7 +26,16 @@ SMOOTHED = 25
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def draw_curves(logs: dict[str, Sequence[Path]], file: Path) -> None:
+def rows_shown(file: Path) -> tuple[str, ...]:
+    """The rows in a picture of this module; none where there is no such file or it does not say."""
+    if not file.is_file():
+        return ()
+    with Image.open(file) as picture:
+        text = picture.info.get("Description") or picture.info.get("comment") or ""
+    return tuple((text if isinstance(text, str) else text.decode()).split())
+
+
+def draw_curves(logs: Mapping[str, Sequence[Path]], file: Path) -> None:
     """By row the `log.csv` of its seeds: left the loss on noise, right the CKA to the teacher, means over the seeds.
 
     `UserError` without matplotlib.
@@ -50,7 +63,7 @@ def draw_curves(logs: dict[str, Sequence[Path]], file: Path) -> None:
         axes.grid(alpha=0.3)
     left.legend(fontsize=8)
     partial = file.with_name(f".{file.name}.partial")
-    figure.savefig(partial, format="png", dpi=100)
+    figure.savefig(partial, format="png", dpi=100, metadata={"Description": " ".join(logs)})
     partial.replace(file)
 
 
@@ -60,7 +73,7 @@ def draw_people(painted: dict[str, NDArray[np.uint8]], held_out: PicturePairs, p
     shown = {"person": held_out.person[:people], "pasted warp": held_out.masked_person[:people], **rows}
     sheet = contact_sheet([Column(heading, list(pictures)) for heading, pictures in shown.items()])
     partial = file.with_name(f".{file.name}.partial")
-    Image.fromarray(sheet).save(partial, format="JPEG", quality=88)
+    Image.fromarray(sheet).save(partial, format="JPEG", quality=88, comment=" ".join(painted))
     partial.replace(file)
 
 

@@ -36,11 +36,19 @@ class Similarity:
     x_t: torch.Tensor
     timestep: torch.Tensor
 
-    @torch.no_grad()
     def __call__(self, student: Denoiser) -> dict[str, float]:
         """By log column: `cka.down0` and so on."""
-        features = [self._features(model, student, self.teacher) for model in (student, self.teacher)]
-        return {f"cka.{tap}": linear_cka(features[0][tap], features[1][tap]) for tap in features[0]}
+        return self.of(*self.features(student))
+
+    def of(self, student: Features, teacher: Features) -> dict[str, float]:
+        """The same of features that are there already."""
+        return {f"cka.{tap}": linear_cka(feature, teacher[tap]) for tap, feature in student.items()}
+
+    @torch.no_grad()
+    def features(self, student: Denoiser) -> tuple[Features, Features]:
+        """The student's and the teacher's at every tap, on the CPU."""
+        mine, taught = (self._features(model, student, self.teacher) for model in (student, self.teacher))
+        return mine, taught
 
     def _features(self, model: Denoiser, student: Denoiser, teacher: Denoiser) -> Features:
         assert isinstance(student.unet, UNet2DConditionModel)

@@ -2,53 +2,45 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
-import platform
 import shutil
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import torch
-from diffusers import UNet2DConditionModel
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 
 from lite_vton.conditioning import COMPONENTS_OF_PAPER
-from lite_vton.errors import UserError
 from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.image_encoder import load_image_encoder
 from lite_vton.model.networks import Networks, load_networks, save_networks
-from lite_vton.model.unet import build_unet
 from lite_vton.presets import ModelConfig, preset
 from training.ablations import ROWS, SHIPPED, Budget, Row
 from training.denoiser import train_denoiser
 from training.drawn_pairs import drawn_pictures, held_out_pictures
-from training.latents import LatentPairs, encode_pairs
+from training.garment_tower import STAND_IN, TowerRecipe, train_tower
+from training.latents import LatentPairs, encode_pairs, kept_pairs
 from training.loop import LoopConfig
 from training.metrics import Backbones
 from training.pictures import PicturePairs
+from training.results import Results, read_results, together
 from training.scoring_held_out import HeldOut, figures, paint, psnr_to_teacher
-from training.slimming import slim
 from training.stages import Clock, stage
+from training.starts import starting_unet
+from training.trial_record import Circumstances, logged_figures
+from training.weights_digest import weights_digest
 
 __all__ = ["Trials", "atomically"]
-
-LAST = 20
-"""Steps at the end of a run over which its logged terms are averaged."""
 
 
 @dataclass(frozen=True)
 class Trials:
     """All trials of `budget` in `folder`, which share data, autoencoder and the shipped teacher, `taught`.
 
-    `tower` is the folder of CLIP's image tower, without which rows with its tokens cannot be trained.
+    `tower` is the folder of CLIP's image tower; without it rows with its tokens have those of a tower trained on drawn
+    garments by the recipe `stand_in`. `recorded` are results of a page whose trials' folders may be gone.
     """
 
     folder: Path
@@ -57,6 +49,27 @@ class Trials:
     backbones: Backbones = field(default_factory=Backbones)
     tower: Path | None = None
     bf16: bool = False
+    stand_in: TowerRecipe = STAND_IN
+    recorded: Results = field(default_factory=dict)
+
+    @cached_property
+    def circumstances(self) -> Circumstances:
+        """What these trials share with others of the same figures."""
+        digest = weights_digest(self.taught.autoencoder, self.taught.unet)
+        return Circumstances(self.budget, self.bf16, digest, "stand-in" if self.tower is None else "given")
+
+    def results(self) -> Results:
+        """Of every row: what was recorded of the same trials, and what is in the folder."""
+        known, same = {name: seeds for name, seeds in self.recorded.items() if name in ROWS}, self.circumstances
+        known = {
+            name: {seed: result for seed, result in seeds.items() if same.are_those_of(result, ROWS[name])}
+            for name, seeds in known.items()
+        }
+        return together(known, read_results(self.folder, ROWS), ROWS)
+
+    def is_done(self, row: Row, seed: int) -> bool:
+        """Whether its figures are known, be it from a page."""
+        return seed in self.results().get(row.name, {})
 
     def file(self, row: Row, seed: int) -> Path:
         """Where the result of a trial is, once it has one."""
@@ -82,7 +95,7 @@ class Trials:
                 folder,
                 distill=row.distill,
                 teacher=teacher,
-                start=_slimmed(config, teacher, loop.seed) if row.start == "slimmed" else None,
+                start=starting_unet(row.start, config, teacher, loop.seed),
                 losses=replace(row.losses, similarity_every=self.budget.similarity_every),
                 resume=True,
                 on_step=on_step,
@@ -96,18 +109,14 @@ class Trials:
         found = figures(painted, held_out, self.backbones)
         if row.is_student:
             found["psnr_to_teacher"] = psnr_to_teacher(painted, self._teachers_pictures(row, seed), held_out)
-        result = {
-            "row": asdict(row),
-            "seed": seed,
-            "budget": asdict(self.budget),
-            "figures": found | _logged(folder / "log.csv", row),
-            "parameters": sum(parameter.numel() for parameter in unet.parameters()),
-            "minutes": clock.minutes().get(f"{row.name} {seed}"),
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
-            "threads": torch.get_num_threads(),
-            "bf16": self.bf16,
-            "date": time.strftime("%Y-%m-%d"),
-        }
+        result = self.circumstances.record(
+            row,
+            seed,
+            figures=found | logged_figures(folder / "log.csv", row),
+            parameters=sum(parameter.numel() for parameter in unet.parameters()),
+            minutes=clock.minutes().get(f"{row.name} {seed}"),
+            **({"tower_found_again": self._found_again()} if row.has_tokens and self.tower is None else {}),
+        )
         atomically(file, json.dumps(result, indent=2) + "\n")
         shutil.rmtree(folder / "checkpoint", ignore_errors=True)  # three times the weights, and done with
 
@@ -116,8 +125,9 @@ class Trials:
         config = preset(self.budget.student if row.is_student else self.budget.teacher)
         conditioning = COMPONENTS_OF_PAPER[row.components]
         if conditioning.tokens:
-            tower = preset(self.budget.tower_of).image_encoder
-            assert tower is not None
+            given = preset(self.budget.tower_of).image_encoder
+            assert given is not None
+            tower = self.stand_in.shape if self.tower is None else given
             unet = replace(config.unet, cross_attention=tower.width)
             config = replace(config, unet=unet, image_encoder=tower, shipped_weights=None)
         return conditioning.applied_to(config)
@@ -165,16 +175,14 @@ class Trials:
         tokens = config.image_encoder is not None
         name = f"latents-{config.mask}{'-tokens' if tokens else ''}"
         if name not in self._read:
-            file = self.folder / f"{name}.safetensors"
-            if not file.is_file():
-                budget = self.budget
+            file, budget = self.folder / f"{name}.safetensors", self.budget
+
+            def make() -> LatentPairs:
                 pictures = drawn_pictures(self.folder, budget.pairs, budget.data_seed, config, garments=tokens)
-                encoded = vars(self._encoded(pictures, config))
-                partial = file.with_suffix(".part")
-                save_file({key: value.contiguous() for key, value in encoded.items() if value is not None}, partial)
-                partial.rename(file)
+                return self._encoded(pictures, config)
+
             self._read.clear()  # one kind in memory at a time
-            self._read[name] = LatentPairs(**load_file(file))
+            self._read[name] = kept_pairs(file, make)
         return self._read[name]
 
     @cached_property
@@ -189,10 +197,24 @@ class Trials:
     def _encoded(self, pictures: PicturePairs, config: ModelConfig) -> LatentPairs:
         tower = None
         if config.image_encoder is not None:
-            if self.tower is None:
-                raise UserError("this row looks through CLIP: name the folder of its image tower with --clip")
-            tower = load_image_encoder(config.image_encoder, self.tower)
+            folder = self._trained_tower() if self.tower is None else self.tower
+            tower = load_image_encoder(config.image_encoder, folder)
         return encode_pairs(pictures, self._autoencoder, self.taught.latent_scale, image_encoder=tower)
+
+    def _trained_tower(self) -> Path:
+        """The folder of the stand-in, trained first if need be."""
+        folder = self.folder / "tower"
+        if not (folder / "found.json").is_file():
+            budget, config = self.budget, preset(self.budget.teacher)
+            pictures = drawn_pictures(self.folder, budget.pairs, budget.data_seed, config, garments=True)
+            held_out = held_out_pictures(self.folder, budget.held_out, config, garments=True)
+            with stage("image tower", self.stand_in.loop, Clock(self.folder / "tower-minutes.json")) as on_step:
+                train_tower(pictures, held_out, self.stand_in, folder, on_step)
+        return folder
+
+    def _found_again(self) -> float:
+        found: float = json.loads((self.folder / "tower/found.json").read_text(encoding="utf-8"))["found_again"]
+        return found
 
 
 def atomically(file: Path, text: str) -> None:
@@ -200,34 +222,6 @@ def atomically(file: Path, text: str) -> None:
     partial = file.with_name(f".{file.name}.part")
     partial.write_text(text, encoding="utf-8")
     partial.replace(file)
-
-
-def _slimmed(config: ModelConfig, teacher: Denoiser | None, seed: int) -> UNet2DConditionModel:
-    assert teacher is not None
-    assert isinstance(teacher.unet, UNet2DConditionModel)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        student = build_unet(config.unet, config.autoencoder.latent_channels)
-    slim(teacher.unet, student)
-    return student
-
-
-def _logged(log: Path, row: Row) -> dict[str, float | None]:
-    """The end of the log: the loss on noise, CKA as a mean over taps, and the features' own distance."""
-    with log.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))
-    found: dict[str, float | None] = {"noise": _mean([float(line["noise"]) for line in lines[-LAST:]])}
-    taps = [name for name in lines[0] if name.startswith("cka.")]
-    if taps:
-        measured = [line for line in lines if line[taps[0]]][-1]
-        found["cka"] = _mean([float(measured[tap]) for tap in taps])
-    if "feature" in lines[0]:
-        found["own_distance"] = _mean([float(line["feature"]) for line in lines[-LAST:]]) / row.losses.feature
-    return found
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values))
 
 
 def _save_pictures(file: Path, pictures: NDArray[np.uint8]) -> None:

@@ -9,7 +9,6 @@ import torch
 
 from lite_vton.errors import UserError
 from training.alignment import (
-    CrossAttentionAlignment,
     Factors,
     Hints,
     Relations,
@@ -18,10 +17,9 @@ from training.alignment import (
     factor_distance,
     relation_angle,
     relation_distance,
-    square_distances,
     standardised,
-    windows,
 )
+from training.cross_attention import CrossAttentionAlignment, square_distances, windows
 
 STUDENT, TEACHER = {"down0": 6, "up0": 4}, {"down0": 10, "up0": 8}
 KINDS = (Hints, Factors, Relations, CrossAttentionAlignment)
@@ -220,6 +218,18 @@ def test_placed_attention_begins_at_a_positions_own_place_in_whatever_window() -
             distances[placed, positions] = float(alignment(taught, taught))
     assert distances[False, 48] > 0.9
     assert max(distances[True, 48], distances[True, 12]) < 0.3
+
+
+def test_the_share_attended_to_is_one_where_all_are_alike_and_small_where_one_stands_out() -> None:
+    even, sharp = (CrossAttentionAlignment({"up0": 8}, {"up0": 8}, sharpness=value) for value in (None, 1000.0))
+    with torch.no_grad():
+        for parameter in even.query.parameters():
+            parameter.zero_()
+    features = {"up0": torch.randn((2, 8, 6, 4), generator=torch.Generator().manual_seed(0))}
+    assert even.attended(features, features) == {"up0": pytest.approx(1.0)}
+    assert 1 / 24 <= sharp.attended(features, features)["up0"] < 0.1
+    placed = CrossAttentionAlignment({"up0": 8}, {"up0": 8}, placed=True)
+    assert placed.attended(features, features)["up0"] < 0.3  # three fifths of it at one's own place
 
 
 def test_nearness_is_learned() -> None:

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 
 from lite_vton.errors import UserError
-from lite_vton.model.networks import load_networks
+from lite_vton.model.networks import load_networks, random_networks
 from lite_vton.presets import preset
-from training.demo import DEMO, train_demo
+from training.demo import DEMO, train_demo, train_demo_student
 from training.loop import LoopConfig
 
 SHORT = LoopConfig(steps=3, batch_size=2, learning_rate=1e-3, warmup_steps=1, checkpoint_every=2)
@@ -45,5 +45,25 @@ def test_recipe_goes_from_nothing_to_weights_that_load(tmp_path: Path) -> None:
     for name, tensor in load_file(tmp_path / "assets/tiny.safetensors").items():
         assert torch.equal(tensor, weights[name])
 
+    assert record["recipe"]["start"] == "slimmed"
     with pytest.raises(UserError, match="another recipe"):
         train_demo(tmp_path / "run", tmp_path / "assets", replace(RECIPE, pairs=7))
+
+
+def test_a_student_alone_leaves_autoencoder_and_teacher_as_they_were(tmp_path: Path) -> None:
+    taught = random_networks(preset("tiny-teacher"))
+    train_demo_student(tmp_path / "run", tmp_path / "assets", taught, RECIPE)
+    assert {file.name for file in (tmp_path / "assets").iterdir()} == {"tiny.safetensors", "recipe.json"}
+    record = json.loads((tmp_path / "assets/recipe.json").read_text())
+    assert record["kept"] == ["autoencoder", "teacher"]
+    assert record["before"]["recipe"]["autoencoder"]["steps"] == 20000  # the shipped one's
+    assert set(record["minutes"]) == {"student"}
+    weights = load_file(tmp_path / "assets/tiny.safetensors")
+
+    (tmp_path / "assets/tiny.safetensors").unlink()
+    train_demo_student(tmp_path / "run", tmp_path / "assets", taught, RECIPE)
+    again = load_file(tmp_path / "assets/tiny.safetensors")
+    assert all(torch.equal(again[name], tensor) for name, tensor in weights.items())
+
+    with pytest.raises(UserError, match="another recipe"):
+        train_demo_student(tmp_path / "run", tmp_path / "assets", random_networks(preset("tiny-teacher"), 1), RECIPE)

@@ -89,6 +89,26 @@ def test_resuming_with_other_settings_is_refused(tmp_path: Path) -> None:
         fit(fresh_module(), line_fit, other, tmp_path, resume=True)
 
 
+def test_mixed_precision_computes_in_bfloat16_and_keeps_weights_whole(tmp_path: Path) -> None:
+    seen = []
+
+    def loss(module: nn.Module, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        x = torch.randn(4, 3, generator=generator)
+        answer = module(x)
+        seen.append(answer.dtype)
+        return {"line": (answer.float() - x.sum(dim=1, keepdim=True)).square().mean()}
+
+    whole, mixed = fresh_module(), fresh_module()
+    fit(whole, line_fit, CONFIG, tmp_path / "whole")
+    fit(mixed, loss, replace(CONFIG, bf16=True), tmp_path / "mixed")
+    assert set(seen) == {torch.bfloat16}
+    for a, b in zip(weights(whole), weights(mixed), strict=True):
+        assert b.dtype == torch.float32
+        assert not torch.equal(a, b)
+        assert torch.allclose(a, b, atol=2e-2)
+    assert json.loads((tmp_path / "mixed/config.json").read_text())["bf16"] is True
+
+
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
     def broken(module: nn.Module, _: torch.Generator) -> dict[str, torch.Tensor]:
         return {"loss": module(torch.full((1, 3), torch.nan)).sum()}

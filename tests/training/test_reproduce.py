@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 
 from lite_vton.errors import UserError
-from lite_vton.model.networks import random_networks
-from lite_vton.presets import preset
+from lite_vton.model.networks import random_networks, shipped_networks
+from lite_vton.presets import ImageEncoderConfig, preset
 from training.ablations import BUDGETS, ROWS, TABLES, Budget
-from training.reproduce import chosen_rows, reproduce
-from training.results import FIGURES, Results, Spread, order_statement, paired, spread
+from training.garment_tower import TowerRecipe
+from training.loop import LoopConfig
+from training.reproduce import chosen_rows, reproduce, write_page
+from training.results import FIGURES, Results, Spread, order_statement, paired, read_recorded, spread
+from training.results_conclusion import caad_conclusion
 from training.results_page import page
+from training.results_pictures import rows_shown
 from training.trial import Trials
 
 TINY = Budget(
@@ -30,11 +34,16 @@ TINY = Budget(
     student="tiny",
     tower_of="tiny-clip",
 )
+TOWER = TowerRecipe(
+    ImageEncoderConfig(width=16, layers=1, heads=2, patch=56),
+    embedding=8,
+    loop=LoopConfig(steps=2, batch_size=3, learning_rate=1e-3, warmup_steps=1, checkpoint_every=2),
+)
 PSNR = FIGURES[0]
 
 
 def trials(folder: Path, budget: Budget = TINY) -> Trials:
-    return Trials(folder, budget, random_networks(preset("tiny-teacher")))
+    return Trials(folder, budget, random_networks(preset("tiny-teacher")), stand_in=TOWER)
 
 
 def results(**figures: list[float]) -> Results:
@@ -95,7 +104,6 @@ def test_a_component_trains_its_own_teacher_on_its_own_masks(tmp_path: Path) -> 
     assert (tmp_path / "held-out-plain.npz").is_file()
     config = run.config(ROWS["student-A"])
     assert (config.mask, config.unet.told) == ("plain", ("mask", "masked_person"))
-    assert run.config(ROWS["teacher-A+B+C+D"]).unet.cross_attention == 24
 
 
 def test_rows_of_every_table_exist_and_every_teacher_comes_before_its_student() -> None:
@@ -108,14 +116,85 @@ def test_rows_of_every_table_exist_and_every_teacher_comes_before_its_student() 
     assert BUDGETS["small"].student_steps < BUDGETS["full"].student_steps
 
 
-def test_a_part_is_chosen_by_row_or_table_and_clip_needs_its_tower() -> None:
-    assert [row.name for row in chosen_rows(["start", "factor"], clip=False)][:3] == ["none", "output", "factor"]
-    assert [row.name for row in chosen_rows(["feature"], clip=False)] == ["feature"]
-    assert {row.name for row in chosen_rows([], clip=True)} - {row.name for row in chosen_rows([], clip=False)} == {
-        "teacher-A+B+C+D"
-    }
+def test_a_part_is_chosen_by_row_or_table() -> None:
+    assert [row.name for row in chosen_rows(["start", "factor"])][:3] == ["none", "output", "factor"]
+    assert [row.name for row in chosen_rows(["feature"])] == ["feature"]
+    assert chosen_rows([]) == list(ROWS.values())
     with pytest.raises(UserError, match="no row or table 'cad'"):
-        chosen_rows(["cad"], clip=False)
+        chosen_rows(["cad"])
+
+
+def test_trials_that_the_page_records_are_done_but_for_a_teacher_whose_weights_are_needed(tmp_path: Path) -> None:
+    written, rows = tmp_path / "docs/results.md", [ROWS["teacher-A"], ROWS["output"]]
+    reproduce(trials(tmp_path / "first"), rows, [0], written)
+    recorded = read_recorded(written.with_suffix(".json"))
+    curves = (written.parent / "results-distillation-curves.png").read_bytes()
+
+    elsewhere = replace(trials(tmp_path / "second"), recorded=recorded)
+    reproduce(elsewhere, rows, [0], written)
+    assert not list(elsewhere.folder.glob("*/0"))
+    assert json.loads(written.with_suffix(".json").read_text()) == json.loads(json.dumps(recorded))
+    assert (written.parent / "results-distillation-curves.png").read_bytes() == curves
+
+    reproduce(elsewhere, [ROWS["student-A"], ROWS["none"]], [0], written)
+    assert elsewhere.file(ROWS["teacher-A"], 0).is_file()
+    assert not elsewhere.file(ROWS["output"], 0).is_file()
+    text = written.read_text(encoding="utf-8")
+    assert "| output |" in text
+    assert "*Shown: none. Of output only the figures are left.*" in text
+    assert rows_shown(written.parent / "results-start-people.jpg") == ("none",)
+
+
+@pytest.mark.parametrize("change", ["weights", "budget", "bf16", "row"])
+def test_a_recorded_trial_of_other_circumstances_is_not_done(tmp_path: Path, change: str) -> None:
+    row, run = ROWS["output"], trials(tmp_path)
+    result = json.loads(json.dumps(run.circumstances.record(row, 0, figures={"psnr_in_mask": 1.0})))
+    assert replace(run, recorded={"output": {0: result}}).is_done(row, 0)
+    assert not replace(run, recorded={"output": {0: result}}).is_done(row, 1)
+    assert not replace(run, recorded={"output": {0: {**result, change: None}}}).is_done(row, 0)
+
+
+def test_the_page_in_docs_is_about_the_weights_that_are_shipped() -> None:
+    recorded = read_recorded(Path(__file__).parents[2] / "docs/results.json")
+    run = Trials(Path("nowhere"), BUDGETS["small"], shipped_networks(preset("demo-teacher")), bf16=True)
+    assert replace(run, recorded=recorded).results() == recorded
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "{", '{"output": {"0": {}}}', '{"output": {"x": {"figures": {}}}}'])
+def test_a_file_that_records_nothing_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "results.json"
+    assert read_recorded(file) == {}
+    file.write_text(text)
+    with pytest.raises(UserError, match=r"results\.json holds"):
+        read_recorded(file)
+
+
+def test_a_picture_that_shows_more_than_is_at_hand_stays(tmp_path: Path) -> None:
+    run, written = trials(tmp_path / "run"), tmp_path / "results.md"
+    reproduce(run, [ROWS["none"], ROWS["output"]], [0], written)
+    picture = tmp_path / "results-distillation-people.jpg"
+    before = picture.read_bytes()
+    for name in ("pictures.npz", "log.csv"):
+        run.file(ROWS["output"], 0).with_name(name).unlink()
+    write_page(run, written)
+    assert picture.read_bytes() == before
+    assert rows_shown(picture) == ("none", "output")
+    assert "Shown:" not in written.read_text(encoding="utf-8")
+
+
+def test_row_d_gets_a_tower_trained_on_its_own_garments_and_the_page_says_so(tmp_path: Path) -> None:
+    run, written = trials(tmp_path / "run"), tmp_path / "results.md"
+    row = ROWS["teacher-A+B+C+D"]
+    assert run.config(row).unet.cross_attention == TOWER.shape.width
+    reproduce(run, [row], [0], written)
+    result = json.loads(run.file(row, 0).read_text())
+    assert result["tower"] == "stand-in"
+    assert 0 <= result["tower_found_again"] <= 1
+    assert "stands in for CLIP" in written.read_text(encoding="utf-8")
+
+    given = replace(trials(tmp_path / "given"), tower=tmp_path / "clip", recorded={row.name: {0: result}})
+    assert given.config(row).unet.cross_attention == 24
+    assert not given.is_done(row, 0)
 
 
 def test_spread_is_the_deviation_of_a_sample_and_differences_are_taken_seed_by_seed() -> None:
@@ -145,6 +224,26 @@ def test_the_statement_about_the_order_follows_the_numbers() -> None:
     unsure = order_statement(results(none=[1, 2], output=[2, 3], feature=[3, 2]), order, PSNR)
     assert "does not come out" in unsure
     assert "feature is not told apart from output" in unsure
+
+
+def test_the_conclusion_about_caad_follows_the_numbers() -> None:
+    assert "What the rows say" not in page(results(caad=[16.0, 16.2]), TINY, "just reproduce")
+    found = results(caad=[16.0, 16.2], feature=[16.5, 16.5], caad_placed=[16.3, 16.4], caad_strong=[16.3, 16.1])
+    said = "\n".join(caad_conclusion(found))
+    assert "caad-placed is better than caad: +0.25 ± 0.07 (2) dB, where hints are ahead of caad by 0.40." in said
+    assert "caad-strong is not told apart from caad" in said
+    assert "made CAAD better with every seed: that nothing says where a position is." in said
+    assert "did not: the term's small weight." in said
+    assert "caad-slimmed" not in said
+
+
+def test_a_distance_is_earned_by_the_student_only_where_cka_says_so() -> None:
+    found = results(output=[16.0], caad=[16.3], feature=[16.5])
+    for row, cka, own in (("output", 0.3, None), ("caad", 0.35, 0.7), ("feature", 0.6, 0.65)):
+        found[row][0]["figures"].update(cka=cka, own_distance=own)
+    assert "earned by the projections" in caad_conclusion(found)[2]
+    found["caad"][0]["figures"].update(cka=0.5)
+    assert "student's features do come nearer" in caad_conclusion(found)[2]
 
 
 def test_the_statement_turns_with_a_figure_that_should_be_small_and_names_what_is_missing() -> None:
