@@ -202,8 +202,8 @@ def _write_artifacts(
 
 def _stop_unless_passed(report: Report) -> None:
     for artifact in report.artifacts:
-        if not artifact:
-            reason = artifact.skipped or artifact.failures[0]
+        if artifact.failures or (artifact.skipped and not artifact.read_back):
+            reason = artifact.failures[0] if artifact.failures else artifact.skipped
             more = f" (and {len(artifact.failures) - 1} more)" if len(artifact.failures) > 1 else ""
             raise VerificationError(
                 f"{artifact.artifact} failed verification: {reason}{more}; nothing was written", report
@@ -214,6 +214,9 @@ def _with_figures(artifact: Artifact, report: ArtifactReport) -> Artifact:
     components = {}
     for name, files in artifact.components.items():
         calls = [call for call in report.calls if call.component == name]
+        if not calls:  # read back, not run
+            components[name] = files
+            continue
         parity = Parity(
             psnr_db=min(call.psnr_db for call in calls),
             cosine=min(call.cosine for call in calls),

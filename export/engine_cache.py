@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -47,28 +48,39 @@ def engine_from_cache(
 
     A rebuild although something of that name was there logs one line with the reason: which fields of the request
     changed, or that the kept engine is damaged. `cache` may be None. A cache that cannot be written to is not an error.
+    Two processes that want the same engine at once both build it, and one of them is kept.
     """
     if cache is None:
         return write_engine(request, build(), target)
-    shelf = cache / f"{request.model}-{request.component}-{request.precision}"
+    # The names may come from somebody else's bundle.
+    shelf = cache / re.sub(r"[^\w-]", "_", f"{request.model}-{request.component}-{request.precision}")
     entry = shelf / request.key
-    if (reason := _unusable(entry, request)) is None:
-        target.mkdir(parents=True, exist_ok=True)
-        for name in (ENGINE_NAME, RECORD_NAME):
-            shutil.copyfile(entry / name, target / name)
-        os.utime(entry)  # in use, so not among the oldest
-        _logger.info("the engine of %s in %s is the cached one", request.component, request.precision)
-        return target / ENGINE_NAME
+    reason = _unusable(entry, request)
+    if reason is None:
+        try:
+            _take(entry, target)
+        except FileNotFoundError:
+            reason = "another process has cleared the cached one away"
+        else:
+            _logger.info("the engine of %s in %s is the cached one", request.component, request.precision)
+            return target / ENGINE_NAME
     if reason:
         _logger.warning("building the engine of %s in %s again: %s", request.component, request.precision, reason)
     path = write_engine(request, build(), target)
     try:
-        _keep(target, entry)
+        _keep(target, entry, request)
     except OSError as error:
         if error.errno not in _FULL:
             raise
         _logger.warning("the engine is not cached: %s is not writable (%s)", cache, error.strerror)
     return path
+
+
+def _take(entry: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for name in (ENGINE_NAME, RECORD_NAME):
+        shutil.copyfile(entry / name, target / name)
+    os.utime(entry)  # in use, so not among the oldest
 
 
 def _unusable(entry: Path, request: EngineRequest) -> str | None:
@@ -93,16 +105,17 @@ def _by_age(shelf: Path) -> list[Path]:
     return sorted(entries, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
-def _keep(made: Path, entry: Path) -> None:
-    """Copy a finished engine into the cache: whole or not at all, whoever else is writing."""
+def _keep(made: Path, entry: Path, request: EngineRequest) -> None:
+    """Copy a finished engine into the cache: whole or not at all, whoever else is writing or reading."""
     staging = entry.with_name(f"{entry.name}.partial-{secrets.token_hex(4)}")
     try:
         staging.mkdir(parents=True)
         for name in (ENGINE_NAME, RECORD_NAME):
             shutil.copyfile(made / name, staging / name)
-        shutil.rmtree(entry, ignore_errors=True)
-        with suppress(OSError):  # another process was faster: its engine is the same
-            staging.rename(entry)
+        if _unusable(entry, request) is not None:  # else another process was faster: its engine is the same
+            shutil.rmtree(entry, ignore_errors=True)
+            with suppress(OSError):  # the same, and in between
+                staging.rename(entry)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     for old in _by_age(entry.parent)[_KEPT:]:

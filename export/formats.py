@@ -26,7 +26,9 @@ class Format:
     reader    (path) -> the precision found in it
     runtime   (bundle, precision) -> a `runtimes.base.Runtime`
     layout    (networks, folder) -> None, called once the components are written; None where there is nothing to add
+    readback  (bundle, precision) -> an `export.readback.Readback`, for machines that have not what the runtime runs on
 
+    `needs` are the packages it takes, by import name; "a|b" where one of two will do.
     `calibrated` are those of its precisions that are quantised to the ranges of activations along real try-ons.
     """
 
@@ -40,6 +42,7 @@ class Format:
     reader: str
     runtime: str
     layout: str | None = None
+    readback: str | None = None
     calibrated: tuple[str, ...] = ()
 
 
@@ -70,6 +73,18 @@ FORMATS: dict[str, Format] = {
             reader="export.openvino_precision:found_openvino_precision",
             runtime="runtimes.openvino_runtime:OpenVinoRuntime",
             calibrated=("int8",),
+        ),
+        Format(
+            name="tensorrt",
+            description="TensorRT engines for NVIDIA GPUs from Ampere on; built and read back without one",
+            precisions=("fp32", "fp16"),
+            suffix=".engine",
+            needs=("torch", "onnx", "onnxscript", "polygraphy", "tensorrt_rtx|tensorrt"),
+            extra="tensorrt",
+            exporter="export.tensorrt:export_tensorrt",
+            reader="export.tensorrt_plan:found_precision",
+            runtime="runtimes.tensorrt_runtime:TensorRTRuntime",
+            readback="export.tensorrt_readback:read_back_engines",
         ),
         Format(
             name="coreai",
@@ -105,9 +120,11 @@ def require(formats: Iterable[str], precisions: Iterable[str]) -> tuple[tuple[Fo
             nearest = get_close_matches(name.lower(), FORMATS, n=1)
             hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(FORMATS)}"
             raise UserError(f"unknown format {name!r}: {hint}")
-        missing = [package for package in row.needs if find_spec(package) is None]
+        missing = [need for need in row.needs if not any(find_spec(package) for package in need.split("|"))]
         if missing:
-            raise UserError(f"format {name} needs {', '.join(missing)}: pip install 'lite-vton[{row.extra}]'")
+            raise UserError(
+                f"format {name} needs {', '.join(missing).replace('|', ' or ')}: pip install 'lite-vton[{row.extra}]'"
+            )
         for precision in precisions:
             if precision not in row.precisions:
                 raise UserError(f"{name} is not written in {precision!r}: choose one of {', '.join(row.precisions)}")

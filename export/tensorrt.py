@@ -8,6 +8,7 @@ ahead of time, without a GPU, for Ampere and every newer one; classic TensorRT b
 from __future__ import annotations
 
 import hashlib
+import platform
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from torch import nn
 
 from export.engine_cache import cache_folder, engine_from_cache
 from export.onnx import export_onnx
+from lite_vton.bundle import ComponentTensors
 from lite_vton.errors import UserError
 from lite_vton.model.components import ComponentSpec
 from lite_vton.presets import ModelConfig
@@ -25,7 +27,7 @@ from runtimes.nvidia import first_gpu
 from runtimes.tensorrt_engine import EngineRequest, engine_tensors
 from runtimes.tensorrt_library import TensorRT, load_tensorrt, quiet
 
-__all__ = ["PRECISIONS", "export_tensorrt"]
+__all__ = ["PRECISIONS", "build_engine", "engine_request", "export_tensorrt", "this_machine"]
 
 PRECISIONS = ("fp32", "fp16")
 
@@ -60,23 +62,43 @@ def export_tensorrt(
         paths = {}
         for precision, folder in folders.items():
             source = sources[precision]
-            request = EngineRequest(
-                flavour=tensorrt.flavour.name,
-                version=tensorrt.version,
-                compute_capabilities=targets,
-                model=config.name,
-                component=spec.name,
-                precision=precision,
-                onnx_sha256=_sha256(source),
-                inputs=engine_tensors(spec.inputs(config)),
-                outputs=engine_tensors(spec.outputs(config)),
-            )
+            tensors = ComponentTensors(inputs=spec.inputs(config), outputs=spec.outputs(config))
+            request = engine_request(source, config.name, spec.name, precision, tensors, tensorrt, targets)
 
             def build(source: Path = source, request: EngineRequest = request) -> memoryview:
                 return build_engine(source, request, tensorrt)
 
             paths[precision] = engine_from_cache(request, build, folder, cache_folder())
         return paths
+
+
+def engine_request(
+    onnx: Path,
+    model: str,
+    component: str,
+    precision: str,
+    tensors: ComponentTensors,
+    tensorrt: TensorRT,
+    compute_capabilities: Sequence[str],
+) -> EngineRequest:
+    """What is asked for when the TensorRT that is here builds an engine from an ONNX file on this machine."""
+    return EngineRequest(
+        flavour=tensorrt.flavour.name,
+        version=tensorrt.version,
+        built_on=this_machine(),
+        compute_capabilities=tuple(compute_capabilities),
+        model=model,
+        component=component,
+        precision=precision,
+        onnx_sha256=_sha256(onnx),
+        inputs=engine_tensors(tensors.inputs),
+        outputs=engine_tensors(tensors.outputs),
+    )
+
+
+def this_machine() -> str:
+    """System, processor and GPU, such as "Linux x86_64, no NVIDIA GPU": an engine may depend on where it was built."""
+    return f"{platform.system()} {platform.machine()}, {first_gpu() or 'no NVIDIA GPU'}"
 
 
 def build_engine(onnx: Path, request: EngineRequest, tensorrt: TensorRT) -> memoryview:

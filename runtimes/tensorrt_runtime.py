@@ -30,9 +30,9 @@ class TensorRTRuntime:
     stream of its own; TensorRT-RTX records its kernels as one CUDA graph. Classic TensorRT has no such switch, and
     launches them one by one.
 
-    Raises `UserError` for an engine that is not whole, takes other tensors than the manifest says, or was built for
-    another TensorRT or GPU; `NoDeviceError` where there is no NVIDIA GPU, after all that can be checked without one;
-    `ModuleNotFoundError` without TensorRT.
+    Raises `UserError` for an engine that is not whole or takes other tensors than the manifest says; `NoDeviceError`
+    for one that was built for another TensorRT or GPU, and where there is no NVIDIA GPU, after all that can be checked
+    without one; `ModuleNotFoundError` without TensorRT.
     """
 
     def __init__(self, bundle: Bundle, precision: str = "fp16") -> None:
@@ -46,7 +46,7 @@ class TensorRTRuntime:
             _check_version(record, tensorrt)
         gpu = first_gpu()
         if gpu is None:
-            raise NoDeviceError("no NVIDIA GPU")
+            raise NoDeviceError("TensorRT engines run on NVIDIA GPUs, and this machine has none")
         for record in records.values():
             _check_gpu(record, gpu)
         self._components = {name: _LazyEngine(name, file, tensors[name], tensorrt) for name, file in files.items()}
@@ -182,7 +182,7 @@ def _checked_record(name: str, file: Path, tensors: ComponentTensors) -> EngineR
 
 def _check_version(record: EngineRecord, tensorrt: TensorRT) -> None:
     if (record.flavour, record.version) != (tensorrt.flavour.name, tensorrt.version):
-        raise UserError(
+        raise NoDeviceError(
             f"the engine of {record.component} is for {record.flavour} {record.version}, here is "
             f"{tensorrt.flavour.name} {tensorrt.version}: pip install {record.flavour}=={record.version}, or {_AGAIN}"
         )
@@ -193,4 +193,6 @@ def _check_gpu(record: EngineRecord, gpu: Gpu) -> None:
     fits = own in record.compute_capabilities if record.compute_capabilities else gpu.compute_capability >= _OLDEST
     if not fits:
         wanted = " or ".join(record.compute_capabilities) or "8.0 and newer"
-        raise UserError(f"the engine of {record.component} is for compute capability {wanted}, here is {gpu}: {_AGAIN}")
+        raise NoDeviceError(
+            f"the engine of {record.component} is for compute capability {wanted}, here is {gpu}: {_AGAIN}"
+        )

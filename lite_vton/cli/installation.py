@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lite_vton.cli.extras import BACKEND_NEEDS, EXTRA_OF, installed_version
 from lite_vton.version import __version__
+from runtimes.nvidia import first_gpu
 
 __all__ = ["Ability", "Installation", "Package", "examine"]
 
+_GPU_ONLY = "tensorrt"
+"""The backend that packages alone do not make usable."""
 _BASE = ("numpy", "PIL", "pydantic", "typer", "rich", "cv2", "onnxruntime")
 
 
@@ -27,7 +30,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Ability:
-    """One backend or format, and whether its packages are here."""
+    """One backend or format, whether what it needs is here, and else what to do."""
 
     name: str
     precisions: tuple[str, ...]
@@ -62,6 +65,7 @@ def _machine() -> dict[str, str]:
         "threads": str(_threads()),
         "memory": _memory(),
         "ONNX Runtime providers": ", ".join(onnxruntime.get_available_providers()),
+        "NVIDIA GPU": str(first_gpu() or "none"),
         "trained weights": ", ".join(shipped) or "none",
     }
 
@@ -97,6 +101,12 @@ def _abilities() -> tuple[Ability, ...]:
         _ability(f"run on {name}", backend.precisions, BACKEND_NEEDS.get(name, ()))
         for name, backend in BACKENDS.items()
     ]
+    if first_gpu() is None:
+        gpu_only = f"run on {_GPU_ONLY}"
+        backends = [
+            replace(row, usable=False, install=row.install or "it needs an NVIDIA GPU") if row.name == gpu_only else row
+            for row in backends
+        ]
     formats = [_ability(f"export {row.name}", row.precisions, row.needs) for row in FORMATS.values()]
     others = [
         _ability("train and distill", ("fp32",), ("torch", "diffusers", "accelerate", "torchmetrics")),
@@ -107,6 +117,7 @@ def _abilities() -> tuple[Ability, ...]:
 
 
 def _ability(name: str, precisions: tuple[str, ...], needs: tuple[str, ...]) -> Ability:
-    missing = [package for package in needs if installed_version(package) is None]
+    choices = [need.split("|") for need in needs]
+    missing = [packages[0] for packages in choices if not any(installed_version(package) for package in packages)]
     extras = ",".join(dict.fromkeys(EXTRA_OF[package] for package in missing if package in EXTRA_OF))
     return Ability(name, precisions, not missing, f"pip install 'lite-vton[{extras}]'" if missing else "")
