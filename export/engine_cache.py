@@ -22,7 +22,7 @@ CACHE_VARIABLE = "LITE_VTON_ENGINE_CACHE"
 """Names the folder of the cache; "off" for none."""
 _KEPT = 2
 """Engines of one network and precision; the oldest go first. A full-size U-Net's has half a gigabyte."""
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 
 _logger = logging.getLogger(__name__)
 
@@ -55,48 +55,55 @@ def engine_from_cache(
     # The names may come from somebody else's bundle.
     shelf = cache / re.sub(r"[^\w-]", "_", f"{request.model}-{request.component}-{request.precision}")
     entry = shelf / request.key
-    reason = _unusable(entry, request)
+    reason = _take(entry, target, request)
     if reason is None:
-        try:
-            _take(entry, target)
-        except FileNotFoundError:
-            reason = "another process has cleared the cached one away"
-        else:
-            _logger.info("the engine of %s in %s is the cached one", request.component, request.precision)
-            return target / ENGINE_NAME
+        _logger.info("the engine of %s in %s is the cached one", request.component, request.precision)
+        return target / ENGINE_NAME
     if reason:
         _logger.warning("building the engine of %s in %s again: %s", request.component, request.precision, reason)
     path = write_engine(request, build(), target)
     try:
         _keep(target, entry, request)
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in _UNWRITABLE:
             raise
         _logger.warning("the engine is not cached: %s is not writable (%s)", cache, error.strerror)
     return path
 
 
-def _take(entry: Path, target: Path) -> None:
+def _take(entry: Path, target: Path, request: EngineRequest) -> str | None:
+    """Copy the kept engine to `target`; why it cannot be taken if so, None if it could, empty if there is none.
+
+    What is checked is the copy: others may write to the cache meanwhile.
+    """
+    if not entry.is_dir():
+        for other in _by_age(entry.parent):
+            with suppress(UserError):
+                return f"{', '.join(read_record(other / ENGINE_NAME).differences(request))} changed"
+        return ""
     target.mkdir(parents=True, exist_ok=True)
-    for name in (ENGINE_NAME, RECORD_NAME):
-        shutil.copyfile(entry / name, target / name)
-    os.utime(entry)  # in use, so not among the oldest
+    try:
+        for name in (ENGINE_NAME, RECORD_NAME):
+            shutil.copyfile(entry / name, target / name)
+        os.utime(entry)  # in use, so not among the oldest
+        reason = _unusable(target, request)
+    except FileNotFoundError:
+        reason = "the cached one is damaged"
+    if reason is not None:
+        for name in (ENGINE_NAME, RECORD_NAME):
+            (target / name).unlink(missing_ok=True)
+    return reason
 
 
-def _unusable(entry: Path, request: EngineRequest) -> str | None:
-    """Why the kept engine cannot be taken; None if it can, empty if nothing of that name is kept."""
-    if entry.is_dir():
-        try:
-            record = read_record(entry / ENGINE_NAME)
-            check_engine(entry / ENGINE_NAME, record)
-        except UserError:
-            return "the cached one is damaged"
-        changed = record.differences(request)
-        return None if not changed else f"{', '.join(changed)} changed"
-    for other in _by_age(entry.parent):
-        with suppress(UserError):
-            return f"{', '.join(read_record(other / ENGINE_NAME).differences(request))} changed"
-    return ""
+def _unusable(folder: Path, request: EngineRequest) -> str | None:
+    """What is wrong with the engine in a folder; None if it is whole and the one of `request`."""
+    try:
+        record = read_record(folder / ENGINE_NAME)
+        check_engine(folder / ENGINE_NAME, record)
+    except UserError:
+        return "the cached one is damaged"
+    changed = record.differences(request)
+    return None if not changed else f"{', '.join(changed)} changed"
 
 
 def _by_age(shelf: Path) -> list[Path]:

@@ -112,9 +112,8 @@ def build_engine(onnx: Path, request: EngineRequest, tensorrt: TensorRT) -> memo
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, tensorrt.logger())
     if not parser.parse_from_file(str(onnx)):
-        found = [parser.get_error(index) for index in range(parser.num_errors)]
-        reasons = [f"{error.node_operator()} {error.node_name()}: {error.desc()}" for error in found]
-        raise UserError(_cannot(request, "; ".join(reasons[:1]) or "no valid ONNX file"))
+        reason = _parser_reason(parser.get_error(0)) if parser.num_errors else "no valid ONNX file"
+        raise UserError(_cannot(request, reason))
     network.name = f"{request.model} {request.component} {request.precision}"
     try:
         with quiet():
@@ -123,6 +122,15 @@ def build_engine(onnx: Path, request: EngineRequest, tensorrt: TensorRT) -> memo
         reason = tensorrt.errors[0] if tensorrt.errors else str(error).splitlines()[0]
         raise UserError(_cannot(request, reason)) from error
     return memoryview(engine)
+
+
+def _parser_reason(error: Any) -> str:
+    """What TensorRT's parser found, such as "Det node_det: unsupported node"."""
+    if not error.node_operator():
+        return str(error.desc())
+    code = error.code().name.lower().replace("_", " ")
+    detail = "" if error.desc() == "false" else f", {error.desc()}"  # the text of an assertion, not always of use
+    return f"{error.node_operator()} {error.node_name()}: {code}{detail}"
 
 
 def _config(tensorrt: TensorRT, request: EngineRequest) -> Callable[[Any, Any], Any]:
