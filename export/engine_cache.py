@@ -109,7 +109,14 @@ def _unusable(folder: Path, request: EngineRequest) -> str | None:
 def _by_age(shelf: Path) -> list[Path]:
     """Entries of one network and precision, newest first."""
     entries = [path for path in shelf.glob("*") if path.is_dir() and ".partial-" not in path.name]
-    return sorted(entries, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return sorted(entries, key=_age, reverse=True)
+
+
+def _age(entry: Path) -> int:
+    try:
+        return entry.stat().st_mtime_ns
+    except FileNotFoundError:  # another process has just cleared it away
+        return 0
 
 
 def _keep(made: Path, entry: Path, request: EngineRequest) -> None:

@@ -21,7 +21,7 @@ from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
 from lite_vton.presets import ModelConfig
 
-__all__ = ["foreign_weights"]
+__all__ = ["foreign_weights", "missing_values"]
 
 _FILES: Mapping[str, tuple[str, ...]] = {
     "unet": ("unet",),
@@ -46,18 +46,25 @@ def foreign_weights(bundle: Bundle, precision: str) -> tuple[str, ...]:
     Looks at matrices and convolutions, not at vectors. Raises `UserError` for an engine without known constants, and
     `KeyError` for a precision engines are not built in.
     """
-    if bundle.manifest.weights is None:
+    manifest = bundle.manifest
+    if manifest.weights is None:
         return ()
+    engines = {name: bundle.path(f"tensorrt-{precision}/{name}/model.engine") for name in manifest.components}
+    return missing_values(bundle.root / manifest.weights, engines, manifest.model, precision)
+
+
+def missing_values(weights: Path, engines: Mapping[str, Path], config: ModelConfig, precision: str) -> tuple[str, ...]:
+    """As `foreign_weights`, of the safetensors files in the folder `weights` and of engines by component."""
     faults = []
+    heads = _heads(config)
     for name, components in _FILES.items():
-        file = bundle.root / bundle.manifest.weights / f"{name}.safetensors"
+        file = weights / f"{name}.safetensors"
         if not file.is_file():
             continue
         present = _Values(precision)
         for component in components:
-            present.add(bundle.path(f"tensorrt-{precision}/{component}/model.engine"))
+            present.add(engines[component])
         missing = total = 0
-        heads = _heads(bundle.manifest.model)
         for key, weight in _matrices(file):
             total += weight.size
             scales = _scales(len(weight), heads) if any(part in key for part in _SCALED) else ()
