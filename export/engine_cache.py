@@ -9,6 +9,7 @@ import re
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,8 @@ CACHE_VARIABLE = "LITE_VTON_ENGINE_CACHE"
 """Names the folder of the cache; "off" for none."""
 _KEPT = 2
 """Engines of one network and precision; the oldest go first. A full-size U-Net's has half a gigabyte."""
+_ABANDONED_NS = 3600 * 10**9
+"""An hour: nothing takes that long to copy."""
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 
 _logger = logging.getLogger(__name__)
@@ -132,5 +135,10 @@ def _keep(made: Path, entry: Path, request: EngineRequest) -> None:
                 staging.rename(entry)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    for old in _by_age(entry.parent)[_KEPT:]:
+    for old in (*_by_age(entry.parent)[_KEPT:], *_abandoned(entry.parent)):
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _abandoned(shelf: Path) -> list[Path]:
+    """What processes that were killed while they wrote have left."""
+    return [path for path in shelf.glob("*.partial-*") if time.time_ns() - _age(path) > _ABANDONED_NS]

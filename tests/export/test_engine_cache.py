@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,6 +106,26 @@ def test_what_a_killed_process_left_is_not_taken_for_an_engine(tmp_path: Path, c
     half.mkdir(parents=True)
     (half / "model.engine").write_bytes(b"eng")
     assert whole(engine_from_cache(REQUEST, build, tmp_path / "a", cache)) == b"engine 1"
+    assert half.is_dir()  # it may still be at it
+    os.utime(half, (0, 0))
+    engine_from_cache(REQUEST.model_copy(update={"version": "2"}), build, tmp_path / "b", cache)
+    assert not half.exists()
+
+
+def _die() -> memoryview:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("unreachable")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+def test_a_build_that_is_killed_leaves_nothing(tmp_path: Path, cache: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(
+        target=engine_from_cache, args=(REQUEST, _die, tmp_path / "a", cache)
+    )
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path, cache: Path) -> None:
