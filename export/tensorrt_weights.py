@@ -104,7 +104,7 @@ class _Values:
         for scale in (np.float32(1), *scales):
             values = (weight.astype(self._dtype) * self._dtype(scale)).ravel()
             values = values[np.abs(values) > _TINY]
-            bins, wanted = np.unique(self._bin(values.view(self._bits)), return_counts=True)
+            bins, wanted = self._count(self._bin(values.view(self._bits)))
             taken = np.minimum(self._counts[bins], wanted)
             missing = int((wanted - taken).sum())
             if best is None or missing < best[0]:
@@ -115,6 +115,15 @@ class _Values:
         missing, bins, taken = best
         self._counts[bins] -= taken
         return missing
+
+    def _count(self, bins: NDArray[np.unsignedinteger[Any]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Which bins there are, and how often."""
+        if bins.size < len(self._counts) // 16:  # sorting few is faster than going through all there could be
+            found, wanted = np.unique(bins, return_counts=True)
+            return found.astype(np.intp), wanted
+        counts = np.bincount(bins, minlength=len(self._counts))
+        found = np.flatnonzero(counts)
+        return found, counts[found]
 
     def _bin(self, bits: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.unsignedinteger[Any]]:
         if bits.dtype == np.uint16:

@@ -4,7 +4,7 @@
 
 Weights are random, for time, size and memory do not depend on them. Each engine is built twice, in processes of their
 own, one after another: that both give the same bytes is what `lite-vton verify` relies on where there is no GPU.
-No GPU is needed. `litemp-vton` takes some minutes, 5 GB of memory and 3 GB in FOLDER.
+No GPU is needed. `litemp-vton` takes ten minutes, 7 GB of memory and 5 GB in FOLDER.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ from lite_vton.cli import main
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
 from lite_vton.model.components import ComponentSpec, components_of
-from lite_vton.model.networks import Networks
+from lite_vton.model.networks import Networks, shipped_networks
+from lite_vton.presets import preset
 from runtimes.nvidia import first_gpu
 from runtimes.tensorrt_engine import EngineRequest, read_record, write_engine
 
@@ -129,19 +130,41 @@ def test_a_backend_without_a_gpu_says_so_in_one_line(engines: Bundle) -> None:
 
 @without_gpu
 @pytest.mark.usefixtures("engine_cache")
-def test_exported_alone_they_are_compared_with_the_weights(
-    tmp_path: Path, networks: Networks, inputs: TryOnInputs
-) -> None:
-    """The whole way, without ONNX files in the bundle."""
-    bundle = export_bundle(networks, inputs, tmp_path / "b", ("tensorrt",), ("fp16",), steps=1)
-    assert list(bundle.manifest.artifacts) == ["tensorrt-fp16"]
+def test_the_demo_student_is_exported_read_back_and_kept(tmp_path: Path) -> None:
+    """The whole way, at the demo's size."""
+    config = preset("demo")
+    size = (config.height, config.width)
+    person, garment, pose = np.random.default_rng(1).integers(0, 256, (3, *size, 3), dtype=np.uint8)
+    mask = np.zeros(size, np.float32)
+    mask[32:96, 24:72] = 1
+    bundle = export_bundle(
+        shipped_networks(config),
+        TryOnInputs.compose(person, mask, garment, mask, pose),
+        tmp_path / "b",
+        ("onnx", "tensorrt"),
+        ("fp16",),
+        steps=1,
+    )
     files = bundle.manifest.artifacts["tensorrt-fp16"].components
-    assert set(files) == {"vae_encoder", "unet", "vae_decoder"}
+    assert set(files) == set(config.components)
     assert all(file.parity is None and file.precision_found == "fp16" for file in files.values())
     report = json.loads(bundle.path("verify.json").read_text())
-    assert report["passed"] is False
-    assert "each byte of what the bundle's weights give when built again" in report["artifacts"][0]["read_back"]
-    assert not list(tmp_path.glob("*.partial*"))
+    ran, read = report["artifacts"]
+    assert (ran["passed"], read["passed"], read["failures"]) == (True, False, [])
+    assert "each byte of what the bundle's onnx-fp16 give when built again" in read["read_back"]
+
+
+@without_gpu
+def test_without_onnx_files_they_are_compared_with_the_weights(spoilt_engines: Spoilt) -> None:
+    bundle = spoilt_engines(lambda root: [shutil.rmtree(folder) for folder in root.glob("onnx-*")])
+    artifacts = {"tensorrt-fp16": bundle.manifest.artifacts["tensorrt-fp16"]}
+    bare = Bundle(bundle.root, bundle.manifest.model_copy(update={"artifacts": artifacts}))
+    (row,) = verify(bare, write=False).artifacts
+    assert row.failures == ()
+    assert "each byte of what the bundle's weights give when built again" in row.read_back
+    other = {**bundle.manifest.tools, "torch": "2.0.0"}
+    (row,) = verify(Bundle(bundle.root, bare.manifest.model_copy(update={"tools": other})), write=False).artifacts
+    assert any("was exported with torch 2.0.0, here is" in words for words in row.read_back)
 
 
 # What a spoilt one is
