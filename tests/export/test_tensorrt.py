@@ -155,15 +155,14 @@ def test_the_demo_student_is_exported_read_back_and_kept(tmp_path: Path) -> None
 
 
 @without_gpu
-def test_without_onnx_files_they_are_compared_with_the_weights(spoilt_engines: Spoilt) -> None:
-    bundle = spoilt_engines(lambda root: [shutil.rmtree(folder) for folder in root.glob("onnx-*")])
-    artifacts = {"tensorrt-fp16": bundle.manifest.artifacts["tensorrt-fp16"]}
-    bare = Bundle(bundle.root, bundle.manifest.model_copy(update={"artifacts": artifacts}))
+def test_without_onnx_files_they_are_compared_with_the_weights(engines: Bundle) -> None:
+    artifacts = {"tensorrt-fp16": engines.manifest.artifacts["tensorrt-fp16"]}
+    bare = Bundle(engines.root, engines.manifest.model_copy(update={"artifacts": artifacts}))
     (row,) = verify(bare, write=False).artifacts
     assert row.failures == ()
     assert "each byte of what the bundle's weights give when built again" in row.read_back
-    other = {**bundle.manifest.tools, "torch": "2.0.0"}
-    (row,) = verify(Bundle(bundle.root, bare.manifest.model_copy(update={"tools": other})), write=False).artifacts
+    other = {**engines.manifest.tools, "torch": "2.0.0"}
+    (row,) = verify(Bundle(engines.root, bare.manifest.model_copy(update={"tools": other})), write=False).artifacts
     assert any("was exported with torch 2.0.0, here is" in words for words in row.read_back)
 
 
