@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -126,6 +127,18 @@ def test_a_backend_without_a_gpu_says_so_in_one_line(engines: Bundle) -> None:
         load(engines, "tensorrt", "fp16")
     with pytest.raises(UserError, match="no execution provider"):
         load(engines, "tensorrt", "fp16", provider="CPUExecutionProvider")
+
+
+def test_without_tensorrt_they_are_still_read(engines: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("tensorrt_rtx", "tensorrt"):
+        monkeypatch.setitem(sys.modules, package, None)  # how Python marks a module that is not there
+    with pytest.raises(UserError, match=r"needs the package tensorrt_rtx: pip install 'lite-vton\[tensorrt\]'"):
+        load(engines, "tensorrt", "fp16")
+    report = verify(engines, artifacts=["tensorrt-fp16"], write=False)
+    assert report.exit_code == 2
+    assert "the values of the bundle's weights, no byte of a rebuilt one (needs the package tensorrt_rtx)" in str(
+        report
+    )
 
 
 @without_gpu
