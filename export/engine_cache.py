@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +23,9 @@ CACHE_VARIABLE = "LITE_VTON_ENGINE_CACHE"
 """Names the folder of the cache; "off" for none."""
 _KEPT = 2
 """Engines of one network and precision; the oldest go first. A full-size U-Net's has half a gigabyte."""
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+_ABANDONED_NS = 3600 * 10**9
+"""An hour: nothing takes that long to copy."""
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 
 _logger = logging.getLogger(__name__)
 
@@ -47,63 +51,94 @@ def engine_from_cache(
 
     A rebuild although something of that name was there logs one line with the reason: which fields of the request
     changed, or that the kept engine is damaged. `cache` may be None. A cache that cannot be written to is not an error.
+    Two processes that want the same engine at once both build it, and one of them is kept.
     """
     if cache is None:
         return write_engine(request, build(), target)
-    shelf = cache / f"{request.model}-{request.component}-{request.precision}"
+    # The names may come from somebody else's bundle.
+    shelf = cache / re.sub(r"[^\w-]", "_", f"{request.model}-{request.component}-{request.precision}")
     entry = shelf / request.key
-    if (reason := _unusable(entry, request)) is None:
-        target.mkdir(parents=True, exist_ok=True)
-        for name in (ENGINE_NAME, RECORD_NAME):
-            shutil.copyfile(entry / name, target / name)
-        os.utime(entry)  # in use, so not among the oldest
+    reason = _take(entry, target, request)
+    if reason is None:
         _logger.info("the engine of %s in %s is the cached one", request.component, request.precision)
         return target / ENGINE_NAME
     if reason:
         _logger.warning("building the engine of %s in %s again: %s", request.component, request.precision, reason)
     path = write_engine(request, build(), target)
     try:
-        _keep(target, entry)
+        _keep(target, entry, request)
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in _UNWRITABLE:
             raise
         _logger.warning("the engine is not cached: %s is not writable (%s)", cache, error.strerror)
     return path
 
 
-def _unusable(entry: Path, request: EngineRequest) -> str | None:
-    """Why the kept engine cannot be taken; None if it can, empty if nothing of that name is kept."""
-    if entry.is_dir():
-        try:
-            record = read_record(entry / ENGINE_NAME)
-            check_engine(entry / ENGINE_NAME, record)
-        except UserError:
-            return "the cached one is damaged"
-        changed = record.differences(request)
-        return None if not changed else f"{', '.join(changed)} changed"
-    for other in _by_age(entry.parent):
-        with suppress(UserError):
-            return f"{', '.join(read_record(other / ENGINE_NAME).differences(request))} changed"
-    return ""
+def _take(entry: Path, target: Path, request: EngineRequest) -> str | None:
+    """Copy the kept engine to `target`; why it cannot be taken if so, None if it could, empty if there is none.
+
+    What is checked is the copy: others may write to the cache meanwhile.
+    """
+    if not entry.is_dir():
+        for other in _by_age(entry.parent):
+            with suppress(UserError):
+                return f"{', '.join(read_record(other / ENGINE_NAME).differences(request))} changed"
+        return ""
+    target.mkdir(parents=True, exist_ok=True)
+    try:
+        for name in (ENGINE_NAME, RECORD_NAME):
+            shutil.copyfile(entry / name, target / name)
+        os.utime(entry)  # in use, so not among the oldest
+        reason = _unusable(target, request)
+    except FileNotFoundError:
+        reason = "the cached one is damaged"
+    if reason is not None:
+        for name in (ENGINE_NAME, RECORD_NAME):
+            (target / name).unlink(missing_ok=True)
+    return reason
+
+
+def _unusable(folder: Path, request: EngineRequest) -> str | None:
+    """What is wrong with the engine in a folder; None if it is whole and the one of `request`."""
+    try:
+        record = read_record(folder / ENGINE_NAME)
+        check_engine(folder / ENGINE_NAME, record)
+    except UserError:
+        return "the cached one is damaged"
+    changed = record.differences(request)
+    return None if not changed else f"{', '.join(changed)} changed"
 
 
 def _by_age(shelf: Path) -> list[Path]:
     """Entries of one network and precision, newest first."""
     entries = [path for path in shelf.glob("*") if path.is_dir() and ".partial-" not in path.name]
-    return sorted(entries, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return sorted(entries, key=_age, reverse=True)
 
 
-def _keep(made: Path, entry: Path) -> None:
-    """Copy a finished engine into the cache: whole or not at all, whoever else is writing."""
+def _age(entry: Path) -> int:
+    try:
+        return entry.stat().st_mtime_ns
+    except FileNotFoundError:  # another process has just cleared it away
+        return 0
+
+
+def _keep(made: Path, entry: Path, request: EngineRequest) -> None:
+    """Copy a finished engine into the cache: whole or not at all, whoever else is writing or reading."""
     staging = entry.with_name(f"{entry.name}.partial-{secrets.token_hex(4)}")
     try:
         staging.mkdir(parents=True)
         for name in (ENGINE_NAME, RECORD_NAME):
             shutil.copyfile(made / name, staging / name)
-        shutil.rmtree(entry, ignore_errors=True)
-        with suppress(OSError):  # another process was faster: its engine is the same
-            staging.rename(entry)
+        if _unusable(entry, request) is not None:  # else another process was faster: its engine is the same
+            shutil.rmtree(entry, ignore_errors=True)
+            with suppress(OSError):  # the same, and in between
+                staging.rename(entry)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    for old in _by_age(entry.parent)[_KEPT:]:
+    for old in (*_by_age(entry.parent)[_KEPT:], *_abandoned(entry.parent)):
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _abandoned(shelf: Path) -> list[Path]:
+    """What processes that were killed while they wrote have left."""
+    return [path for path in shelf.glob("*.partial-*") if time.time_ns() - _age(path) > _ABANDONED_NS]

@@ -53,7 +53,7 @@ def finish(
     passed = {row.artifact: _with_figures(artifacts[row.artifact], row) for row in report.artifacts if _stays(row)}
     for row in report.artifacts:
         if not _stays(row) and failed is not None:
-            failed(row.artifact, row.skipped or row.failures[0])
+            failed(row.artifact, _reason(row))
             shutil.rmtree(folder / row.artifact)
     if not passed:
         raise VerificationError("no artifact passed; nothing was written", report)
@@ -69,8 +69,8 @@ def finish(
 
 
 def _stays(row: ArtifactReport) -> bool:
-    """Whether an artifact may be in the bundle."""
-    return bool(row)
+    """Whether an artifact may be in the bundle: it passed, or could not be run here and was read back without fault."""
+    return bool(row) or (not row.failures and bool(row.read_back))
 
 
 def _write_report(folder: Path, rows: Sequence[Mapping[str, object]]) -> None:
@@ -81,17 +81,23 @@ def _write_report(folder: Path, rows: Sequence[Mapping[str, object]]) -> None:
 def _stop_unless_passed(report: Report) -> None:
     for artifact in report.artifacts:
         if not _stays(artifact):
-            reason = artifact.skipped or artifact.failures[0]
             more = f" (and {len(artifact.failures) - 1} more)" if len(artifact.failures) > 1 else ""
             raise VerificationError(
-                f"{artifact.artifact} failed verification: {reason}{more}; nothing was written", report
+                f"{artifact.artifact} failed verification: {_reason(artifact)}{more}; nothing was written", report
             )
+
+
+def _reason(row: ArtifactReport) -> str:
+    return row.failures[0] if row.failures else str(row.skipped)
 
 
 def _with_figures(artifact: Artifact, report: ArtifactReport) -> Artifact:
     components = {}
     for name, files in artifact.components.items():
         calls = [call for call in report.calls if call.component == name]
+        if not calls:  # read back, not run
+            components[name] = files
+            continue
         parity = Parity(
             psnr_db=min(call.psnr_db for call in calls),
             cosine=min(call.cosine for call in calls),

@@ -26,6 +26,7 @@ class Format:
     reader    (path) -> the precision found in it
     runtime   (bundle, precision) -> a `runtimes.base.Runtime`
     layout    (networks, folder) -> None, called once the components are written; None where there is nothing to add
+    readback  (bundle, precision) -> an `export.readback.Readback`, for machines that have not what the runtime runs on
 
     `needs` are the packages it takes, by import name; "a|b" where one of two will do.
     `calibrated` are those of its precisions that are quantised to the ranges of activations along real try-ons.
@@ -46,6 +47,7 @@ class Format:
     reader: str
     runtime: str
     layout: str | None = None
+    readback: str | None = None
     calibrated: tuple[str, ...] = ()
     keeps_float32: bool = False
     from_onnx: bool = False
@@ -86,6 +88,20 @@ FORMATS: dict[str, Format] = {
             reader="export.openvino_precision:found_openvino_precision",
             runtime="runtimes.openvino_runtime:OpenVinoRuntime",
             calibrated=("int8",),
+            from_onnx=True,
+        ),
+        Format(
+            name="tensorrt",
+            description="TensorRT engines for NVIDIA GPUs from Ampere on; built and read back without one",
+            precisions=("fp32", "fp16"),
+            suffix=".engine",
+            needs=("torch", "onnx", "onnxscript", "polygraphy", "tensorrt_rtx|tensorrt"),
+            extra="tensorrt",
+            exporter="export.tensorrt:export_tensorrt",
+            reader="export.tensorrt_plan:found_precision",
+            runtime="runtimes.tensorrt_runtime:TensorRTRuntime",
+            readback="export.tensorrt_readback:read_back_engines",
+            keeps_float32=True,
             from_onnx=True,
         ),
         Format(

@@ -39,6 +39,8 @@ _TOOLS = (
     "onnxruntime",
     "openvino",
     "nncf",
+    "tensorrt-rtx",
+    "polygraphy",
     "numpy",
     "safetensors",
 )

@@ -8,6 +8,7 @@ ahead of time, without a GPU, for Ampere and every newer one; classic TensorRT b
 from __future__ import annotations
 
 import hashlib
+import platform
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from export.engine_cache import cache_folder, engine_from_cache
+from export.half_safety import HalfSafety
 from export.onnx import export_onnx
+from lite_vton.bundle import ComponentTensors
 from lite_vton.errors import UserError
 from lite_vton.model.components import ComponentSpec
 from lite_vton.presets import ModelConfig
@@ -25,25 +28,26 @@ from runtimes.nvidia import first_gpu
 from runtimes.tensorrt_engine import EngineRequest, engine_tensors
 from runtimes.tensorrt_library import TensorRT, load_tensorrt, quiet
 
-__all__ = ["PRECISIONS", "export_tensorrt"]
+__all__ = ["PRECISIONS", "build_engine", "engine_request", "export_tensorrt", "this_machine"]
 
 PRECISIONS = ("fp32", "fp16")
 
 
 def export_tensorrt(
-    module: nn.Module,
+    module: nn.Module | None,
     spec: ComponentSpec,
     config: ModelConfig,
     folders: Mapping[str, Path],
     *,
     latent_scale: float = 1.0,
     calibration: Sequence[Mapping[str, NDArray[Any]]] = (),  # noqa: ARG001  # every exporter is called alike
+    safety: HalfSafety | None = None,
     compute_capabilities: Sequence[str] = (),
 ) -> dict[str, Path]:
     """Write `model.engine` and `model.json` into each folder of `folders`, a folder a precision; the engines' paths.
 
     Where a folder lies beside an `onnx-<precision>` folder of the same bundle, that one's file is built from; else the
-    module is exported to a temporary one. `compute_capabilities`, such as "8.9", narrow what TensorRT-RTX builds for;
+    module is exported to a temporary one, with what `safety` keeps in float32 at fp16. `compute_capabilities`, such as "8.9", narrow what TensorRT-RTX builds for;
     empty, Ampere and newer. Built engines are kept (`export.engine_cache`) under a hash of the record.
     Raises `UserError` for an unknown precision and for what TensorRT cannot build, `ModuleNotFoundError` without it.
     """
@@ -56,27 +60,47 @@ def export_tensorrt(
         sources = {precision: _sibling(folder, precision) for precision, folder in folders.items()}
         missing = {p: Path(temporary) / p for p, source in sources.items() if not source.is_file()}
         if missing:
-            sources |= export_onnx(module, spec, config, missing, latent_scale=latent_scale)
+            sources |= export_onnx(module, spec, config, missing, latent_scale=latent_scale, safety=safety)
         paths = {}
         for precision, folder in folders.items():
             source = sources[precision]
-            request = EngineRequest(
-                flavour=tensorrt.flavour.name,
-                version=tensorrt.version,
-                compute_capabilities=targets,
-                model=config.name,
-                component=spec.name,
-                precision=precision,
-                onnx_sha256=_sha256(source),
-                inputs=engine_tensors(spec.inputs(config)),
-                outputs=engine_tensors(spec.outputs(config)),
-            )
+            tensors = ComponentTensors(inputs=spec.inputs(config), outputs=spec.outputs(config))
+            request = engine_request(source, config.name, spec.name, precision, tensors, tensorrt, targets)
 
             def build(source: Path = source, request: EngineRequest = request) -> memoryview:
                 return build_engine(source, request, tensorrt)
 
             paths[precision] = engine_from_cache(request, build, folder, cache_folder())
         return paths
+
+
+def engine_request(
+    onnx: Path,
+    model: str,
+    component: str,
+    precision: str,
+    tensors: ComponentTensors,
+    tensorrt: TensorRT,
+    compute_capabilities: Sequence[str],
+) -> EngineRequest:
+    """What is asked for when the TensorRT that is here builds an engine from an ONNX file on this machine."""
+    return EngineRequest(
+        flavour=tensorrt.flavour.name,
+        version=tensorrt.version,
+        built_on=this_machine(),
+        compute_capabilities=tuple(compute_capabilities),
+        model=model,
+        component=component,
+        precision=precision,
+        onnx_sha256=_sha256(onnx),
+        inputs=engine_tensors(tensors.inputs),
+        outputs=engine_tensors(tensors.outputs),
+    )
+
+
+def this_machine() -> str:
+    """System, processor and GPU, such as "Linux x86_64, no NVIDIA GPU": an engine may depend on where it was built."""
+    return f"{platform.system()} {platform.machine()}, {first_gpu() or 'no NVIDIA GPU'}"
 
 
 def build_engine(onnx: Path, request: EngineRequest, tensorrt: TensorRT) -> memoryview:
@@ -90,9 +114,8 @@ def build_engine(onnx: Path, request: EngineRequest, tensorrt: TensorRT) -> memo
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, tensorrt.logger())
     if not parser.parse_from_file(str(onnx)):
-        found = [parser.get_error(index) for index in range(parser.num_errors)]
-        reasons = [f"{error.node_operator()} {error.node_name()}: {error.desc()}" for error in found]
-        raise UserError(_cannot(request, "; ".join(reasons[:1]) or "no valid ONNX file"))
+        reason = _parser_reason(parser.get_error(0)) if parser.num_errors else "no valid ONNX file"
+        raise UserError(_cannot(request, reason))
     network.name = f"{request.model} {request.component} {request.precision}"
     try:
         with quiet():
@@ -101,6 +124,15 @@ def build_engine(onnx: Path, request: EngineRequest, tensorrt: TensorRT) -> memo
         reason = tensorrt.errors[0] if tensorrt.errors else str(error).splitlines()[0]
         raise UserError(_cannot(request, reason)) from error
     return memoryview(engine)
+
+
+def _parser_reason(error: Any) -> str:
+    """What TensorRT's parser found, such as "Det node_det: unsupported node"."""
+    if not error.node_operator():
+        return str(error.desc())
+    code = error.code().name.lower().replace("_", " ")
+    detail = "" if error.desc() == "false" else f", {error.desc()}"  # the text of an assertion, not always of use
+    return f"{error.node_operator()} {error.node_name()}: {code}{detail}"
 
 
 def _config(tensorrt: TensorRT, request: EngineRequest) -> Callable[[Any, Any], Any]:

@@ -22,6 +22,7 @@ __all__ = ["inspect_engine"]
 # As an engine built with profiling verbosity DETAILED says it: in words of its own from version 11 on ("Half"), inside
 # the description of the memory layout before ("Row major linear FP16 format").
 _PRECISIONS = {"Half": "fp16", "FP16": "fp16", "Float": "fp32", "FP32": "fp32", "BF16": "bf16", "Int8": "int8"}
+_BYTES = {"fp16": 2, "bf16": 2, "int8": 1}
 _POINTWISE = ("kgen", "PointWiseV2", "Constant", "Shuffle", "NoOp", "Reformat", "Gather")
 """Kinds of layer that hold constants and multiply nothing by them but element by element."""
 
@@ -59,14 +60,20 @@ def _products(layer: Any, precisions: dict[str, str]) -> Iterator[Product]:
         raise UserError("the engine tells only the names of its layers: build it with profiling verbosity DETAILED")
     if layer.get("LayerType") in _POINTWISE:
         return
+    output = [int(side) for side in layer["Outputs"][0]["Dimensions"]]
+    positions = prod(output[2:] if len(output) == 4 else output[:-1])
     weights = layer.get("Weights")
     if isinstance(weights, dict) and weights.get("Count", 0):
-        yield Product(layer["Name"], _named(str(weights["Type"]), precisions), int(weights["Count"]))
+        yield _product(layer["Name"], _named(str(weights["Type"]), precisions), int(weights["Count"]), positions)
     for constant in layer.get("Constants", ()):
         sides = constant["Dimensions"]
         if sum(side > 1 for side in sides) > 1:
             words = str(constant.get("Datatype", constant.get("Format/Datatype", "")))
-            yield Product(layer["Name"], _named(words, precisions), prod(sides))
+            yield _product(layer["Name"], _named(words, precisions), prod(sides), positions)
+
+
+def _product(name: str, precision: str, weights: int, positions: int) -> Product:
+    return Product(name, precision, weights * _BYTES.get(precision, 4), weights * positions)
 
 
 def _named(words: str, precisions: dict[str, str]) -> str:

@@ -14,12 +14,13 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from lite_vton.errors import UserError
 from runtimes.tensorrt_engine import EngineRecord, EngineTensor, check_engine, read_record
 
-__all__ = ["EnginePlan", "Product", "found_precision", "read_plan"]
+__all__ = ["EnginePlan", "Product", "found_precision", "precision_shares", "read_plan"]
 
 _BLOCK = b"header {\n  version ="
 _DTYPES = {
@@ -35,18 +36,22 @@ _PRODUCTS = ("corrltn", "deconvolution", "fully_connected", "runtime_fusion")
 """Kinds of kernel that multiply by weights: convolution, its transpose, matrix product, and one fused with its end."""
 _DOT = "MulSum"  # how the compiler names a matrix product of one row that it has made an ordinary kernel of
 
-_TENSOR = re.compile(r"^  tensor=\{ (?P<body>.*) type=(?P<type>\w+) \}$", re.MULTILINE)
+_TENSOR = re.compile(r"^  (?:sub_)?tensor=\{ (?P<body>.*) type=(?P<type>\w+) \}$", re.MULTILINE)
 _KERNEL = re.compile(r"^  (?P<kind>\w+)=\{ name=\"?(?P<name>[^\" ]+)", re.MULTILINE)
 _QUOTED = re.compile(r'"([^"\n]+)"')
 
 
 @dataclass(frozen=True)
 class Product:
-    """One kernel that multiplies by weights; `precision` is theirs: fp32, tf32, fp16, bf16, int8 or TensorRT's word."""
+    """One kernel that multiplies by weights; `precision` is theirs: fp32, tf32, fp16, bf16, int8 or TensorRT's word.
+
+    `multiplications` are numbers of its weights times positions of its output, batched or spatial.
+    """
 
     name: str
     precision: str
     weight_bytes: int
+    multiplications: int
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,15 @@ class EnginePlan:
             total[product.precision] += product.weight_bytes
         return total
 
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """Which share of the multiplications by weights is done in which precision; empty without any."""
+        counts: Counter[str] = Counter()
+        for product in self.products:
+            counts[product.precision] += product.multiplications
+        total = counts.total()
+        return {precision: count / total for precision, count in counts.items()} if total else {}
+
 
 def found_precision(engine: Path) -> str:
     """The precision an engine computes in, read from it: "fp32", "tf32", "fp16", "mixed ..." or "none".
@@ -80,13 +94,22 @@ def found_precision(engine: Path) -> str:
     "tf32" is float32 whose products may be rounded to 10 bits of mantissa. Raises `UserError` for an engine that is
     not whole, not the one of its record, or takes and gives other tensors than the record says.
     """
+    return _checked_plan(engine).precision
+
+
+def precision_shares(engine: Path) -> dict[str, float]:
+    """Which share of an engine's multiplications by weights is done in which precision; errors as `found_precision`."""
+    return dict(_checked_plan(engine).shares)
+
+
+def _checked_plan(engine: Path) -> EnginePlan:
     record = read_record(engine)
     check_engine(engine, record)
     plan = read_plan(engine) if record.flavour == "tensorrt-rtx" else _inspected(engine, record)
     for side, found, recorded in (("inputs", plan.inputs, record.inputs), ("outputs", plan.outputs, record.outputs)):
         if sorted(found, key=str) != sorted(recorded, key=str):
             raise UserError(f"{engine} has {side} {_words(found)}, its record says {_words(recorded)}: export it again")
-    return plan.precision
+    return plan
 
 
 def read_plan(engine: Path) -> EnginePlan:
@@ -115,11 +138,22 @@ def _parsed(text: str) -> EnginePlan:
     for match, end in zip(starts, (*(other.start() for other in starts[1:]), len(text)), strict=True):
         if match["kind"] not in _PRODUCTS and not (match["kind"] == "function" and _DOT in match["name"]):
             continue
-        taken = _QUOTED.findall(_field(text[match.start() : end], r"input(?:_args)?=\{([^}]*)\}"))
+        taken, given = (
+            _QUOTED.findall(_field(text[match.start() : end], rf" {side}(?:_args)?=\{{([^}}]*)\}}"))
+            for side in ("input", "output")
+        )
         # A vector is a bias or a scale.
         weights = [name for name in taken if name in constant_bytes and sum(side > 1 for side in sides[name]) > 1]
         products += [
-            Product(match["name"], precisions.get(types[name], types[name]), constant_bytes[name]) for name in weights
+            Product(
+                match["name"],
+                precisions.get(types[name], types[name]),
+                constant_bytes[name],
+                # A transposed convolution uses each weight once for each pixel that it takes.
+                prod(sides[name])
+                * _positions(sides[name], sides[(taken if match["kind"] == "deconvolution" else given)[0]]),
+            )
+            for name in weights
         ]
 
     def tensors(side: str) -> tuple[EngineTensor, ...]:
@@ -131,6 +165,14 @@ def _parsed(text: str) -> EnginePlan:
         )
 
     return EnginePlan(tensors("inputs"), tensors("outputs"), tuple(products))
+
+
+def _positions(weight: tuple[int, ...], output: tuple[int, ...]) -> int:
+    """How often each weight is used: at every pixel of a convolution's output, for every row of a matrix product's."""
+    if len(weight) == 4:
+        return prod(output[2:])
+    shared = prod(weight[:-2])  # several matrices merged into one product, each with rows of its own
+    return max(prod(output[:-1]) // shared, 1)
 
 
 def _plan_text(engine: Path) -> str:

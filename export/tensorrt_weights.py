@@ -1,9 +1,10 @@
 """Whether an engine holds the bundle's weights, found out without running it.
 
 TensorRT-RTX (1.7) writes the constants of a network behind its plan: laid out anew, padded, merged and split, but each
-value as it was. So the values are compared as a multiset: every weight of the bundle, rounded to the precision, has to
-be found among the constants as often as it occurs. A layer scaled by a few per cent is found out; swapped values are
-not.
+value as it was; only where float32 queries and keys are concerned it multiplies the attention's own scale into their
+projections. So the values are compared as a multiset: every weight of the bundle, rounded to the precision, has to be
+found among the constants as often as it occurs. A layer scaled by a few per cent is found out; swapped values are not:
+those take a rebuild (`export.tensorrt_readback`).
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 
 from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
+from lite_vton.presets import ModelConfig
 
-__all__ = ["foreign_weights"]
+__all__ = ["foreign_weights", "missing_values"]
 
 _FILES: Mapping[str, tuple[str, ...]] = {
     "unet": ("unet",),
@@ -34,6 +36,8 @@ _DTYPES: Mapping[str, tuple[type[np.floating[Any]], type[np.unsignedinteger[Any]
 _TINY = 1e-6  # onnxruntime's float16 converter (1.32) moves what is nearer to zero than float16's least value
 _BINS = 24  # bits
 _CHUNK = 1 << 24  # values counted at once
+_SCALED = (".to_q.", ".to_k.", ".q_proj.", ".k_proj.")
+"""Projections, as diffusers and transformers name them, that attention's scale may be multiplied into."""
 
 
 def foreign_weights(bundle: Bundle, precision: str) -> tuple[str, ...]:
@@ -42,20 +46,29 @@ def foreign_weights(bundle: Bundle, precision: str) -> tuple[str, ...]:
     Looks at matrices and convolutions, not at vectors. Raises `UserError` for an engine without known constants, and
     `KeyError` for a precision engines are not built in.
     """
-    if bundle.manifest.weights is None:
+    manifest = bundle.manifest
+    if manifest.weights is None:
         return ()
+    engines = {name: bundle.path(f"tensorrt-{precision}/{name}/model.engine") for name in manifest.components}
+    return missing_values(bundle.root / manifest.weights, engines, manifest.model, precision)
+
+
+def missing_values(weights: Path, engines: Mapping[str, Path], config: ModelConfig, precision: str) -> tuple[str, ...]:
+    """As `foreign_weights`, of the safetensors files in the folder `weights` and of engines by component."""
     faults = []
+    heads = _heads(config)
     for name, components in _FILES.items():
-        file = bundle.root / bundle.manifest.weights / f"{name}.safetensors"
+        file = weights / f"{name}.safetensors"
         if not file.is_file():
             continue
         present = _Values(precision)
         for component in components:
-            present.add(bundle.path(f"tensorrt-{precision}/{component}/model.engine"))
+            present.add(engines[component])
         missing = total = 0
-        for weight in _matrices(file):
+        for key, weight in _matrices(file):
             total += weight.size
-            missing += present.take(weight)
+            scales = _scales(len(weight), heads) if any(part in key for part in _SCALED) else ()
+            missing += present.take(weight, scales)
         if missing:
             faults.append(f"{missing} of {total} values of {file.name} are not in the engines: export them again")
     return tuple(faults)
@@ -85,14 +98,32 @@ class _Values:
                 )
                 self._counts += np.bincount(self._bin(values), minlength=len(self._counts))
 
-    def take(self, weight: NDArray[np.floating[Any]]) -> int:
-        """Take a weight's values out, and say how many there were not."""
-        values = weight.astype(self._dtype).ravel()
-        values = values[np.abs(values) > _TINY]
-        bins, wanted = np.unique(self._bin(values.view(self._bits)), return_counts=True)
-        taken = np.minimum(self._counts[bins], wanted)
+    def take(self, weight: NDArray[np.floating[Any]], scales: tuple[np.float32, ...] = ()) -> int:
+        """Take a weight's values out, by whichever of 1 and `scales` most are there; how many there were not."""
+        best: tuple[int, NDArray[Any], NDArray[Any]] | None = None
+        for scale in (np.float32(1), *scales):
+            values = (weight.astype(self._dtype) * self._dtype(scale)).ravel()
+            values = values[np.abs(values) > _TINY]
+            bins, wanted = self._count(self._bin(values.view(self._bits)))
+            taken = np.minimum(self._counts[bins], wanted)
+            missing = int((wanted - taken).sum())
+            if best is None or missing < best[0]:
+                best = missing, bins, taken
+            if not missing:
+                break
+        assert best is not None
+        missing, bins, taken = best
         self._counts[bins] -= taken
-        return int((wanted - taken).sum())
+        return missing
+
+    def _count(self, bins: NDArray[np.unsignedinteger[Any]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Which bins there are, and how often."""
+        if bins.size < len(self._counts) // 16:  # sorting few is faster than going through all there could be
+            found, wanted = np.unique(bins, return_counts=True)
+            return found.astype(np.intp), wanted
+        counts = np.bincount(bins, minlength=len(self._counts))
+        found = np.flatnonzero(counts)
+        return found, counts[found]
 
     def _bin(self, bits: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.unsignedinteger[Any]]:
         if bits.dtype == np.uint16:
@@ -100,11 +131,26 @@ class _Values:
         return (bits * np.uint32(2654435769)) >> np.uint32(32 - _BINS)  # Knuth's multiplicative hash
 
 
-def _matrices(file: Path) -> Iterator[NDArray[np.floating[Any]]]:
+def _heads(config: ModelConfig) -> tuple[int, ...]:
+    """Numbers of attention heads in a model; its autoencoder, where it has attention, has one."""
+    tower = config.image_encoder
+    return tuple({1, config.unet.attention_heads, *(() if tower is None else (tower.heads,))})
+
+
+def _scales(width: int, heads: tuple[int, ...]) -> tuple[np.float32, ...]:
+    """What queries and keys of `width` channels are multiplied by, one part of 2^23 up or down: float32 rounds it."""
+    found = []
+    for count in heads:
+        scale = np.float32((width / count) ** -0.25)
+        found += [scale, np.nextafter(scale, np.float32(0)), np.nextafter(scale, np.float32(1))]
+    return tuple(found)
+
+
+def _matrices(file: Path) -> Iterator[tuple[str, NDArray[np.floating[Any]]]]:
     from safetensors import safe_open
 
     with safe_open(file, framework="numpy") as weights:
         for name in weights.keys():  # noqa: SIM118  # not a mapping
             tensor = weights.get_tensor(name)
             if sum(side > 1 for side in tensor.shape) > 1:
-                yield tensor
+                yield name, tensor

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from export.formats import known_format, load_attribute
+from export.formats import Format, known_format, load_attribute
 from export.gates import Gate, gate
 from export.golden import Call, Trajectory, load_trajectory
 from export.parity import closeness, picture_psnr
 from lite_vton.bundle import Artifact, Bundle
 from lite_vton.errors import UserError
-from runtimes.base import Runtime
+from runtimes.base import NoDeviceError, Runtime
 from runtimes.tryon import try_on
 
 __all__ = ["ArtifactReport", "CallReport", "Report", "VerificationError", "verify"]
@@ -43,7 +43,11 @@ class CallReport:
 
 @dataclass(frozen=True)
 class ArtifactReport:
-    """One artifact. `failures` is empty if it passed; `skipped` says why it could not run, or is None."""
+    """One artifact. `failures` is empty if it passed; `skipped` says why it could not run, or is None.
+
+    One that could not run may have been `read_back`: what was compared instead, in words. It has not passed then, for
+    its numbers are not known, but may be kept.
+    """
 
     artifact: str
     precision: str
@@ -52,6 +56,7 @@ class ArtifactReport:
     picture_psnr_db: float | None
     failures: tuple[str, ...]
     skipped: str | None = None
+    read_back: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return not self.failures and self.skipped is None
@@ -75,7 +80,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 passed, 1 failed, 2 nothing could run."""
+        """0 passed, 1 failed (by its numbers or when read back), 2 nothing could run, if only read back."""
         if any(report.failures for report in self.artifacts):
             return 1
         return 0 if any(self.artifacts) else 2
@@ -155,14 +160,30 @@ def _verify_artifact(
                 picture = _picture(bundle, runtime, golden)
         finally:
             runtime.close()
+    except NoDeviceError as error:
+        return _unrun(bundle, name, artifact, row, found, failures, str(error))
     except ImportError as error:  # a reader or runtime whose packages this machine lacks says nothing of the artifact
         reason = f"needs the package {error.name}: pip install 'lite-vton[{row.extra}]'"
-        return ArtifactReport(name, artifact.precision, found, (), None, (), skipped=reason)
+        return _unrun(bundle, name, artifact, row, found, failures, reason)
     except (UserError, ValueError, KeyError) as error:
         failures.append(str(error))
     if picture is not None and picture < limits.picture_psnr_db:
         failures.append(f"final picture {picture:.1f} dB, below {limits.picture_psnr_db:g} dB")
     return ArtifactReport(name, artifact.precision, found, tuple(calls), picture, tuple(failures))
+
+
+def _unrun(
+    bundle: Bundle, name: str, artifact: Artifact, row: Format, found: dict[str, str], failures: list[str], reason: str
+) -> ArtifactReport:
+    """The report of an artifact that cannot run here, which says nothing against it; what reading it back says may."""
+    checked: tuple[str, ...] = ()
+    if row.readback is not None:
+        try:
+            told = load_attribute(row.readback)(bundle, artifact.precision)
+            checked, failures = told.checked, [*failures, *told.faults]
+        except UserError as error:
+            failures = [*failures, str(error)]
+    return ArtifactReport(name, artifact.precision, found, (), None, tuple(failures), skipped=reason, read_back=checked)
 
 
 def _compare(runtime: Runtime, call: Call, limits: Gate) -> list[CallReport]:
@@ -201,11 +222,14 @@ def _complaint(call: CallReport, limits: Gate) -> str:
 
 
 def _lines(report: ArtifactReport) -> list[str]:
-    if report.skipped is not None:
+    if report.skipped is not None and not report.failures:
+        if report.read_back:
+            return [f"read back, not run  {report.artifact}: {report.skipped}; compared: {', '.join(report.read_back)}"]
         return [f"skipped  {report.artifact}: {report.skipped}"]
     verdict = "passed" if report else "FAILED"
     worst = [report.worst(name) for name in dict.fromkeys(call.component for call in report.calls)]
     figures = [f"{call.component} {call.psnr_db:.1f} dB" for call in worst]
     if report.picture_psnr_db is not None:
         figures.append(f"picture {report.picture_psnr_db:.1f} dB")
-    return [f"{verdict}   {report.artifact}: {', '.join(figures)}", *(f"         {text}" for text in report.failures)]
+    told = ", ".join(figures) or report.skipped or "not run"
+    return [f"{verdict}   {report.artifact}: {told}", *(f"         {text}" for text in report.failures)]

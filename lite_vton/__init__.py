@@ -65,6 +65,19 @@ def _open_openvino(bundle: Bundle, precision: str, provider: str | None) -> Runt
     return OpenVinoRuntime(bundle, precision)
 
 
+def _open_tensorrt(bundle: Bundle, precision: str, provider: str | None) -> Runtime:
+    if provider is not None:
+        raise UserError(f"backend 'tensorrt' has no execution provider {provider!r}: leave it out")
+    from runtimes.tensorrt_runtime import TensorRTRuntime
+
+    try:
+        return TensorRTRuntime(bundle, precision)
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"backend 'tensorrt' needs the package {error.name}: pip install 'lite-vton[tensorrt]'"
+        ) from error
+
+
 def _open_torch(bundle: Bundle, _precision: str, provider: str | None) -> Runtime:
     if provider is not None:
         raise UserError(f"backend 'torch' has no execution provider {provider!r}: leave it out")
@@ -85,6 +98,7 @@ BACKENDS: Mapping[str, Backend] = {
     for backend in (
         Backend("onnxruntime", "onnx", ("fp32", "fp16", "int8", "w8"), _open_onnxruntime),
         Backend("openvino", "openvino", ("fp32", "bf16", "int8"), _open_openvino),
+        Backend("tensorrt", "tensorrt", ("fp32", "fp16"), _open_tensorrt),
         Backend("coreai", "coreai", ("fp32", "fp16"), _open_coreai),
         Backend("torch", None, ("fp32",), _open_torch),
     )

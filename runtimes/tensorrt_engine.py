@@ -32,6 +32,7 @@ ENGINE_NAME = "model.engine"
 RECORD_NAME = "model.json"
 
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Capability = Annotated[str, Field(pattern=r"^[0-9]{1,2}\.[0-9]$")]
 
 
 class EngineTensor(BaseModel):
@@ -48,14 +49,16 @@ class EngineRequest(BaseModel):
     """Everything that decides what is in an engine.
 
     `compute_capabilities` are those it is built for, such as "8.9"; none means Ampere (8.0) and every newer one.
-    `tf32` says whether float32 products may be rounded to 10 bits of mantissa.
+    `built_on` is the system, the processor and the GPU of the machine that builds it. `tf32` says whether float32
+    products may be rounded to 10 bits of mantissa.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     flavour: Literal["tensorrt-rtx", "tensorrt"]
     version: str
-    compute_capabilities: tuple[str, ...]
+    built_on: str
+    compute_capabilities: tuple[_Capability, ...]
     model: str
     component: str
     precision: str

@@ -27,15 +27,15 @@ class TensorRTRuntime:
     """The `tensorrt-<precision>` folder of a bundle, offered as a `Runtime` on the first GPU.
 
     Each engine is loaded at its component's first use. Its device buffers are allocated then, once, and it runs on a
-    stream of its own; TensorRT-RTX records its kernels as one CUDA graph. Classic TensorRT has no such switch, and
-    launches them one by one.
+    stream of its own; TensorRT-RTX records its kernels as one CUDA graph, unless `cuda_graph` is false. Classic
+    TensorRT has no such switch, and launches them one by one.
 
-    Raises `UserError` for an engine that is not whole, takes other tensors than the manifest says, or was built for
-    another TensorRT or GPU; `NoDeviceError` where there is no NVIDIA GPU, after all that can be checked without one;
-    `ModuleNotFoundError` without TensorRT.
+    Raises `UserError` for an engine that is not whole or takes other tensors than the manifest says; `NoDeviceError`
+    for one that was built for another TensorRT or GPU, and where there is no NVIDIA GPU, after all that can be checked
+    without one; `ModuleNotFoundError` without TensorRT.
     """
 
-    def __init__(self, bundle: Bundle, precision: str = "fp16") -> None:
+    def __init__(self, bundle: Bundle, precision: str = "fp16", *, cuda_graph: bool = True) -> None:
         self._bundle = bundle  # of a zip, this object keeps the extracted files alive
         self._name = f"tensorrt-{precision}"
         tensors = bundle.manifest.components
@@ -46,10 +46,12 @@ class TensorRTRuntime:
             _check_version(record, tensorrt)
         gpu = first_gpu()
         if gpu is None:
-            raise NoDeviceError("no NVIDIA GPU")
+            raise NoDeviceError("TensorRT engines run on NVIDIA GPUs, and this machine has none")
         for record in records.values():
             _check_gpu(record, gpu)
-        self._components = {name: _LazyEngine(name, file, tensors[name], tensorrt) for name, file in files.items()}
+        self._components = {
+            name: _LazyEngine(name, file, tensors[name], tensorrt, cuda_graph) for name, file in files.items()
+        }
 
     @property
     def name(self) -> str:
@@ -71,17 +73,18 @@ class TensorRTRuntime:
 class _LazyEngine:
     """A component that loads its engine when first called."""
 
-    def __init__(self, name: str, file: Path, tensors: ComponentTensors, tensorrt: TensorRT) -> None:
+    def __init__(self, name: str, file: Path, tensors: ComponentTensors, tensorrt: TensorRT, cuda_graph: bool) -> None:
         self._name = name
         self._file = file
         self._tensors = tensors
         self._tensorrt = tensorrt
+        self._cuda_graph = cuda_graph
         self._loaded: _LoadedEngine | None = None
 
     def __call__(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, Array]:
         arrays = ordered(self._name, self._tensors.inputs, inputs)
         if self._loaded is None:
-            self._loaded = _LoadedEngine(self._file, self._tensors, self._tensorrt)
+            self._loaded = _LoadedEngine(self._file, self._tensors, self._tensorrt, self._cuda_graph)
         return self._loaded.run(dict(zip((spec.name for spec in self._tensors.inputs), arrays, strict=True)))
 
     def close(self) -> None:
@@ -93,13 +96,13 @@ class _LazyEngine:
 class _LoadedEngine:
     """An engine on the GPU, with its buffers and its stream."""
 
-    def __init__(self, file: Path, tensors: ComponentTensors, tensorrt: TensorRT) -> None:
+    def __init__(self, file: Path, tensors: ComponentTensors, tensorrt: TensorRT, cuda_graph: bool) -> None:
         from polygraphy.cuda import DeviceArray, Stream
         from polygraphy.datatype import DataType
         from polygraphy.exception import PolygraphyException
 
         self._outputs = {spec.name: spec for spec in tensors.outputs}
-        self._context = _context(file, tensorrt)
+        self._engine, self._context = _context(file, tensorrt, cuda_graph)
         try:
             with quiet():
                 self._stream = Stream()
@@ -130,12 +133,12 @@ class _LoadedEngine:
     def free(self) -> None:
         for buffer in self._buffers.values():
             buffer.free()
-        self._context = None
+        self._context = self._engine = None
         self._stream.free()
 
 
-def _context(file: Path, tensorrt: TensorRT) -> Any:
-    """An execution context of the engine; a `UserError` in one line if TensorRT will not have it."""
+def _context(file: Path, tensorrt: TensorRT, cuda_graph: bool) -> tuple[Any, Any]:
+    """The engine and a context to run it in; a `UserError` in one line if TensorRT will not have it."""
     trt = tensorrt.module
     tensorrt.errors.clear()
     runtime, content = trt.Runtime(tensorrt.logger()), file.read_bytes()
@@ -150,10 +153,11 @@ def _context(file: Path, tensorrt: TensorRT) -> Any:
     if engine is None:
         raise UserError(f"{file} cannot be deserialised ({'; '.join(tensorrt.errors[:1])}): {_AGAIN}")
     if not rtx:
-        return engine.create_execution_context()
+        return engine, engine.create_execution_context()
     config = engine.create_runtime_config()
-    config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
-    return engine.create_execution_context(config)
+    strategies = trt.CudaGraphStrategy
+    config.cuda_graph_strategy = strategies.WHOLE_GRAPH_CAPTURE if cuda_graph else strategies.DISABLED
+    return engine, engine.create_execution_context(config)
 
 
 _AGAIN = "export it again on this machine (`lite-vton export MODEL --format tensorrt`)"
@@ -182,7 +186,7 @@ def _checked_record(name: str, file: Path, tensors: ComponentTensors) -> EngineR
 
 def _check_version(record: EngineRecord, tensorrt: TensorRT) -> None:
     if (record.flavour, record.version) != (tensorrt.flavour.name, tensorrt.version):
-        raise UserError(
+        raise NoDeviceError(
             f"the engine of {record.component} is for {record.flavour} {record.version}, here is "
             f"{tensorrt.flavour.name} {tensorrt.version}: pip install {record.flavour}=={record.version}, or {_AGAIN}"
         )
@@ -193,4 +197,6 @@ def _check_gpu(record: EngineRecord, gpu: Gpu) -> None:
     fits = own in record.compute_capabilities if record.compute_capabilities else gpu.compute_capability >= _OLDEST
     if not fits:
         wanted = " or ".join(record.compute_capabilities) or "8.0 and newer"
-        raise UserError(f"the engine of {record.component} is for compute capability {wanted}, here is {gpu}: {_AGAIN}")
+        raise NoDeviceError(
+            f"the engine of {record.component} is for compute capability {wanted}, here is {gpu}: {_AGAIN}"
+        )

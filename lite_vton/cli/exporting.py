@@ -140,7 +140,10 @@ def _figures(bundle: Bundle) -> list[str]:
         figures = [f"{key} {found.psnr_db:.1f} dB" for key, found in parity.items() if found is not None]
         if artifact.picture_psnr_db is not None:
             figures.append(f"picture {artifact.picture_psnr_db:.1f} dB")
-        lines.append(f"passed   {name}: {', '.join(figures)}")
+        if figures:
+            lines.append(f"passed   {name}: {', '.join(figures)}")
+        else:
+            lines.append(f"read back, not run  {name}: verify.json says why, and what was compared")
     for component, kept in bundle.manifest.kept_in_float32.items():
         if kept.nodes:
             first, reason = next(iter(kept.nodes.items()))

@@ -27,6 +27,8 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
         "safetensors": "export",
         "openvino": "openvino",
         "nncf": "openvino",
+        "polygraphy": "tensorrt",
+        "tensorrt_rtx": "tensorrt",
         "skia": "data",
         "accelerate": "train",
         "torchmetrics": "train",
@@ -44,6 +46,7 @@ DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
         "PIL": "pillow",
         "coreai": "coreai-core",
         "coreai_torch": "coreai-torch",
+        "tensorrt_rtx": "tensorrt-rtx",
     }
 )
 """Packages that are installed under another name than they are imported."""
@@ -52,11 +55,12 @@ BACKEND_NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "onnxruntime": ("onnxruntime",),
         "openvino": ("openvino",),
+        "tensorrt": ("polygraphy", "tensorrt_rtx|tensorrt"),
         "torch": ("torch", "diffusers", "safetensors"),
         "coreai": ("coreai",),
     }
 )
-"""What has to be importable for each backend of `lite_vton.BACKENDS`."""
+"""What has to be importable for each backend of `lite_vton.BACKENDS`; "a|b" where one of two will do."""
 
 NEEDS_GPU = frozenset({"tensorrt"})
 """Backends that run on an NVIDIA GPU alone."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lite_vton.cli.backends import what_lacks
 from lite_vton.cli.extras import BACKEND_NEEDS, EXTRA_OF, how_to_install, installed_version, missing_of
 from lite_vton.version import __version__
+from runtimes.nvidia import first_gpu
 
 if TYPE_CHECKING:
     from export.formats import Format
@@ -62,7 +63,6 @@ def _machine() -> dict[str, str]:
     import onnxruntime
 
     from lite_vton.cli.weights import ASSETS
-    from runtimes.nvidia import first_gpu
 
     shipped = sorted(path.name for path in ASSETS.glob("*.safetensors"))
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from export.bundle import export_bundle
-from lite_vton.bundle import Bundle, record_files, write_manifest
+from export.engine_cache import cache_folder
+from lite_vton.bundle import Artifact, Bundle, ComponentFiles, record_files, write_manifest
 from lite_vton.inputs import TryOnInputs
+from lite_vton.model.components import components_of
 from lite_vton.model.networks import Networks, random_networks
 from lite_vton.presets import preset
 
@@ -50,6 +52,55 @@ def damaged(tmp_path: Path, exported: Bundle) -> Callable[[Callable[[Path], None
         shutil.copytree(exported.root, root)
         damage(root)
         write_manifest(root, exported.manifest.model_copy(update={"files": record_files(root)}))
+        return Bundle.open(root)
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def engine_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of engines for these tests alone."""
+    folder = tmp_path_factory.mktemp("engines") / "cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LITE_VTON_ENGINE_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def engines(
+    tmp_path_factory: pytest.TempPathFactory, exported: Bundle, networks: Networks, engine_cache: Path
+) -> Bundle:
+    """The exported bundle with engines built from its ONNX files."""
+    assert cache_folder() == engine_cache
+    pytest.importorskip("tensorrt_rtx", reason="needs TensorRT: pip install 'lite-vton[tensorrt]'")
+    from export.tensorrt import export_tensorrt
+    from export.tensorrt_plan import found_precision
+
+    root = tmp_path_factory.mktemp("engines") / "tiny"
+    shutil.copytree(exported.root, root)
+    artifacts = dict(exported.manifest.artifacts)
+    files: dict[str, dict[str, ComponentFiles]] = {"fp32": {}, "fp16": {}}
+    for name, spec in components_of(networks.config).items():
+        folders = {precision: root / f"tensorrt-{precision}" / name for precision in files}
+        for precision, path in export_tensorrt(spec.wrap(networks), spec, networks.config, folders).items():
+            model = path.relative_to(root).as_posix()
+            files[precision][name] = ComponentFiles(model=model, precision_found=found_precision(path))
+    for precision, components in files.items():
+        artifacts[f"tensorrt-{precision}"] = Artifact(format="tensorrt", precision=precision, components=components)
+    manifest = exported.manifest.model_copy(update={"artifacts": artifacts, "files": record_files(root)})
+    write_manifest(root, manifest)
+    return Bundle.open(root)
+
+
+@pytest.fixture
+def spoilt_engines(tmp_path: Path, engines: Bundle) -> Callable[[Callable[[Path], object]], Bundle]:
+    """A copy of `engines` after some damage, with a manifest that believes it."""
+
+    def copy(damage: Callable[[Path], object]) -> Bundle:
+        root = tmp_path / "spoilt"
+        shutil.copytree(engines.root, root)
+        damage(root)
+        write_manifest(root, engines.manifest.model_copy(update={"files": record_files(root)}))
         return Bundle.open(root)
 
     return copy

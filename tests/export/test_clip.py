@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from export.bundle import export_bundle
 from export.golden import GOLDEN_PATH, load_trajectory
 from export.verify import verify
 from lite_vton import TryOn
-from lite_vton.bundle import Bundle
+from lite_vton.bundle import Bundle, record_files
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
+from lite_vton.model.components import components_of
 from lite_vton.model.networks import random_networks
 from lite_vton.presets import preset
 
@@ -83,3 +85,24 @@ def test_inputs_without_the_garment_are_refused(exported: Bundle, inputs: TryOnI
 def test_optimum_finds_the_towers_configuration(exported: Bundle) -> None:
     folder: Path = exported.path("onnx-fp32/image_encoder")
     assert (folder / "config.json").is_file()
+
+
+def test_engines_hold_the_towers_weights_too(exported: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorrt_rtx", reason="needs TensorRT: pip install 'lite-vton[tensorrt]'")
+    from export.tensorrt import export_tensorrt
+    from export.tensorrt_weights import foreign_weights
+
+    monkeypatch.setenv("LITE_VTON_ENGINE_CACHE", "off")
+    root = tmp_path / "bundle"
+    shutil.copytree(exported.root, root)
+    networks = random_networks(CLIP)
+    for name, spec in components_of(CLIP).items():
+        export_tensorrt(spec.wrap(networks), spec, CLIP, {"fp32": root / f"tensorrt-fp32/{name}"})
+    bundle = Bundle(root, exported.manifest.model_copy(update={"files": record_files(root)}))
+    assert foreign_weights(bundle, "fp32") == ()
+    tower = root / "tensorrt-fp32/image_encoder/model.engine"
+    content = tower.read_bytes()
+    middle = len(content) - 40_000
+    tower.write_bytes(content[:middle] + bytes(20_000) + content[middle + 20_000 :])
+    (fault,) = foreign_weights(bundle, "fp32")
+    assert "image_encoder.safetensors are not in the engines" in fault

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from export.formats import FORMATS, known_format, load_attribute, require
@@ -9,7 +11,7 @@ from lite_vton.errors import UserError
 
 def test_every_row_names_things_that_exist_and_has_a_gate() -> None:
     for row in FORMATS.values():
-        for path in (row.exporter, row.reader, row.runtime, row.layout):
+        for path in (row.exporter, row.reader, row.runtime, row.layout, row.readback):
             assert path is None or callable(load_attribute(path))
         assert set(row.precisions) <= set(GATES)
 
@@ -24,6 +26,13 @@ def test_a_misspelt_format_gets_the_nearest_one() -> None:
 def test_a_precision_the_format_lacks_is_refused() -> None:
     with pytest.raises(UserError, match="'fp8'"):
         require(["onnx"], ["fp32", "fp8"])
+
+
+def test_of_two_packages_that_will_do_both_are_named_where_neither_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("tensorrt_rtx", "tensorrt"):
+        monkeypatch.setitem(sys.modules, package, None)  # how Python marks a module that is not there
+    with pytest.raises(UserError, match=r"needs .*tensorrt_rtx or tensorrt: pip install 'lite-vton\[tensorrt\]'"):
+        require(["tensorrt"], ["fp16"])
 
 
 def test_nothing_to_do_is_an_error() -> None:

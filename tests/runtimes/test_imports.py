@@ -17,6 +17,7 @@ import pytest
         "runtimes.tryon",
         "runtimes.tensors",
         "runtimes.onnxruntime_runtime",
+        "runtimes.tensorrt_runtime",
         "runtimes.benchmark",
         "runtimes.benchmark_child",
         "runtimes.chart",

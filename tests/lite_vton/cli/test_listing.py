@@ -19,6 +19,19 @@ def test_doctor_knows_every_backend_and_format(capsys: pytest.CaptureFixture[str
     assert int(found["machine"]["threads"]) >= 1
 
 
+def test_doctor_says_whether_a_gpu_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    from runtimes.nvidia import first_gpu
+
+    gpu = first_gpu()
+    assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["machine"]["NVIDIA GPU"] == ("none" if gpu is None else str(gpu))
+    (ability,) = (ability for ability in found["abilities"] if ability["name"] == "run on tensorrt")
+    if gpu is None:
+        assert ability["usable"] is False
+        assert "GPU" in ability["install"] or "lite-vton[tensorrt]" in ability["install"]
+
+
 def test_doctor_for_people_says_what_to_install_for_what_is_missing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
