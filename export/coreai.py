@@ -7,8 +7,8 @@ coreai-torch 0.4 converts what `torch.export` captures; coreai-core 1.0 saves it
 from __future__ import annotations
 
 import io
+import math
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from export.half_precision import in_half_precision
+from export.shares import Product, Shares, overall, shares_of
 from lite_vton.bundle import compact_metadata
 from lite_vton.errors import UserError
 from lite_vton.model.components import ComponentSpec
 from lite_vton.presets import ModelConfig
 from runtimes.coreai_asset import opened_asset
 
-__all__ = ["export_coreai", "found_coreai_precision"]
+__all__ = ["coreai_shares", "export_coreai", "found_coreai_precision"]
 
 _CONVERTERS: dict[str, Callable[[nn.Module], nn.Module]] = {"fp32": lambda module: module, "fp16": in_half_precision}
 _PRODUCTS = frozenset({"coreai.conv2d", "coreai.conv_transpose2d", "coreai.matmul", "coreai.batch_matmul"})
@@ -88,19 +89,34 @@ def found_coreai_precision(path: Path) -> str:
 
     More than one gives "mixed fp16/fp32" and so on, none "none". Raises `UserError` for what is no whole asset.
     """
+    return overall(coreai_shares(path).multiplications)
+
+
+def coreai_shares(path: Path) -> Shares:
+    """Which share of an asset's weights and multiplications is in which precision.
+
+    Products of two activations count too, by their multiplications alone: the program does not tell them from others.
+    Raises `UserError` for what is no whole asset.
+    """
     from coreai._compiler.ir import WalkResult
 
-    kinds: Counter[str] = Counter()
+    found: list[Product] = []
 
     def count(operation: Any) -> Any:
         if operation.name in _PRODUCTS:
-            kinds[_PRECISIONS.get(str(operation.operands[1].type.element_type), "unknown")] += 1
+            left, right = (operation.operands[index].type for index in (0, 1))
+            kind = _PRECISIONS.get(str(right.element_type), "unknown")
+            size = math.prod(right.shape)
+            answer = tuple(operation.results[0].type.shape)
+            if operation.name.endswith("matmul"):
+                positions = math.prod(answer) // answer[-1]
+            else:  # a transposed convolution multiplies once for each place of what it spreads
+                positions = math.prod((tuple(left.shape) if "transpose" in operation.name else answer)[2:])
+            found.append(Product(f"{len(found)}", kind, kind, size, size * positions))
         return WalkResult.ADVANCE
 
     opened_asset(path).program._mlir_module.operation.walk(count)
-    if not kinds:
-        return "none"
-    return next(iter(kinds)) if len(kinds) == 1 else f"mixed {'/'.join(sorted(kinds))}"
+    return shares_of(found)
 
 
 @contextmanager
