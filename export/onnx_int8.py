@@ -128,6 +128,7 @@ def _output_axis(node: onnx.NodeProto, rank: int) -> int:
 def _session(path: Path) -> Answering:
     options = ort.SessionOptions()
     options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False  # it never gives back its largest moment
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def answer(feed: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[np.float32]]:
