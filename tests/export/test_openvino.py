@@ -195,3 +195,24 @@ def test_a_set_without_people_or_an_unknown_precision_is_refused(
     with pytest.raises(UserError, match="not written in 'fp16'"):
         export_openvino(spec.wrap(networks), spec, networks.config, {"fp16": tmp_path / "a"})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_operator_it_does_not_know_is_one_line(networks: Networks, tmp_path: Path) -> None:
+    tensor = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Dream", ["sample"], ["latent_parameters"], domain="elsewhere")],
+        "g",
+        [tensor("sample", onnx.TensorProto.FLOAT, (1, 3, 8, 8))],
+        [tensor("latent_parameters", onnx.TensorProto.FLOAT, (1, 3, 8, 8))],
+    )
+    domains = [onnx.helper.make_opsetid("", 18), onnx.helper.make_opsetid("elsewhere", 1)]
+    source = tmp_path / "onnx-fp32/vae_encoder/model.onnx"
+    source.parent.mkdir(parents=True)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=domains), source)
+    spec = components_of(networks.config)["vae_encoder"]
+    target = tmp_path / "openvino-fp32/vae_encoder"
+    with pytest.raises(UserError, match=r"cannot convert vae_encoder \(.*export onnx instead") as caught:
+        export_openvino(spec.wrap(networks), spec, networks.config, {"fp32": target})
+    assert "Dream" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not target.exists()
