@@ -7,8 +7,8 @@ coreai-torch 0.4 converts what `torch.export` captures; coreai-core 1.0 saves it
 from __future__ import annotations
 
 import io
+import math
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -21,17 +21,18 @@ from torch import nn
 
 from export.half_precision import in_half_precision
 from export.half_safety import HalfSafety, float32_products, unsafe_modules
+from export.shares import MOST, Product, Shares, overall, shares_of
 from lite_vton.bundle import compact_metadata
 from lite_vton.errors import UserError
 from lite_vton.model.components import ComponentSpec
 from lite_vton.presets import ModelConfig
 from runtimes.coreai_asset import opened_asset
 
-__all__ = ["export_coreai", "found_coreai_precision"]
+__all__ = ["coreai_shares", "export_coreai", "found_coreai_precision"]
 
 _WRITTEN = ("fp32", "fp16")
-_FP32_PRODUCTS = "lite_vton.fp32_products"
-"""Metadata of an fp16 asset: how many of its products are in float32 on purpose."""
+_FP32_PRODUCTS = "fp32_products"
+"""Metadata of an fp16 asset, after "lite_vton.": how many of its products are in float32 on purpose."""
 _PRODUCTS = frozenset({"coreai.conv2d", "coreai.conv_transpose2d", "coreai.matmul", "coreai.batch_matmul"})
 _PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "si8": "int8", "ui8": "int8"}
 
@@ -98,21 +99,51 @@ def _convert(module: nn.Module, spec: ComponentSpec, config: ModelConfig, path: 
 def found_coreai_precision(path: Path) -> str:
     """The precision an asset computes its convolutions and matrix products in, read from its program.
 
-    More than one gives "mixed fp16/fp32" and so on, none "none". Raises `UserError` for what is no whole asset.
+    More than one gives "mixed fp16/fp32" and so on, none "none". As many float32 products as an fp16 asset says it
+    keeps do not count, if they are less than half of the work. Raises `UserError` for what is no whole asset.
     """
+    products = _products(path)
+    shares = shares_of(products).multiplications
+    wide = sum(product.computed == "fp32" for product in products)
+    if set(shares) == {"fp16", "fp32"} and shares["fp16"] > MOST and wide <= _float32_kept(path):
+        return "fp16"
+    return overall(shares)
+
+
+def coreai_shares(path: Path) -> Shares:
+    """Which share of an asset's weights and multiplications is in which precision.
+
+    Products of two activations count too, by their multiplications alone: the program does not tell them from others.
+    Raises `UserError` for what is no whole asset.
+    """
+    return shares_of(_products(path))
+
+
+def _float32_kept(path: Path) -> int:
+    said = opened_asset(path).metadata.creator_defined_metadata
+    return int(said.get(f"lite_vton.{_FP32_PRODUCTS}", 0))
+
+
+def _products(path: Path) -> list[Product]:
     from coreai._compiler.ir import WalkResult
 
-    kinds: Counter[str] = Counter()
+    found: list[Product] = []
 
     def count(operation: Any) -> Any:
         if operation.name in _PRODUCTS:
-            kinds[_PRECISIONS.get(str(operation.operands[1].type.element_type), "unknown")] += 1
+            left, right = (operation.operands[index].type for index in (0, 1))
+            kind = _PRECISIONS.get(str(right.element_type), "unknown")
+            size = math.prod(right.shape)
+            answer = tuple(operation.results[0].type.shape)
+            if operation.name.endswith("matmul"):
+                positions = math.prod(answer) // answer[-1]
+            else:  # a transposed convolution multiplies once for each place of what it spreads
+                positions = math.prod((tuple(left.shape) if "transpose" in operation.name else answer)[2:])
+            found.append(Product(f"{len(found)}", kind, kind, size, size * positions))
         return WalkResult.ADVANCE
 
     opened_asset(path).program._mlir_module.operation.walk(count)
-    if not kinds:
-        return "none"
-    return next(iter(kinds)) if len(kinds) == 1 else f"mixed {'/'.join(sorted(kinds))}"
+    return found
 
 
 @contextmanager

@@ -102,6 +102,7 @@ def _with_figures(artifact: Artifact, report: ArtifactReport) -> Artifact:
             psnr_db=min(call.psnr_db for call in calls),
             cosine=min(call.cosine for call in calls),
             max_abs=max(call.max_abs for call in calls),
+            echoes=tuple(call.echo for call in calls),
         )
         components[name] = files.model_copy(update={"parity": parity})
     return artifact.model_copy(update={"components": components, "picture_psnr_db": report.picture_psnr_db})

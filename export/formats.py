@@ -24,6 +24,7 @@ class Format:
     exporter  (module, spec, config, folders by precision, *, latent_scale, calibration) -> path of each precision's
               file or folder; `calibration` holds inputs of real calls, and is empty unless the plan needs them
     reader    (path) -> the precision found in it
+    shares    (path) -> `export.shares.Shares`, how much of it is in which precision; None where it cannot be told
     runtime   (bundle, precision) -> a `runtimes.base.Runtime`
     layout    (networks, folder) -> None, called once the components are written; None where there is nothing to add
     readback  (bundle, precision) -> an `export.readback.Readback`, for machines that have not what the runtime runs on
@@ -46,6 +47,7 @@ class Format:
     exporter: str
     reader: str
     runtime: str
+    shares: str | None = None
     layout: str | None = None
     readback: str | None = None
     calibrated: tuple[str, ...] = ()
@@ -70,7 +72,8 @@ FORMATS: dict[str, Format] = {
             needs=("torch", "onnx", "onnxscript"),
             extra="export",
             exporter="export.onnx:export_onnx",
-            reader="export.precision:found_precision",
+            reader="export.onnx_precision:found_precision",
+            shares="export.onnx_precision:precision_shares",
             runtime="runtimes.onnxruntime_runtime:OnnxRuntime",
             layout="export.diffusers_layout:write_layout",
             calibrated=("int8",),
@@ -86,6 +89,7 @@ FORMATS: dict[str, Format] = {
             extra="openvino",
             exporter="export.openvino:export_openvino",
             reader="export.openvino_precision:found_openvino_precision",
+            shares="export.openvino_precision:openvino_shares",
             runtime="runtimes.openvino_runtime:OpenVinoRuntime",
             calibrated=("int8",),
             from_onnx=True,
@@ -99,6 +103,7 @@ FORMATS: dict[str, Format] = {
             extra="tensorrt",
             exporter="export.tensorrt:export_tensorrt",
             reader="export.tensorrt_plan:found_precision",
+            shares="export.tensorrt_plan:engine_shares",
             runtime="runtimes.tensorrt_runtime:TensorRTRuntime",
             readback="export.tensorrt_readback:read_back_engines",
             keeps_float32=True,
@@ -113,6 +118,7 @@ FORMATS: dict[str, Format] = {
             extra="coreai",
             exporter="export.coreai:export_coreai",
             reader="export.coreai:found_coreai_precision",
+            shares="export.coreai:coreai_shares",
             runtime="runtimes.coreai_runtime:CoreAIRuntime",
             keeps_float32=True,
             checked_up_to=256 * 192,

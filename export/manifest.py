@@ -11,6 +11,7 @@ from pathlib import Path
 
 from export.gates import GATES
 from export.golden import GOLDEN_PATH
+from export.regression import machine
 from lite_vton.bundle import (
     Artifact,
     Calibration,
@@ -25,7 +26,7 @@ from lite_vton.bundle import (
 from lite_vton.presets import ModelConfig
 from runtimes.schedule import alpha_bar, timesteps
 
-__all__ = ["WEIGHTS_PATH", "manifest_of"]
+__all__ = ["WEIGHTS_PATH", "manifest_of", "tool_versions"]
 
 WEIGHTS_PATH = "weights"
 
@@ -41,6 +42,8 @@ _TOOLS = (
     "nncf",
     "tensorrt-rtx",
     "polygraphy",
+    "coreai-core",
+    "coreai-torch",
     "numpy",
     "safetensors",
 )
@@ -66,7 +69,8 @@ def manifest_of(
     return Manifest(
         model=config,
         source=Source(checkpoint=checkpoint, sha256=_sha256_of_all(_sources(folder, weights))),
-        tools={"python": platform.python_version(), **_versions()},
+        tools=tool_versions(),
+        machine=machine(),
         height=config.height,
         width=config.width,
         latent_scale=latent_scale,
@@ -109,8 +113,9 @@ def _sha256_of_all(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _versions() -> dict[str, str]:
-    found = {}
+def tool_versions() -> dict[str, str]:
+    """Versions of Python and of every package that has a part in artifacts, where installed."""
+    found = {"python": platform.python_version()}
     for package in _TOOLS:
         try:
             found[package] = version(package)

@@ -18,7 +18,7 @@ from export.diffusers_layout import write_scheduler
 from export.golden import GOLDEN_PATH, record_trajectory, save_trajectory
 from export.manifest import manifest_of
 from export.onnx_ports import with_our_ports
-from export.precision import found_precision
+from export.onnx_precision import found_precision
 from export.verify import VerificationError, verify
 from lite_vton.bundle import (
     Artifact,

@@ -22,7 +22,7 @@ from typing import Any
 import onnx
 import openvino as ov
 from numpy.typing import NDArray
-from openvino import opset13
+from openvino import frontend, opset13
 from torch import nn
 
 from export.onnx import export_onnx
@@ -36,6 +36,14 @@ from lite_vton.presets import ModelConfig
 __all__ = ["export_openvino"]
 
 _Feeds = Sequence[Mapping[str, NDArray[Any]]]
+_CANNOT_CONVERT = (  # OpenVINO's own (2026.4) have no base class but Exception
+    RuntimeError,
+    frontend.GeneralFailure,
+    frontend.InitializationFailure,
+    frontend.NotImplementedFailure,
+    frontend.OpConversionFailure,
+    frontend.OpValidationFailure,
+)
 
 
 def export_openvino(
@@ -78,7 +86,7 @@ def export_openvino(
 def _to_fp32(source: Path, _calibration: _Feeds) -> ov.Model:
     try:
         model = ov.convert_model(source)
-    except RuntimeError as error:
+    except _CANNOT_CONVERT as error:
         reason = " ".join(str(error).split())[-200:]
         raise UserError(f"OpenVINO cannot convert {source.parent.name} ({reason}): export onnx instead") from error
     # What ONNX has for the same purpose, and says fp32.

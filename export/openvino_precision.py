@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import openvino as ov
 
-from export.precision import overall
+from export.shares import Product, Shares, overall, shares_of
 from runtimes.openvino_runtime import compiled, has_bf16, read
 
 __all__ = ["found_openvino_precision", "openvino_shares", "weights_of"]
@@ -33,41 +33,46 @@ _EXECUTED: Mapping[str, str] = MappingProxyType(
 
 
 def found_openvino_precision(path: Path) -> str:
-    """The precision of a `model.xml` in one word, as `export.precision.overall` finds it from the shares."""
-    return overall(openvino_shares(path))
+    """The precision of a `model.xml` in one word, as `export.shares.overall` finds it.
+
+    Of what this CPU computes; only bfloat16 weights count as bfloat16 also where it cannot compute so.
+    """
+    shares = openvino_shares(path)
+    return overall(shares.weights if shares.note else shares.multiplications)
 
 
-def openvino_shares(path: Path) -> dict[str, float]:
-    """Which share of a file's multiplications by weights is done in which precision; empty if there are none.
+def openvino_shares(path: Path, *, bfloat16: bool | None = None) -> Shares:
+    """Which share of a file's weights is stored, and of its multiplications is computed, in which precision.
 
-    "int8" is what is stored and computed so, "w8" what is only stored so. A float product counts as what it is computed
-    in; bfloat16 weights as "bf16" too where the CPU cannot. What cannot be told apart in OpenVINO's graph counts as
-    stored. Raises `UserError` for files that are damaged.
+    "int8" is what is stored and computed so, "w8" what is only stored so. The note says where a bfloat16 file is
+    computed in float32, for the CPU has no bfloat16; `bfloat16` tells whether it has, None to ask it. What cannot be
+    told apart in OpenVINO's graph counts as computed in what it is stored in. Raises `UserError` for damaged files.
     """
     model = read(path)
     products = list(_products(model))
     kinds = {_kind(op) for op in products}
     precision = next((kind for kind in ("int8", "bf16") if kind in kinds), "fp32")
-    executed = _executed(compiled(model, precision))
-    counts: dict[str, float] = {}
+    able = has_bf16() if bfloat16 is None else bfloat16
+    executed = _executed(compiled(model, precision, bfloat16=able))
+    found = []
     for op in products:
+        (constant,) = _constants(op)
+        kind = _kind(op)
         names = [name for name in _names(op) if name in executed]
-        found = _found(_kind(op), executed[names[0]]) if names else _kind(op)
-        counts[found] = counts.get(found, 0.0) + _multiplications(op)
-    total = sum(counts.values())
-    return {kind: count / total for kind, count in counts.items()}
+        computed = executed[names[0]] if names else kind
+        if kind == "int8" and computed != "int8":
+            kind = computed = "w8"
+        weights = math.prod(tuple[int, ...](constant.output(0).get_shape()))
+        positions = _multiplied_at(op)
+        found.append(Product(constant.get_friendly_name(), kind, computed, weights, weights * positions))
+    note = "" if able or precision != "bf16" else "computed in fp32 here: this CPU has no bfloat16"
+    return shares_of(found, note)
 
 
 def weights_of(model: ov.Model) -> list[ov.Node]:
     """The constants that a model's products take as weights, each once."""
     found = {constant.get_friendly_name(): constant for op in _products(model) for constant in _constants(op)}
     return list(found.values())
-
-
-def _found(stored: str, executed: str) -> str:
-    if stored == "int8":
-        return "int8" if executed == "int8" else "w8"
-    return "bf16" if stored == "bf16" and executed == "fp32" and not has_bf16() else executed
 
 
 def _products(model: ov.Model) -> Iterator[ov.Node]:
@@ -88,11 +93,12 @@ def _kind(product: ov.Node) -> str:
     return _STORED.get(name, name)
 
 
-def _multiplications(product: ov.Node) -> int:
-    (constant,) = _constants(product)
-    shape: tuple[int, ...] = tuple(product.output(0).get_shape())
-    positions = shape[:-1] if product.get_type_name() == "MatMul" else shape[2:]
-    return math.prod(tuple[int, ...](constant.output(0).get_shape())) * math.prod(positions)
+def _multiplied_at(product: ov.Node) -> int:
+    """At how many places each weight is used."""
+    kind = product.get_type_name()
+    port = product.input(0) if "BackpropData" in kind else product.output(0)
+    shape: tuple[int, ...] = tuple(port.get_shape())
+    return math.prod(shape[:-1] if kind == "MatMul" else shape[2:])
 
 
 def _names(product: ov.Node) -> list[str]:

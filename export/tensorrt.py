@@ -20,6 +20,7 @@ from torch import nn
 from export.engine_cache import cache_folder, engine_from_cache
 from export.half_safety import HalfSafety
 from export.onnx import export_onnx
+from export.onnx_precision import kept_in_float32
 from lite_vton.bundle import ComponentTensors
 from lite_vton.errors import UserError
 from lite_vton.model.components import ComponentSpec
@@ -47,7 +48,8 @@ def export_tensorrt(
     """Write `model.engine` and `model.json` into each folder of `folders`, a folder a precision; the engines' paths.
 
     Where a folder lies beside an `onnx-<precision>` folder of the same bundle, that one's file is built from; else the
-    module is exported to a temporary one, with what `safety` keeps in float32 at fp16. `compute_capabilities`, such as "8.9", narrow what TensorRT-RTX builds for;
+    module is exported to a temporary one, with what `safety` keeps in float32 at fp16. `compute_capabilities`, such as
+    "8.9", narrow what TensorRT-RTX builds for;
     empty, Ampere and newer. Built engines are kept (`export.engine_cache`) under a hash of the record.
     Raises `UserError` for an unknown precision and for what TensorRT cannot build, `ModuleNotFoundError` without it.
     """
@@ -95,6 +97,7 @@ def engine_request(
         onnx_sha256=_sha256(onnx),
         inputs=engine_tensors(tensors.inputs),
         outputs=engine_tensors(tensors.outputs),
+        float32_products=len(kept_in_float32(onnx)),
     )
 
 

@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
+from export.shares import MOST, Shares, shares_of
+from export.shares import Product as Counted
 from lite_vton.errors import UserError
 from runtimes.tensorrt_engine import EngineRecord, EngineTensor, check_engine, read_record
 
-__all__ = ["EnginePlan", "Product", "found_precision", "precision_shares", "read_plan"]
+__all__ = ["EnginePlan", "Product", "engine_shares", "found_precision", "read_plan"]
 
 _BLOCK = b"header {\n  version ="
 _DTYPES = {
@@ -32,6 +34,8 @@ _DTYPES = {
     "int32": "int32",
 }
 _PRECISIONS = {"float": "fp32", "half": "fp16", "bf16": "bf16", "int8": "int8"}
+_BYTES = {"fp16": 2, "bf16": 2, "int8": 1}
+"""Of a number, where it is not four."""
 _PRODUCTS = ("corrltn", "deconvolution", "fully_connected", "runtime_fusion")
 """Kinds of kernel that multiply by weights: convolution, its transpose, matrix product, and one fused with its end."""
 _DOT = "MulSum"  # how the compiler names a matrix product of one row that it has made an ordinary kernel of
@@ -52,6 +56,11 @@ class Product:
     precision: str
     weight_bytes: int
     multiplications: int
+
+    @property
+    def numbers(self) -> float:
+        """How many weights it has."""
+        return self.weight_bytes / _BYTES.get(self.precision, 4)
 
 
 @dataclass(frozen=True)
@@ -79,27 +88,31 @@ class EnginePlan:
         return total
 
     @property
-    def shares(self) -> Mapping[str, float]:
-        """Which share of the multiplications by weights is done in which precision; empty without any."""
-        counts: Counter[str] = Counter()
-        for product in self.products:
-            counts[product.precision] += product.multiplications
-        total = counts.total()
-        return {precision: count / total for precision, count in counts.items()} if total else {}
+    def shares(self) -> Shares:
+        """Which share of the products' weights and multiplications is in which precision."""
+        return shares_of(
+            Counted(product.name, product.precision, product.precision, product.numbers, product.multiplications)
+            for product in self.products
+        )
 
 
 def found_precision(engine: Path) -> str:
     """The precision an engine computes in, read from it: "fp32", "tf32", "fp16", "mixed ..." or "none".
 
-    "tf32" is float32 whose products may be rounded to 10 bits of mantissa. Raises `UserError` for an engine that is
-    not whole, not the one of its record, or takes and gives other tensors than the record says.
+    "tf32" is float32 whose products may be rounded to 10 bits of mantissa. As many float32 products as the record of
+    an fp16 engine says it keeps do not count, if they are less than half of the work. Raises `UserError` for an engine
+    that is not whole, not the one of its record, or takes and gives other tensors than the record says.
     """
-    return _checked_plan(engine).precision
+    plan = _checked_plan(engine)
+    shares, wide = plan.shares.multiplications, sum(product.precision == "fp32" for product in plan.products)
+    if set(shares) == {"fp16", "fp32"} and shares["fp16"] > MOST and wide <= read_record(engine).float32_products:
+        return "fp16"
+    return plan.precision
 
 
-def precision_shares(engine: Path) -> dict[str, float]:
-    """Which share of an engine's multiplications by weights is done in which precision; errors as `found_precision`."""
-    return dict(_checked_plan(engine).shares)
+def engine_shares(engine: Path) -> Shares:
+    """Which share of an engine's weights and multiplications is in which precision; errors as `found_precision`."""
+    return _checked_plan(engine).shares
 
 
 def _checked_plan(engine: Path) -> EnginePlan:

@@ -4,94 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
 
 from export.formats import Format, known_format, load_attribute
 from export.gates import Gate, gate
 from export.golden import Call, Trajectory, load_trajectory
-from export.parity import closeness, picture_psnr
+from export.manifest import tool_versions
+from export.parity import closeness, echo, picture_psnr
+from export.regression import machine, regressions
+from export.shares import MOST, Shares
+from export.verify_report import ArtifactReport, CallReport, Report, VerificationError
 from lite_vton.bundle import Artifact, Bundle
 from lite_vton.errors import UserError
 from runtimes.base import NoDeviceError, Runtime
 from runtimes.tryon import try_on
 
 __all__ = ["ArtifactReport", "CallReport", "Report", "VerificationError", "verify"]
-
-
-class VerificationError(UserError):
-    """An artifact is not what it should be. `report` says where."""
-
-    def __init__(self, message: str, report: Report) -> None:
-        super().__init__(message)
-        self.report = report
-
-
-@dataclass(frozen=True)
-class CallReport:
-    """One tensor of one call. `step` counts the component's calls from 0."""
-
-    component: str
-    step: int
-    tensor: str
-    psnr_db: float
-    cosine: float
-    max_abs: float
-    nonfinite: int
-    passed: bool
-
-
-@dataclass(frozen=True)
-class ArtifactReport:
-    """One artifact. `failures` is empty if it passed; `skipped` says why it could not run, or is None.
-
-    One that could not run may have been `read_back`: what was compared instead, in words. It has not passed then, for
-    its numbers are not known, but may be kept.
-    """
-
-    artifact: str
-    precision: str
-    found: dict[str, str]
-    calls: tuple[CallReport, ...]
-    picture_psnr_db: float | None
-    failures: tuple[str, ...]
-    skipped: str | None = None
-    read_back: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return not self.failures and self.skipped is None
-
-    def worst(self, component: str) -> CallReport:
-        """The call of a component with the lowest PSNR; `KeyError` if it was never called."""
-        calls = [call for call in self.calls if call.component == component]
-        if not calls:
-            raise KeyError(component)
-        return min(calls, key=lambda call: call.psnr_db)
-
-
-@dataclass(frozen=True)
-class Report:
-    """All artifacts. True if each one that could run passed, and at least one could."""
-
-    artifacts: tuple[ArtifactReport, ...]
-
-    def __bool__(self) -> bool:
-        return self.exit_code == 0
-
-    @property
-    def exit_code(self) -> int:
-        """0 passed, 1 failed (by its numbers or when read back), 2 nothing could run, if only read back."""
-        if any(report.failures for report in self.artifacts):
-            return 1
-        return 0 if any(self.artifacts) else 2
-
-    def __str__(self) -> str:
-        return "\n".join(line for report in self.artifacts for line in _lines(report)) or "no artifact to verify"
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data, as `verify.json` holds it."""
-        rows = [{**asdict(report), "passed": bool(report)} for report in self.artifacts]
-        return {"kind": "lite-vton-verify", "passed": bool(self), "artifacts": rows}
 
 
 def verify(
@@ -104,8 +32,9 @@ def verify(
 ) -> Report:
     """Run each artifact on its backend and compare with torch float32 as recorded in the bundle.
 
-    Per artifact: the precision its files really have; each component on the golden inputs of every step; then
-    the whole sampling, whose picture is compared. `artifacts` are folder names such as "onnx-fp16" (default
+    Per artifact: the precision its files really have; each component on the golden inputs of every step; the
+    whole sampling, whose picture is compared; and whether it answers as when it was exported (`export.regression`),
+    unless `min_psnr` is given. `artifacts` are folder names such as "onnx-fp16" (default
     all), `min_psnr` replaces the component gate in dB. `write` puts `verify.json` into the bundle.
     Raises `UserError` if the bundle has no golden trajectory or no artifact of that name.
     """
@@ -135,20 +64,27 @@ def _verify_artifact(
     try:
         row = known_format(artifact.format)
         reader, runtime_class = load_attribute(row.reader), load_attribute(row.runtime)
+        shares_reader = None if row.shares is None else load_attribute(row.shares)
     except (ImportError, UserError) as error:
         return ArtifactReport(name, artifact.precision, {}, (), None, (), skipped=str(error))
 
     found: dict[str, str] = {}
+    shares: dict[str, Shares] = {}
     calls: list[CallReport] = []
     failures: list[str] = []
     picture: float | None = None
     try:
-        found = {key: reader(bundle.path(files.model)) for key, files in artifact.components.items()}
+        paths = {key: bundle.path(files.model) for key, files in artifact.components.items()}
+        found = {key: reader(path) for key, path in paths.items()}
         failures += [
             f"{key} is {precision} inside, not {artifact.precision}"
             for key, precision in found.items()
             if precision != artifact.precision
         ]
+        if shares_reader is not None:
+            shares = {key: shares_reader(path) for key, path in paths.items()}
+            named = (key for key in shares if found[key] == artifact.precision)  # the others are named above
+            failures += [text for key in named for text in _too_little(key, shares[key], artifact.precision)]
         # A trajectory without calls would let anything pass.
         uncalled = set(artifact.components) - {call.component for call in golden.calls}
         failures += [f"{key} has no call in the golden trajectory" for key in sorted(uncalled)]
@@ -160,20 +96,52 @@ def _verify_artifact(
                 picture = _picture(bundle, runtime, golden)
         finally:
             runtime.close()
+        # Whoever moves the gate has said what is good enough.
+        if min_psnr is None and not failures:
+            failures += _regressions(bundle, artifact, calls, limits)
     except NoDeviceError as error:
-        return _unrun(bundle, name, artifact, row, found, failures, str(error))
+        return _unrun(bundle, name, artifact, row, found, shares, failures, str(error))
     except ImportError as error:  # a reader or runtime whose packages this machine lacks says nothing of the artifact
         reason = f"needs the package {error.name}: pip install 'lite-vton[{row.extra}]'"
-        return _unrun(bundle, name, artifact, row, found, failures, reason)
+        return _unrun(bundle, name, artifact, row, found, shares, failures, reason)
     except (UserError, ValueError, KeyError) as error:
         failures.append(str(error))
     if picture is not None and picture < limits.picture_psnr_db:
         failures.append(f"final picture {picture:.1f} dB, below {limits.picture_psnr_db:g} dB")
-    return ArtifactReport(name, artifact.precision, found, tuple(calls), picture, tuple(failures))
+    return ArtifactReport(name, artifact.precision, found, tuple(calls), picture, tuple(failures), shares=shares)
+
+
+def _too_little(component: str, shares: Shares, precision: str) -> list[str]:
+    """A component most of which is not in its precision, though its reader may call it so."""
+    kinds = {"weights": shares.weights} | ({} if shares.note else {"multiplications": shares.multiplications})
+    return [
+        f"only {of.get(precision, 0.0):.0%} of the {what} of {component} are {precision}"
+        for what, of in kinds.items()
+        if of.get(precision, 0.0) <= MOST
+    ]
+
+
+def _regressions(bundle: Bundle, artifact: Artifact, calls: list[CallReport], limits: Gate) -> list[str]:
+    manifest = bundle.manifest
+    same = manifest.machine == machine() and manifest.tools == tool_versions()
+    failures = []
+    for key, files in artifact.components.items():
+        if files.parity is not None:
+            own = [call for call in calls if call.component == key]
+            worst = min(call.psnr_db for call in own)
+            failures += regressions(worst, [call.echo for call in own], files.parity, limits, same=same, component=key)
+    return failures
 
 
 def _unrun(
-    bundle: Bundle, name: str, artifact: Artifact, row: Format, found: dict[str, str], failures: list[str], reason: str
+    bundle: Bundle,
+    name: str,
+    artifact: Artifact,
+    row: Format,
+    found: dict[str, str],
+    shares: dict[str, Shares],
+    failures: list[str],
+    reason: str,
 ) -> ArtifactReport:
     """The report of an artifact that cannot run here, which says nothing against it; what reading it back says may."""
     checked: tuple[str, ...] = ()
@@ -183,7 +151,9 @@ def _unrun(
             checked, failures = told.checked, [*failures, *told.faults]
         except UserError as error:
             failures = [*failures, str(error)]
-    return ArtifactReport(name, artifact.precision, found, (), None, tuple(failures), skipped=reason, read_back=checked)
+    return ArtifactReport(
+        name, artifact.precision, found, (), None, tuple(failures), skipped=reason, shares=shares, read_back=checked
+    )
 
 
 def _compare(runtime: Runtime, call: Call, limits: Gate) -> list[CallReport]:
@@ -192,7 +162,8 @@ def _compare(runtime: Runtime, call: Call, limits: Gate) -> list[CallReport]:
     for tensor, reference in call.outputs.items():
         figures = closeness(outputs[tensor], reference)
         passed = not figures.nonfinite and figures.psnr_db >= limits.psnr_db and figures.cosine >= limits.cosine
-        reports.append(CallReport(call.component, call.index, tensor, **asdict(figures), passed=passed))
+        heard = echo(outputs[tensor], reference)
+        reports.append(CallReport(call.component, call.index, tensor, **asdict(figures), passed=passed, echo=heard))
     return reports
 
 
@@ -219,17 +190,3 @@ def _complaint(call: CallReport, limits: Gate) -> str:
         f"{where}: {call.psnr_db:.1f} dB, cosine {call.cosine:.5f}; "
         f"at least {limits.psnr_db:g} dB and {limits.cosine:g} wanted"
     )
-
-
-def _lines(report: ArtifactReport) -> list[str]:
-    if report.skipped is not None and not report.failures:
-        if report.read_back:
-            return [f"read back, not run  {report.artifact}: {report.skipped}; compared: {', '.join(report.read_back)}"]
-        return [f"skipped  {report.artifact}: {report.skipped}"]
-    verdict = "passed" if report else "FAILED"
-    worst = [report.worst(name) for name in dict.fromkeys(call.component for call in report.calls)]
-    figures = [f"{call.component} {call.psnr_db:.1f} dB" for call in worst]
-    if report.picture_psnr_db is not None:
-        figures.append(f"picture {report.picture_psnr_db:.1f} dB")
-    told = ", ".join(figures) or report.skipped or "not run"
-    return [f"{verdict}   {report.artifact}: {told}", *(f"         {text}" for text in report.failures)]

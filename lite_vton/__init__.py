@@ -41,7 +41,7 @@ class Backend:
 def _open_onnxruntime(bundle: Bundle, precision: str, provider: str | None) -> Runtime:
     from runtimes.onnxruntime_runtime import OnnxRuntime
 
-    return OnnxRuntime(bundle, precision, (provider or "CPUExecutionProvider",))
+    return OnnxRuntime(bundle, precision, (provider or "cpu",))
 
 
 def _open_coreai(bundle: Bundle, precision: str, provider: str | None) -> Runtime:
@@ -115,7 +115,8 @@ def load(
 ) -> Runtime:
     """Open `bundle` on `backend`; close the runtime when done.
 
-    `provider` is one of ONNX Runtime's execution providers; it has to work, there is no silent fall to the CPU.
+    `provider` is one of ONNX Runtime's (`runtimes.providers`: cpu, cuda, tensorrt, coreml, openvino, xnnpack,
+    directml); it has to work, there is no silent fall to the CPU.
 
     Raises `UserError` for an unknown backend, a precision it does not have, or a bundle without the artifact.
     """

@@ -77,13 +77,13 @@ def benchmark(
 
     # Rounds have equal shares of the runs, the first ones one more where they do not divide evenly.
     shares = [len(range(start, runs, rounds)) for start in range(min(rounds, runs))]
-    parity = _parity(opened)
+    parity, in_precision = _verified(opened)
     rows: dict[tuple[str, str, str], Row] = {}
     for target in targets:  # one at a time: only as many processes hold a model as there are backends
         jobs = [Job(str(bundle), name, precision, target, method, steps, seed, warmup) for name, precision in backends]
         for job, measured in zip(jobs, _measure(jobs, shares, say), strict=True):
-            of_torch = parity.get((_artifact(job), target))
-            row = _row(job, measured, _artifact_bytes(opened, job), of_torch)
+            key = (_artifact(job), target)
+            row = _row(job, measured, _artifact_bytes(opened, job), parity.get(key), in_precision.get(key))
             rows[job.backend, job.precision, target] = row
 
     settings = {
@@ -124,7 +124,9 @@ def _measure(jobs: Sequence[Job], shares: Sequence[int], say: Callable[[str], No
     ]
 
 
-def _row(job: Job, measured: _Measured, artifact_bytes: int | None, parity_db: float | None) -> Row:
+def _row(
+    job: Job, measured: _Measured, artifact_bytes: int | None, parity_db: float | None, share: float | None
+) -> Row:
     p50, p90, p95 = (float(value) for value in np.percentile(measured.milliseconds, [50, 90, 95]))
     return Row(
         backend=job.backend,
@@ -138,6 +140,7 @@ def _row(job: Job, measured: _Measured, artifact_bytes: int | None, parity_db: f
         peak_rss_bytes=measured.peak_rss_bytes,
         artifact_bytes=artifact_bytes,
         parity_db=parity_db,
+        share=share,
     )
 
 
@@ -226,23 +229,32 @@ def _artifact_bytes(bundle: Bundle, job: Job) -> int | None:
     return sum(record.bytes for path, record in manifest.files.items() if path.startswith(folder))
 
 
-def _parity(bundle: Bundle) -> dict[tuple[str, str], float]:
-    """PSNR in dB by artifact folder and target, out of verify.json; empty if the bundle was not verified."""
+_Figures = dict[tuple[str, str], float]
+"""By artifact folder and target."""
+
+
+def _verified(bundle: Bundle) -> tuple[_Figures, _Figures]:
+    """PSNR in dB, and the share of multiplications in the precision, out of verify.json; both empty without it."""
     file = bundle.root / "verify.json"
+    parity: _Figures = {}
+    shares: _Figures = {}
     if not file.is_file():
-        return {}
-    found: dict[tuple[str, str], float] = {}
+        return parity, shares
     try:
         for artifact in json.loads(file.read_text(encoding="utf-8"))["artifacts"]:
             name = artifact["artifact"]
             for call in artifact["calls"]:
                 key = (name, call["component"])
-                found[key] = min(float(call["psnr_db"]), found.get(key, float("inf")))
+                parity[key] = min(float(call["psnr_db"]), parity.get(key, float("inf")))
             if artifact["picture_psnr_db"] is not None:
-                found[name, TRY_ON] = float(artifact["picture_psnr_db"])
-    except (ValueError, KeyError, TypeError) as error:
+                parity[name, TRY_ON] = float(artifact["picture_psnr_db"])
+            for component, found in artifact.get("shares", {}).items():
+                share = float(found["multiplications"].get(artifact["precision"], 0.0))
+                shares[name, component] = share
+                shares[name, TRY_ON] = min(share, shares.get((name, TRY_ON), 1.0))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{file} is not what lite-vton verify writes: run it again") from error
-    return found
+    return parity, shares
 
 
 def _header(backends: Sequence[str]) -> dict[str, str]:

@@ -23,6 +23,8 @@ class Row:
     `artifact_bytes`  size of the files the backend loads for the target; None if they are not apart
     `parity_db`       PSNR against torch float32 out of verify.json, the worst over all steps, for `try_on` that of
                       the final picture; None if there is none (not verified, or torch itself)
+    `share`           which part of the multiplications is in the row's precision, out of verify.json too, for `try_on`
+                      that of the network with the least; None if there is none
     """
 
     backend: str
@@ -36,6 +38,7 @@ class Row:
     peak_rss_bytes: int | None
     artifact_bytes: int | None
     parity_db: float | None
+    share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -122,5 +125,6 @@ _COLUMNS: Mapping[str, Callable[[Row], str]] = MappingProxyType(
         "peak RSS MB": lambda row: _unless_none(row.peak_rss_bytes, _megabytes),
         "files MB": lambda row: _unless_none(row.artifact_bytes, _megabytes),
         "parity dB": lambda row: _unless_none(row.parity_db, lambda value: f"{value:.1f}"),
+        "in precision": lambda row: _unless_none(row.share, lambda value: f"{value:.0%}"),
     }
 )

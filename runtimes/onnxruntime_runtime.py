@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from lite_vton.bundle import Bundle, ComponentTensors, TensorSpec
 from lite_vton.errors import UserError
 from runtimes.base import Array, Component
+from runtimes.providers import CPU, Provider, check_work, known_provider, session_providers
 from runtimes.tensors import ordered
 
 __all__ = ["OnnxRuntime"]
@@ -23,8 +23,9 @@ _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(int
 class OnnxRuntime:
     """The `onnx-<precision>` folder of a bundle, offered as a `Runtime`.
 
-    `providers` are tried in this order, and each one has to work: one that is not built in, or that ONNX Runtime
-    drops when a session starts, is a `UserError` and not a silent fall back to the CPU. `threads` is per session; None
+    `providers`, by the names of `runtimes.providers` or ONNX Runtime's own, are tried in this order, and each one has
+    to work: one that is not built in, that ONNX Runtime drops when a session starts, or that leaves most of a network
+    to the CPU, is a `UserError` and not a silent fall back. `threads` is per session; None
     leaves it to ONNX Runtime. Each session starts at its component's first use and is checked against the
     manifest: tensor names, shapes and dtypes.
     """
@@ -33,15 +34,17 @@ class OnnxRuntime:
         self,
         bundle: Bundle,
         precision: str = "fp32",
-        providers: Sequence[str] = ("CPUExecutionProvider",),
+        providers: Sequence[str] = (CPU,),
         threads: int | None = None,
     ) -> None:
-        _check_providers(providers)
+        if not providers:
+            raise UserError(f"no ONNX Runtime provider given: choose from {', '.join(ort.get_available_providers())}")
+        rows = tuple(known_provider(name) for name in providers)
         self._bundle = bundle  # of a zip, this object keeps the extracted files alive
         self._name = f"onnxruntime-{precision}"
         files = {name: _model_file(bundle, precision, name) for name in bundle.manifest.model.components}
         self._components: dict[str, _LazySession] = {
-            name: _LazySession(name, file, bundle.manifest.components[name], tuple(providers), threads)
+            name: _LazySession(name, file, bundle.manifest.components[name], rows, threads)
             for name, file in files.items()
         }
 
@@ -64,7 +67,7 @@ class _LazySession:
     """A component that loads its file when first called."""
 
     def __init__(
-        self, name: str, file: Path, tensors: ComponentTensors, providers: tuple[str, ...], threads: int | None
+        self, name: str, file: Path, tensors: ComponentTensors, providers: tuple[Provider, ...], threads: int | None
     ) -> None:
         self._name = name
         self._file = file
@@ -86,34 +89,19 @@ class _LazySession:
         options.log_severity_level = 3  # errors; warnings about fallbacks are raised below instead
         # The arena never gives back its largest moment; without it peak memory is that of one layer.
         options.enable_cpu_mem_arena = False
+        if any(row.name != CPU for row in self._providers):
+            options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         if self._threads is not None:
             options.intra_op_num_threads = self._threads
         try:
-            session = ort.InferenceSession(str(self._file), options, providers=list(self._providers))
+            session = ort.InferenceSession(str(self._file), options, providers=session_providers(self._providers))
         except Exception as error:  # its pybind exceptions share no public base class
             reason = str(error).splitlines()[0]
             raise UserError(f"ONNX Runtime cannot load {self._file}: {reason}") from error
-        dropped = [p for p in self._providers if p not in session.get_providers()]
-        if dropped:
-            raise UserError(
-                f"ONNX Runtime could not start {', '.join(dropped)} and would have run on "
-                f"{', '.join(session.get_providers())}: install what the provider needs, or ask for another"
-            )
+        check_work(session, self._providers, self._name)
         _check_tensors(self._file, "inputs", session.get_inputs(), self._tensors.inputs)
         _check_tensors(self._file, "outputs", session.get_outputs(), self._tensors.outputs)
         return session
-
-
-def _check_providers(providers: Sequence[str]) -> None:
-    available = ort.get_available_providers()
-    if not providers:
-        raise UserError(f"no ONNX Runtime provider given: choose from {', '.join(available)}")
-    for provider in providers:
-        if provider in available:
-            continue
-        nearest = get_close_matches(provider, available, n=1)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"this build has {', '.join(available)}"
-        raise UserError(f"ONNX Runtime has no provider {provider!r} here: {hint}")
 
 
 def _model_file(bundle: Bundle, precision: str, component: str) -> Path:

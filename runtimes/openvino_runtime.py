@@ -95,12 +95,18 @@ def read(file: Path) -> ov.Model:
         raise UserError(f"OpenVINO cannot read {file} ({_reason(error)}): export it again") from error
 
 
-def compiled(model: ov.Model, precision: str, threads: int | None = None) -> ov.CompiledModel:
-    """For the CPU, float parts computed as `FLOAT_PRECISION` says; a `UserError` for what it cannot compile."""
+def compiled(
+    model: ov.Model, precision: str, threads: int | None = None, *, bfloat16: bool | None = None
+) -> ov.CompiledModel:
+    """For the CPU, float parts computed as `FLOAT_PRECISION` says; a `UserError` for what it cannot compile.
+
+    Without bfloat16 they are computed in float32; `bfloat16` says whether the CPU has it, None to ask it.
+    """
     wanted = FLOAT_PRECISION[precision]
+    able = has_bf16() if bfloat16 is None else bfloat16
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": wanted if wanted != "bf16" or has_bf16() else "f32",
+        "INFERENCE_PRECISION_HINT": wanted if wanted != "bf16" or able else "f32",
     }
     if threads is not None:
         settings["INFERENCE_NUM_THREADS"] = str(threads)

@@ -50,7 +50,7 @@ class EngineRequest(BaseModel):
 
     `compute_capabilities` are those it is built for, such as "8.9"; none means Ampere (8.0) and every newer one.
     `built_on` is the system, the processor and the GPU of the machine that builds it. `tf32` says whether float32
-    products may be rounded to 10 bits of mantissa.
+    products may be rounded to 10 bits of mantissa, `float32_products` how many an fp16 ONNX file keeps in float32.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,6 +67,7 @@ class EngineRequest(BaseModel):
     outputs: tuple[EngineTensor, ...]
     strongly_typed: bool = True
     tf32: bool = False
+    float32_products: int = Field(default=0, ge=0)
     profiling_verbosity: str = "DETAILED"
 
     @property

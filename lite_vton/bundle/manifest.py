@@ -111,6 +111,9 @@ class Parity(_Record):
     psnr_db: float = Field(description="peak = the reference's own range; 200 where identical")
     cosine: float
     max_abs: float
+    echoes: tuple[tuple[float, ...], ...] = Field(
+        default=(), description="of each golden answer, its products with 16 fixed random vectors"
+    )
 
 
 class ComponentFiles(_Record):
@@ -175,6 +178,7 @@ class Manifest(_Record):
     license: str = "Apache-2.0"
     source: Source
     tools: dict[str, str] = Field(description="versions of what wrote this, by package")
+    machine: str = Field(default="", description="processor and GPU that the artifacts were measured on")
     height: int = Field(gt=0, description="pixels")
     width: int = Field(gt=0, description="pixels")
     latent_scale: float = Field(gt=0, description="latents are multiplied by this before noise is added")

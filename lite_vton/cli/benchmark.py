@@ -60,7 +60,7 @@ def benchmark(
         print_json(json.loads(report.to_json()))
         return
     print_table(
-        ("backend", "precision", "target", "load s", "p50 ms", "p95 ms", "peak RSS", "parity dB"),
+        ("backend", "precision", "target", "load s", "p50 ms", "p95 ms", "peak RSS", "parity dB", "in precision"),
         [
             (
                 row.backend,
@@ -71,6 +71,7 @@ def benchmark(
                 f"{row.p95_ms:.1f}",
                 "unknown" if row.peak_rss_bytes is None else megabytes(row.peak_rss_bytes),
                 "" if row.parity_db is None else f"{row.parity_db:.1f}",
+                "" if row.share is None else f"{row.share:.0%}",
             )
             for row in report.rows
         ],

@@ -29,7 +29,11 @@ def run(
     backend: Annotated[str, typer.Option("--backend", help="See `lite-vton formats`.")] = "onnxruntime",
     precision: Annotated[str | None, typer.Option("--precision", help="Default: the first the bundle has.")] = None,
     provider: Annotated[
-        str | None, typer.Option("--provider", help="ONNX Runtime's execution provider; default: the CPU.")
+        str | None,
+        typer.Option(
+            "--provider",
+            help="ONNX Runtime's: cpu, cuda, tensorrt, coreml, openvino, xnnpack or directml; default: cpu.",
+        ),
     ] = None,
     steps: Steps = None,
     sampler: Sampler = None,

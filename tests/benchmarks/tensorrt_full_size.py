@@ -104,7 +104,7 @@ def measure(model: str, component: str, precision: str, folder: Path, pool: Proc
         read_s=perf_counter() - begin,
         engine_bytes=engine.stat().st_size,
         found=found,
-        share=plan.shares.get(precision, 0.0),
+        share=plan.shares.multiplications.get(precision, 0.0),
         products=len(plan.products),
         peak_rss_bytes=max(peaks),
         same_bytes=len(set(hashes)) == 1,

@@ -53,7 +53,7 @@ def test_a_set_for_another_model_is_refused(inputs: TryOnInputs) -> None:
     with pytest.raises(UserError, match=r"person 0: person is \(1, 3, 64, 48\), demo takes \(1, 3, 256, 192\)"):
         check_people([inputs], preset("demo"))
     with pytest.raises(UserError, match="person 1: garment is missing, tiny-clip takes"):
-        check_people([replace(inputs, garment=np.zeros((1, 3, 112, 112), np.float32)), inputs], preset("tiny-clip"))
+        check_people([replace(inputs, garment=np.zeros((1, 3, 224, 224), np.float32)), inputs], preset("tiny-clip"))
     with pytest.raises(UserError, match=r"mask is \(1, 3, 64, 48\)"):
         check_people([replace(inputs, mask=inputs.person)], tiny)
     broken = inputs.person.copy()

@@ -17,7 +17,8 @@ from export.formats import FORMATS
 from export.half_precision import in_half_precision
 from export.half_safety import float32_products, unsafe_modules
 from export.onnx import export_onnx
-from export.precision import FP32_NODES, found_precision, precision_shares
+from export.onnx_precision import found_precision, precision_shares
+from export.precision import FP32_NODES
 from export.verify import verify
 from lite_vton.bundle import Bundle, KeptInFloat32, record_files, write_manifest
 from lite_vton.inputs import TryOnInputs
@@ -77,9 +78,10 @@ def test_the_manifest_says_which_nodes_and_why(kept: Bundle) -> None:
 
 def test_what_is_kept_is_float32_in_the_file_and_nothing_else(kept: Bundle) -> None:
     path = kept.path("onnx-fp16/unet/model.onnx")
-    shares = precision_shares(path)
+    shares = precision_shares(path).multiplications
     assert 0 < shares["fp32"] < 0.2
-    assert precision_shares(path, without=kept.manifest.kept_in_float32["unet"].nodes).keys() == {"fp16"}
+    without = precision_shares(path, without=kept.manifest.kept_in_float32["unet"].nodes)
+    assert without.multiplications.keys() == {"fp16"}
 
 
 def test_float32_that_a_file_does_not_own_up_to_is_not_fp16(kept: Bundle, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from export.parity import IDENTICAL_DB, closeness, picture_psnr
+from export.parity import IDENTICAL_DB, closeness, echo, echo_psnr, picture_psnr
 
 
 def test_psnr_takes_the_range_of_the_reference_as_its_peak() -> None:
@@ -62,3 +62,20 @@ def test_pictures_are_compared_at_peak_255() -> None:
     assert picture_psnr(black + np.uint8(255), black) == pytest.approx(0.0)
     assert picture_psnr(black + np.uint8(1), black) == pytest.approx(48.13, abs=0.01)
     assert picture_psnr(black, black) == IDENTICAL_DB
+
+
+@given(seed=st.integers(0, 2**32 - 1), error=st.floats(1e-6, 0.1), constant=st.booleans())
+def test_echoes_tell_how_far_apart_two_answers_are(seed: int, error: float, constant: bool) -> None:
+    random = np.random.default_rng(seed)
+    reference, then = random.standard_normal((2, 1, 4, 24, 16))
+    if constant:
+        reference[:, 2:] = then[:, 2:] = -30.0
+    now = then + error * random.standard_normal(then.shape)
+    apart = closeness(reference + (now - then), reference).psnr_db
+    told = echo_psnr(echo(now, reference), echo(then, reference))
+    assert told == pytest.approx(apart, abs=7)  # by chance: 16 vectors give 1.5 dB of standard deviation
+    assert echo_psnr(echo(then, reference), echo(then, reference)) == IDENTICAL_DB
+
+
+def test_an_answer_of_another_length_echoes_nothing() -> None:
+    assert echo_psnr((1.0,), ()) == 0.0

@@ -7,7 +7,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.precision import FP32_OPS, found_precision, overall, to_mixed_fp16
+from export.onnx_precision import found_precision
+from export.precision import FP32_OPS, to_mixed_fp16
 from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
 
@@ -55,23 +56,6 @@ def test_dequantised_weights_alone_are_w8_and_with_rounded_activations_int8(tmp_
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     assert found_precision(saved(tmp_path, model)) == "int8"
-
-
-@pytest.mark.parametrize(
-    ("shares", "word"),
-    [
-        ({}, "none"),
-        ({"fp32": 1.0}, "fp32"),
-        ({"int8": 0.9, "fp32": 0.1}, "int8"),
-        ({"int8": 0.9, "bf16": 0.1}, "int8"),
-        ({"int8": 0.4, "fp32": 0.6}, "mixed fp32/int8"),
-        ({"int8": 0.9, "w8": 0.1}, "mixed int8/w8"),
-        ({"bf16": 0.9, "fp32": 0.1}, "bf16"),
-        ({"fp16": 0.9, "fp32": 0.1}, "mixed fp16/fp32"),
-    ],
-)
-def test_one_word_for_shares(shares: dict[str, float], word: str) -> None:
-    assert overall(shares) == word
 
 
 def test_two_precisions_are_called_mixed_and_no_product_none(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from torch import nn
 
 from export.bundle import export_bundle
-from export.precision import precision_shares as shares_of_onnx
+from export.onnx_precision import precision_shares as shares_of_onnx
 from export.verify import verify
 from lite_vton import load
 from lite_vton.bundle import Bundle
@@ -32,7 +32,7 @@ from runtimes.tensorrt_engine import EngineRequest, read_record, write_engine
 pytest.importorskip("tensorrt_rtx", reason="needs TensorRT: pip install 'lite-vton[tensorrt]'")
 
 from export.tensorrt import export_tensorrt
-from export.tensorrt_plan import found_precision, precision_shares, read_plan
+from export.tensorrt_plan import engine_shares, found_precision, read_plan
 
 Spoilt = Callable[[Callable[[Path], object]], Bundle]
 without_gpu = pytest.mark.skipif(first_gpu() is not None, reason="what is said where there is no GPU")
@@ -67,7 +67,7 @@ def test_both_precisions_are_built_and_are_what_they_are_called(engines: Bundle,
             engine = engines.path(f"tensorrt-{precision}/{name}/model.engine")
             plan = read_plan(engine)
             assert found_precision(engine) == precision
-            assert precision_shares(engine) == {precision: 1.0}
+            assert engine_shares(engine).multiplications == {precision: 1.0}
             declared = engines.manifest.components[name]
             assert [(t.name, t.shape, t.dtype) for t in plan.inputs] == [
                 (t.name, t.shape, t.dtype) for t in declared.inputs

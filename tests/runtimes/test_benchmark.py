@@ -21,6 +21,11 @@ VERIFIED = {
     "artifacts": [
         {
             "artifact": "onnx-fp32",
+            "precision": "fp32",
+            "shares": {
+                "unet": {"multiplications": {"fp32": 0.75, "fp16": 0.25}},
+                "vae_decoder": {"multiplications": {"fp16": 1.0}},
+            },
             "calls": [{"component": "unet", "psnr_db": 120.5}, {"component": "unet", "psnr_db": 99.25}],
             "picture_psnr_db": 77.0,
         }
@@ -79,11 +84,12 @@ def test_the_header_says_how_to_repeat_it(report: BenchmarkReport) -> None:
     assert str(Path.home()) not in report.header["command"]
 
 
-def test_parity_stands_in_the_same_row(made: Any, tmp_path: Path) -> None:
+def test_parity_and_precision_stand_in_the_same_row(made: Any, tmp_path: Path) -> None:
     shutil.copytree(made.bundle.root, tmp_path / "verified")
     (tmp_path / "verified/verify.json").write_text(json.dumps(VERIFIED))
     report = benchmark(tmp_path / "verified", targets=["unet", "try_on"], warmup=0, runs=1, steps=1)
     assert [row.parity_db for row in report.rows] == [99.25, 77.0]
+    assert [row.share for row in report.rows] == [0.75, 0.0]  # of a try-on, the network with the least
 
 
 def test_a_damaged_verify_json_is_an_error_and_not_a_missing_figure(made: Any, tmp_path: Path) -> None:

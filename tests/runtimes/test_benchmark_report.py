@@ -13,7 +13,7 @@ from runtimes.benchmark_report import BenchmarkReport, Row, write_report
 from runtimes.chart import draw_chart
 
 ROWS = (
-    Row("onnxruntime", "fp32", "unet", 0.25, 12.0, 13.5, 15.25, 20, 118_000_000, 5_000_000, 101.25),
+    Row("onnxruntime", "fp32", "unet", 0.25, 12.0, 13.5, 15.25, 20, 118_000_000, 5_000_000, 101.25, 0.985),
     Row("torch", "fp32", "try_on", 3.0, 400.0, 450.0, 500.0, 20, None, None, None),
 )
 REPORT = BenchmarkReport({"machine": "a, b", "date": "2026-11-22", "model": "tiny"}, ROWS)
@@ -39,8 +39,8 @@ def test_markdown_is_one_table_in_human_units() -> None:
     assert "- machine: a, b\n" in text
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in table}) == 1
-    assert table[2] == "| onnxruntime | fp32 | unet | 0.25 | 12.0 | 13.5 | 15.2 | 20 | 118.0 | 5.0 | 101.2 |"
-    assert table[3].endswith("| 20 | – | – | – |")
+    assert table[2] == "| onnxruntime | fp32 | unet | 0.25 | 12.0 | 13.5 | 15.2 | 20 | 118.0 | 5.0 | 101.2 | 98% |"
+    assert table[3].endswith("| 20 | – | – | – | – |")
 
 
 def test_all_three_files_are_written_and_nothing_else(tmp_path: Path) -> None:

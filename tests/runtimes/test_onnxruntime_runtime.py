@@ -13,6 +13,7 @@ from lite_vton.bundle import Bundle, ComponentTensors
 from lite_vton.errors import UserError
 from lite_vton.presets import preset
 from runtimes.onnxruntime_runtime import OnnxRuntime
+from runtimes.providers import PROVIDERS, Provider, check_work, known_provider, session_providers
 from runtimes.torch_runtime import TorchRuntime
 
 Remade = Callable[[dict[str, ComponentTensors]], Bundle]
@@ -66,18 +67,68 @@ def test_a_zip_runs_like_its_folder(made: Any, tmp_path: Path) -> None:
     np.testing.assert_array_equal(runtime.components["unet"](fed)["out_sample"], expected["out_sample"])
 
 
-def test_a_misspelt_provider_gets_the_nearest_name(made: Any) -> None:
-    with pytest.raises(UserError, match="did you mean 'CPUExecutionProvider'"):
-        OnnxRuntime(made.bundle, providers=["CpuExecutionProvider"])
+@pytest.mark.parametrize("name", ["CPUExecutionProvider", "cpu", "CPU"])
+def test_a_provider_goes_by_either_name(name: str, made: Any) -> None:
+    fed = arrays_for(made.bundle.manifest.components["unet"])
+    assert OnnxRuntime(made.bundle, providers=[name]).components["unet"](fed)
 
 
-def test_a_provider_this_build_lacks_is_never_replaced_silently(made: Any) -> None:
-    every = set(ort.get_all_providers()) - set(ort.get_available_providers())
-    absent = next(iter(sorted(every)))
-    with pytest.raises(UserError, match=absent):
-        OnnxRuntime(made.bundle, providers=[absent, "CPUExecutionProvider"])
+@pytest.mark.parametrize(("name", "nearest"), [("CpuExecutionProvidr", "CPUExecutionProvider"), ("cudaa", "cuda")])
+def test_a_misspelt_provider_gets_the_nearest_name(name: str, nearest: str, made: Any) -> None:
+    with pytest.raises(UserError, match=f"did you mean '{nearest}'"):
+        OnnxRuntime(made.bundle, providers=[name])
+
+
+@pytest.mark.parametrize("row", PROVIDERS.values(), ids=lambda row: row.name)
+def test_a_provider_this_build_lacks_is_never_replaced_silently(row: Provider, made: Any) -> None:
+    assert row.ort_name in ort.get_all_providers()
+    if row.ort_name in ort.get_available_providers():
+        assert known_provider(row.ort_name) == known_provider(row.name) == row
+        return
+    for name in (row.name, row.ort_name):
+        with pytest.raises(UserError, match=rf"no provider '{row.name}' in this ONNX Runtime \(it has cpu") as caught:
+            OnnxRuntime(made.bundle, providers=[name, "cpu"])
+        assert f"install {row.wheel}" in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_no_provider_at_all_is_refused(made: Any) -> None:
     with pytest.raises(UserError, match="no ONNX Runtime provider given"):
         OnnxRuntime(made.bundle, providers=[])
+
+
+def cpu_session(made: Any) -> ort.InferenceSession:
+    """A session that ran on the CPU, and tells so."""
+    options = ort.SessionOptions()
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    file = made.bundle.path("onnx-fp32/unet/model.onnx")
+    return ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+
+def test_a_provider_that_was_dropped_is_named(made: Any) -> None:
+    with pytest.raises(UserError, match=r"could not start cuda and would have run unet on CPUExecutionProvider"):
+        check_work(cpu_session(made), [PROVIDERS["cuda"]], "unet")
+    check_work(cpu_session(made), [PROVIDERS["cpu"]], "unet")
+
+
+def test_a_provider_that_starts_and_leaves_the_work_to_the_cpu_is_found(made: Any) -> None:
+    # Any build has a second provider only for what calls a cloud: it starts, and takes nothing.
+    options = ort.SessionOptions()
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    file = made.bundle.path("onnx-fp32/unet/model.onnx")
+    azure = "AzureExecutionProvider"
+    session = ort.InferenceSession(str(file), options, providers=[azure])
+    with pytest.raises(UserError, match=r"leaves 2 of 2 products of unet to the CPU"):
+        check_work(session, [Provider(azure, azure, "onnxruntime")], "unet")
+    runtime = OnnxRuntime(made.bundle, providers=[azure])
+    with pytest.raises(UserError, match="to the CPU"):
+        runtime.components["unet"](arrays_for(made.bundle.manifest.components["unet"]))
+
+
+def test_tensorrt_leaves_the_rest_to_cuda_and_cuda_computes_float32_in_full() -> None:
+    names = [name for name, _ in session_providers([PROVIDERS["tensorrt"]])]
+    assert names[0] == "TensorrtExecutionProvider"
+    assert dict(session_providers([PROVIDERS["cuda"]])) == {"CUDAExecutionProvider": {"use_tf32": "0"}}
 
 
 def test_a_precision_the_bundle_lacks_says_what_it_has(made: Any) -> None:

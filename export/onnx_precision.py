@@ -1,0 +1,137 @@
+"""The precision an ONNX file really has, read from its graph."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from export.precision import FP32_NODES, PRODUCTS
+from export.shares import MOST, Product, Shares, overall, shares_of
+from lite_vton.errors import UserError
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["found_precision", "kept_in_float32", "precision_shares"]
+
+
+def found_precision(path: Path) -> str:
+    """The precision an ONNX file computes in: "fp32", "fp16", "bf16", "int8" or "w8", read from its graph.
+
+    Decided by the products, as `overall` does. Those that an fp16 file says it keeps in float32 (`FP32_NODES`) do not
+    count, as long as they are less than half of the work. Raises `UserError` for what is no ONNX file.
+    """
+    shares = precision_shares(path).multiplications
+    if len(shares) > 1 and shares.get("fp16", 0.0) > MOST:
+        shares = precision_shares(path, without=kept_in_float32(path)).multiplications
+    return overall(shares)
+
+
+def precision_shares(path: Path, without: Collection[str] = ()) -> Shares:
+    """Which share of an ONNX file's weights and multiplications is in which precision.
+
+    A product whose weights are dequantised before it is "int8" if its activations were quantised too, as then
+    runtimes compute it in integers, and "w8" if only the weights were. `without` names nodes that do not count. Raises
+    `UserError` for what is no ONNX file.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no types
+    from onnx import shape_inference
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except (DecodeError, OSError) as error:
+        raise UserError(f"{path.name} is not a readable ONNX file ({error}): export it again") from error
+    kinds = _kinds(model)
+    sizes = _sizes(model)
+    for tensor in model.graph.initializer:
+        if len(tensor.raw_data) > _LARGE:
+            tensor.ClearField("raw_data")  # shapes do not depend on it, and inference would copy it twice
+    shapes = {
+        value.name: tuple(axis.dim_value for axis in value.type.tensor_type.shape.dim)
+        for graph in (shape_inference.infer_shapes(model).graph,)
+        for value in (*graph.value_info, *graph.input, *graph.output)
+    }
+    return shares_of(product for node, product in _products(model, kinds, sizes, shapes) if node not in without)
+
+
+def kept_in_float32(path: Path) -> frozenset[str]:
+    """Names of the products that an fp16 file says it keeps in float32; see `export.half_safety`."""
+    import onnx
+
+    for entry in onnx.load(path, load_external_data=False).metadata_props:
+        if entry.key == FP32_NODES:
+            return frozenset(json.loads(entry.value))
+    return frozenset()
+
+
+def _products(
+    model: onnx.ModelProto, kinds: dict[str, str], sizes: dict[str, int], shapes: dict[str, tuple[int, ...]]
+) -> Iterator[tuple[str, Product]]:
+    """Each with the name of its node."""
+    quantised = _quantised_activations(model)
+    for node in model.graph.node:
+        if node.op_type not in PRODUCTS or len(node.input) < 2 or node.input[1] not in kinds:
+            continue
+        kind = kinds[node.input[1]]
+        if kind == "int8" and node.input[0] not in quantised:
+            kind = "w8"
+        # A transposed convolution multiplies once for each place of what it spreads.
+        shape = shapes.get(node.input[0] if node.op_type == "ConvTranspose" else node.output[0], ())
+        positions = shape[2:] if node.op_type.startswith("Conv") else shape[:-1]
+        weights = sizes.get(node.input[1], 1)
+        yield node.name, Product(node.input[1], kind, kind, weights, weights * math.prod(positions))
+
+
+_LARGE = 1024  # bytes; nothing that a shape is computed from is larger
+_MOVING = ("DequantizeLinear", "Transpose", "Reshape", "Identity", "Cast")
+
+
+def _sizes(model: onnx.ModelProto) -> dict[str, int]:
+    """How many numbers each constant has, followed through what only moves or converts it."""
+    sizes = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type in _MOVING and node.input[0] in sizes:
+            sizes[node.output[0]] = sizes[node.input[0]]
+    return sizes
+
+
+def _quantised_activations(model: onnx.ModelProto) -> set[str]:
+    """Tensors that were rounded to integers and back, also where they were only moved since."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    found: set[str] = set()
+    for node in model.graph.node:
+        first = node.input[0] if node.input else ""
+        if (node.op_type == "DequantizeLinear" and first not in constants) or (
+            node.op_type in _MOVING and first in found
+        ):
+            found.update(node.output)
+    return found
+
+
+def _kinds(model: onnx.ModelProto) -> dict[str, str]:
+    """The precision of every constant, followed through the nodes that only move or dequantise it."""
+    from onnx import TensorProto
+
+    names = {
+        TensorProto.FLOAT: "fp32",
+        TensorProto.FLOAT16: "fp16",
+        TensorProto.BFLOAT16: "bf16",
+        TensorProto.INT8: "int8",
+        TensorProto.UINT8: "int8",
+        TensorProto.INT4: "int4",
+        TensorProto.UINT4: "int4",
+    }
+    kinds = {i.name: names[i.data_type] for i in model.graph.initializer if i.data_type in names}
+    for node in model.graph.node:
+        if node.op_type in ("DequantizeLinear", "Transpose", "Reshape", "Identity") and node.input[0] in kinds:
+            kinds[node.output[0]] = kinds[node.input[0]]
+        elif node.op_type == "Cast" and node.input[0] in kinds:
+            # What the product multiplies counts, not what the file stores.
+            kinds[node.output[0]] = names.get(node.attribute[0].i, "unknown")
+        elif node.op_type == "Constant" and node.attribute and node.attribute[0].t.data_type in names:
+            kinds[node.output[0]] = names[node.attribute[0].t.data_type]
+    return kinds

@@ -1,0 +1,68 @@
+"""Whether an artifact still answers as it did when it was written.
+
+The gates let a good artifact of a coarse precision get a good deal worse before they close: an int8 U-Net at 40 dB
+hides one layer that is 5 % off. So an export writes into the manifest how close each component came, and an echo of
+every answer: its products with a few fixed random vectors, enough to tell how far another answer is away (`echo_psnr`),
+in a few bytes. Two rules follow:
+
+the same machine and packages   answer as they did then: every format here computes the same bits again
+anything else                   errs at most twice as much as then (6 dB), measured against torch float32
+
+This finds accidents. Who can rewrite the hashes in the manifest can rewrite the figures beside them as well.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from export.gates import Gate
+from export.parity import IDENTICAL_DB, echo_psnr
+from lite_vton.bundle import Parity
+from runtimes.nvidia import first_gpu
+
+__all__ = ["SAME_DB", "WORSE_DB", "machine", "regressions"]
+
+SAME_DB = 90.0
+"""What an answer must share with that of the export on the same machine: OpenVINO and ONNX Runtime give the very same
+bits whatever the number of threads, and no layer of the tiny int8 networks, 5 % off, left 80 dB."""
+WORSE_DB = 6.0
+_ABOVE_GATE_DB = 30.0
+"""How far above its gate a figure still says something: 140 dB in float32 on one CPU may well be 120 on another."""
+
+
+def regressions(
+    psnr_db: float, echoes: Sequence[Sequence[float]], then: Parity, limits: Gate, *, same: bool, component: str
+) -> list[str]:
+    """What is wrong with a component whose worst PSNR is `psnr_db` now; `same`: on the export's own machine."""
+    floor = min(then.psnr_db, limits.psnr_db + _ABOVE_GATE_DB) - WORSE_DB
+    if psnr_db < floor:
+        return [f"{component}: {psnr_db:.1f} dB, and {then.psnr_db:.1f} dB when it was exported: export it again"]
+    if not same or not then.echoes:
+        return []
+    closest = [echo_psnr(now, before) for now, before in zip(echoes, then.echoes, strict=False)]
+    worst = min(closest, default=IDENTICAL_DB)
+    if len(echoes) != len(then.echoes) or worst < SAME_DB:
+        return [f"{component} answers otherwise than when it was exported here ({worst:.0f} dB): export it again"]
+    return []
+
+
+@cache
+def machine() -> str:
+    """What decides how this machine rounds: its processor with what it can do, and its GPU."""
+    gpu = first_gpu()
+    return ", ".join((_processor(), f"{platform.system()} {platform.machine()}", *([str(gpu)] if gpu else [])))
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if not info.is_file():
+        return platform.processor() or "unknown processor"
+    lines = dict(line.split(":", 1) for line in info.read_text(errors="replace").splitlines() if ":" in line)
+    about = {key.strip(): value.strip() for key, value in lines.items()}
+    # Of one name there are several: clouds call them all "AMD EPYC".
+    features = sha256(" ".join(sorted(about.get("flags", about.get("Features", "")).split())).encode()).hexdigest()[:8]
+    return f"{about.get('model name', 'unknown processor')} ({features})"
