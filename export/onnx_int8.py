@@ -59,7 +59,7 @@ def _ranges(source: Path, feeds: Sequence[Mapping[str, NDArray[Any]]]) -> Any:
         augmented_model_path=str(source.with_name("augmented.onnx")),
         use_external_data_format=source.with_name("weights").exists(),
     )
-    # Its own session (1.32) has an arena, which takes 13 GB for the full-size decoder; nothing is optimised either way.
+    # Its own session (1.32) has an arena, which never gives back its largest moment; nothing is optimised either way.
     options = _options()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     calibrator.infer_session = ort.InferenceSession(
