@@ -64,14 +64,25 @@ def _tried(every: Results, suspect: Suspect) -> list[str]:
     gain = paired(results, suspect.row, suspect.against, _JUDGED.key)
     if gain is None:
         return []
-    gap = paired(results, "feature", "caad", _JUDGED.key)
-    share = "" if gap is None or gap.mean <= 0 else f", where hints are ahead of caad by {gap.mean:.2f}"
-    told = [f"{suspect.row} is {_told(gain)} {suspect.against}: {gain.text(_JUDGED.digits, '+')} dB{share}"]
-    for key, heading in (("cka", "CKA"), ("own_distance", "own distance"), ("attention", "share attended to")):
+    told = [f"{suspect.row} is {_told(gain)} {suspect.against} ({gain.text(_JUDGED.digits, '+')} dB)"]
+    closed = [
+        f"{100 * share:.0f} % in {heading}"
+        for key, heading in ((_JUDGED.key, "PSNR"), ("cka", "CKA"))
+        if (share := _gap_closed(results, suspect.row, key)) is not None
+    ]
+    if closed:
+        told.append(f"of what hints are ahead of caad it closes {' and '.join(closed)}")
+    for key, heading in (("own_distance", "own distance"), ("attention", "share attended to")):
         before, after = (_mean(results, row, key) for row in (suspect.against, suspect.row))
         if after is not None:
             told.append(f"{heading} {after:.3f}" + ("" if before is None else f" against {before:.3f}"))
     return [f"If it is {suspect.what}: {', '.join(told)}."]
+
+
+def _gap_closed(results: Results, row: str, figure: str) -> float | None:
+    """How far `row` is on the way from caad to hints; None where hints are not ahead, or something is missing."""
+    gap, gain = (paired(results, each, "caad", figure) for each in ("feature", row))
+    return None if gap is None or gain is None or gap.mean <= 0 else gain.mean / gap.mean
 
 
 def _beside_hints_when_slimmed(results: Results) -> list[str]:
@@ -85,21 +96,23 @@ def _beside_hints_when_slimmed(results: Results) -> list[str]:
 
 
 def _verdict(results: Results) -> str:
+    """By those tried with more than one seed: a single one says nothing about chance."""
     gains = {each: paired(results, each.row, each.against, _JUDGED.key) for each in SUSPECTS}
-    guilty = [each.what for each, gain in gains.items() if gain is not None and min(gain.values) > 0]
-    cleared = [each.what for each, gain in gains.items() if gain is not None and min(gain.values) <= 0]
-    parts = []
-    if guilty:
-        parts.append(f"Changing it made CAAD better with every seed: {'; '.join(guilty)}.")
-    if cleared:
-        parts.append(f"Changing it did not: {'; '.join(cleared)}.")
-    seeds = [len(gain.values) for gain in gains.values() if gain is not None]
-    if seeds and min(seeds) < 2:
-        parts.append("Where a row has one seed alone, chance is not ruled out.")
-    return " ".join(parts)
+    tried = {each.what: gain.values for each, gain in gains.items() if gain is not None}
+    guilty = [what for what, values in tried.items() if len(values) > 1 and min(values) > 0]
+    cleared = [what for what, values in tried.items() if len(values) > 1 and min(values) <= 0]
+    open_yet = [what for what, values in tried.items() if len(values) == 1]
+    sentences = {
+        "With it changed CAAD is better with every seed": guilty,
+        "With it changed CAAD is not better with every seed": cleared,
+        "Tried with one seed alone, which says nothing about chance in so small a difference": open_yet,
+    }
+    return " ".join(f"{said}: {'; '.join(found)}." for said, found in sentences.items() if found)
 
 
 def _told(gain: Spread) -> str:
+    if len(gain.values) == 1:
+        return "above" if gain.mean > 0 else "below"
     if min(gain.values) > 0:
         return "better than"
     return "worse than" if max(gain.values) < 0 else "not told apart from"
