@@ -11,6 +11,7 @@ from export.diffusers_layout import write_scheduler
 from export.formats import Format, load_attribute, require
 from export.golden import GOLDEN_PATH, record_trajectory, save_trajectory
 from export.manifest import WEIGHTS_PATH, manifest_of
+from export.options import ExportOptions
 from export.verify import ArtifactReport, Report, VerificationError, verify
 from lite_vton.bundle import (
     Artifact,
@@ -83,6 +84,7 @@ def export_bundle(
     calibration: Sequence[TryOnInputs] = (),
     calibration_source: str = "",
     checkpoint: str = "random weights",
+    options: ExportOptions | None = None,
     min_psnr: float | None = None,
     overwrite: bool = False,
     on_progress: Callable[[str], None] | None = None,
@@ -92,7 +94,7 @@ def export_bundle(
     `inputs` are what the golden trajectory is recorded on, in `steps` steps (default: the model's own) from
     noise `seed`. `calibration` are other people, dressed in as many steps, whom the integer precisions are calibrated
     on (only then are any needed), and `calibration_source` says where they came from. `checkpoint` names where the
-    weights came from. `on_progress` is told each stage in words.
+    weights came from, `options` is what single formats are told. `on_progress` is told each stage in words.
     Raises `VerificationError` if an artifact misses its gate, `UserError` for what was asked wrongly or a full disk;
     then nothing is written, and an existing bundle stays as it was.
     """
@@ -115,7 +117,9 @@ def export_bundle(
             calibrated = Calibration(source=calibration_source, people=len(calibration), steps=steps, seed=seed + 1)
         artifacts: dict[str, Artifact] = {}
         for row, precisions_of_row in plan.by_format.items():
-            artifacts |= _write_artifacts(networks, row, precisions_of_row, folder, feeds, say)
+            artifacts |= _write_artifacts(
+                networks, row, precisions_of_row, folder, feeds, options or ExportOptions(), say
+            )
         write_scheduler(config, folder / "scheduler")
         manifest = manifest_of(networks, tensors, artifacts, checkpoint, calibrated, folder)
         report = verify(Bundle(folder, manifest), min_psnr=min_psnr, on_progress=say)
@@ -173,6 +177,7 @@ def _write_artifacts(
     precisions: Sequence[str],
     folder: Path,
     feeds: Mapping[str, Sequence[Feeds]],
+    options: ExportOptions,
     say: Callable[[str], None],
 ) -> dict[str, Artifact]:
     """Every precision of one format, component by component, so that each network is traced once."""
@@ -187,6 +192,7 @@ def _write_artifacts(
             {precision: folder / f"{row.name}-{precision}" / component for precision in precisions},
             latent_scale=networks.latent_scale,
             calibration=feeds.get(component, ()),
+            **options.of(row.name),
         )
         for precision, path in paths.items():
             model = path.relative_to(folder).as_posix()

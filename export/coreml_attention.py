@@ -69,7 +69,7 @@ class SplitEinsumProcessor:
         keys = _projected(attn.to_k, context).transpose(1, 3).chunk(attn.heads, dim=3)
         values = _projected(attn.to_v, context).chunk(attn.heads, dim=1)
         heads = [
-            torch.cat([_head(part, k, v, attn.scale) for part in q.split(_QUERIES_AT_ONCE, dim=3)], dim=3)
+            torch.cat([_head(part, k, v, attn.scale) for part in _pieces(q)], dim=3)
             for q, k, v in zip(queries, keys, values, strict=True)
         ]
         answer = _projected(attn.to_out[0], torch.cat(heads, dim=1)).squeeze(2).transpose(1, 2)
@@ -87,7 +87,12 @@ def _projected(layer: nn.Linear, sample: torch.Tensor) -> torch.Tensor:
     return functional.conv2d(sample, layer.weight[:, :, None, None], layer.bias)
 
 
+def _pieces(query: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    # coremltools 9.0 cannot convert a split into one.
+    return query.split(_QUERIES_AT_ONCE, dim=3) if query.shape[3] > _QUERIES_AT_ONCE else (query,)
+
+
 def _head(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float) -> torch.Tensor:
     """One head: query (N, c, 1, T), key (N, S, 1, c), value (N, c, 1, S) to (N, c, 1, T)."""
-    weights = torch.einsum("bchq,bkhc->bkhq", query, key * scale).softmax(dim=1)
-    return torch.einsum("bkhq,bchk->bchq", weights, value)
+    weights = torch.einsum("bkhc,bchq->bkhq", key * scale, query).softmax(dim=1)
+    return torch.einsum("bchk,bkhq->bchq", value, weights)

@@ -22,12 +22,14 @@ class Format:
     imports another one's packages:
 
     exporter  (module, spec, config, folders by precision, *, latent_scale, calibration) -> path of each precision's
-              file or folder; `calibration` holds inputs of real calls, and is empty unless the plan needs them
+              file or folder; `calibration` holds inputs of real calls, and is empty unless the plan needs them;
+              `options` too for a format that has some in `export.options.ExportOptions`
     reader    (path) -> the precision found in it
-    runtime   (bundle, precision) -> a `runtimes.base.Runtime`
+    runtime   (bundle, precision) -> a `runtimes.base.Runtime`, or a checker in its shape
     layout    (networks, folder) -> None, called once the components are written; None where there is nothing to add
 
     `calibrated` are those of its precisions that are quantised to the ranges of activations along real try-ons.
+    `caveat` is what a report has to say about figures that were not measured on what will run the artifact.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Format:
     runtime: str
     layout: str | None = None
     calibrated: tuple[str, ...] = ()
+    caveat: str | None = None
 
 
 FORMATS: dict[str, Format] = {
@@ -70,6 +73,18 @@ FORMATS: dict[str, Format] = {
             reader="export.openvino_precision:found_openvino_precision",
             runtime="runtimes.openvino_runtime:OpenVinoRuntime",
             calibrated=("int8",),
+        ),
+        Format(
+            name="coreml",
+            description="Core ML packages for iOS 16 and later; checked on any system by computing the saved program",
+            precisions=("fp32", "fp16", "p8", "p6", "p4", "w8"),
+            suffix=".mlpackage",
+            needs=("torch", "coremltools", "sklearn"),
+            extra="coreml",
+            exporter="export.coreml:export_coreml",
+            reader="export.coreml_precision:found_coreml_precision",
+            runtime="export.coreml_evaluator.runtime:CoreMLEvaluator",
+            caveat="computed operation by operation on this CPU; the Neural Engine may round differently inside them",
         ),
         Format(
             name="coreai",

@@ -37,6 +37,7 @@ _TOOLS = (
     "onnx",
     "onnxscript",
     "onnxruntime",
+    "coremltools",
     "openvino",
     "nncf",
     "numpy",

@@ -60,7 +60,10 @@ and a few per cent of any network worth quantising."""
 _PARTIAL: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "int8": frozenset({"bf16", "fp32"}),
-        "w8": frozenset({"bf16", "fp32"}),
+        "w8": frozenset({"bf16", "fp16", "fp32"}),
+        "p8": frozenset({"fp16", "fp32"}),
+        "p6": frozenset({"fp16", "fp32"}),
+        "p4": frozenset({"fp16", "fp32"}),
         "bf16": frozenset({"fp32"}),  # OpenVINO (2026.4) has no bfloat16 transposed convolution on AVX-512
     }
 )
@@ -132,7 +135,7 @@ def found_precision(path: Path) -> str:
 def overall(shares: Mapping[str, float]) -> str:
     """One word for the shares of precisions in a network: the one there is, or "mixed fp16/fp32" and so on; or "none".
 
-    Where some layers have to stay wider ("int8", "w8", "bf16"), it is what most multiplications are done in.
+    Where some layers have to stay wider ("int8", "w8", "bf16", palettes "pn"), it is what most multiplications are done in.
     """
     for kind, wider in _PARTIAL.items():
         if shares.get(kind, 0.0) > _MOST and set(shares) - {kind} <= wider:

@@ -25,6 +25,8 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
         "matplotlib": "chart",
         "coreai": "coreai",
         "coreai_torch": "coreai",
+        "coremltools": "coreml",
+        "sklearn": "coreml",
     }
 )
 """Import name of each optional package to the smallest extra that brings it."""
@@ -36,6 +38,7 @@ DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
         "PIL": "pillow",
         "coreai": "coreai-core",
         "coreai_torch": "coreai-torch",
+        "sklearn": "scikit-learn",
     }
 )
 """Packages that are installed under another name than they are imported."""
