@@ -201,7 +201,9 @@ def _write_artifacts(
         if row.layout is not None:
             load_attribute(row.layout)(networks, folder / f"{row.name}-{precision}")
     return {
-        f"{row.name}-{precision}": Artifact(format=row.name, precision=precision, components=files)
+        f"{row.name}-{precision}": Artifact(
+            format=row.name, precision=precision, components=files, options=options.told(row.name)
+        )
         for precision, files in components.items()
     }
 

@@ -59,7 +59,9 @@ def export_coreml(
     options = CoreMLOptions() if options is None else options
     for precision in folders:
         if precision not in _PRECISIONS:
-            raise UserError(f"Core ML packages are not written in {precision!r}: choose one of {', '.join(_PRECISIONS)}")
+            raise UserError(
+                f"Core ML packages are not written in {precision!r}: choose one of {', '.join(_PRECISIONS)}"
+            )
     if set(folders) - {"fp32"}:
         _check_range(module)
     paths = {precision: folder / "model.mlpackage" for precision, folder in folders.items()}
@@ -107,10 +109,13 @@ def _captured(module: nn.Module, spec: ComponentSpec, config: ModelConfig, atten
         for tensor in spec.inputs(config)
     )
     with torch.no_grad(), attention_variant(module, attention):
-        return torch.export.export(module, example).run_decompositions({})
+        program: ExportedProgram = torch.export.export(module, example).run_decompositions({})
+    return program
 
 
-def _converted(program: ExportedProgram, spec: ComponentSpec, config: ModelConfig, target: str, *, half: bool) -> MLModel:
+def _converted(
+    program: ExportedProgram, spec: ComponentSpec, config: ModelConfig, target: str, *, half: bool
+) -> MLModel:
     import coremltools as ct
 
     precision = ct.precision.FLOAT32
@@ -137,7 +142,12 @@ def _converted(program: ExportedProgram, spec: ComponentSpec, config: ModelConfi
 
 
 def _describe(
-    model: MLModel, spec: ComponentSpec, config: ModelConfig, precision: str, latent_scale: float, options: CoreMLOptions
+    model: MLModel,
+    spec: ComponentSpec,
+    config: ModelConfig,
+    precision: str,
+    latent_scale: float,
+    options: CoreMLOptions,
 ) -> None:
     """The compact manifest where Xcode shows it, with the compute units an app is advised to ask for."""
     about = compact_metadata(config, component=spec.name, precision=precision, latent_scale=latent_scale)

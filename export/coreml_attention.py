@@ -89,7 +89,10 @@ def _projected(layer: nn.Linear, sample: torch.Tensor) -> torch.Tensor:
 
 def _pieces(query: torch.Tensor) -> tuple[torch.Tensor, ...]:
     # coremltools 9.0 cannot convert a split into one.
-    return query.split(_QUERIES_AT_ONCE, dim=3) if query.shape[3] > _QUERIES_AT_ONCE else (query,)
+    if query.shape[3] <= _QUERIES_AT_ONCE:
+        return (query,)
+    pieces: tuple[torch.Tensor, ...] = torch.split(query, _QUERIES_AT_ONCE, dim=3)
+    return pieces
 
 
 def _head(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Smaller weights for a Core ML package, by coremltools' own optimisers: palettes of 8, 6 or 4 bits, and linear int8."""
+"""Smaller weights for a Core ML package, by coremltools' optimisers: palettes of 8, 6 or 4 bits, and linear int8."""
 
 from __future__ import annotations
 

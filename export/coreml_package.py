@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
-    from coremltools.converters.mil.mil import Function
+    from coremltools.converters.mil.mil import Function, Operation, Var
 
-__all__ = ["Package", "opened_package", "quiet"]
+__all__ = ["Package", "opened_package", "operands_of", "quiet", "type_name"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,20 @@ def opened_package(path: Path) -> Package:
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"{path} is no whole Core ML package ({reason}): export it again") from error
     return Package(function, dict(spec.description.metadata.userDefined))
+
+
+def operands_of(op: Operation) -> Iterator[Var]:
+    """Every variable that an operation takes, lists of them one by one."""
+    for given in op.inputs.values():
+        if given is not None:
+            yield from given if isinstance(given, list | tuple) else (given,)
+
+
+def type_name(var: Var) -> str:
+    """MIL's name for the type of a variable's numbers: "fp16", "int32", "bool"."""
+    from coremltools.converters.mil.mil import types
+
+    return str(types.builtin_to_string(var.dtype))
 
 
 @contextmanager

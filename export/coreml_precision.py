@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from export.coreml_package import opened_package
+from export.coreml_package import opened_package, operands_of, type_name
 from export.precision import FP32_OPS, overall
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ _MIL_KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Range": ("range_1d",),
     }
 )
-FP32_KINDS: Mapping[str, str] = MappingProxyType({mil: FP32_OPS[onnx] for onnx, row in _MIL_KINDS.items() for mil in row})
+FP32_KINDS: Mapping[str, str] = MappingProxyType(
+    {mil: FP32_OPS[onnx] for onnx, row in _MIL_KINDS.items() for mil in row}
+)
 """MIL's operation kinds kept in float32, and why."""
 
 PRODUCTS: Mapping[str, str] = MappingProxyType(
@@ -84,7 +86,7 @@ class _FromIntegers:
         self._known: dict[str, bool] = {}
 
     def __call__(self, op: Operation) -> bool:
-        return any(self._is_made_of_integers(var) for var in _variables(op))
+        return any(self._is_made_of_integers(var) for var in operands_of(op))
 
     def _is_made_of_integers(self, var: Var) -> bool:
         if var.op is None:
@@ -96,15 +98,9 @@ class _FromIntegers:
         return self._known[var.name]
 
 
-def _variables(op: Operation) -> Iterator[Var]:
-    for given in op.inputs.values():
-        if given is not None:
-            yield from given if isinstance(given, list | tuple) else (given,)
-
-
 def _makers(op: Operation) -> Iterator[Operation]:
     """The operations whose results an operation takes, seen through casts."""
-    for var in _variables(op):
+    for var in operands_of(op):
         maker = var.op
         while maker is not None and maker.op_type == "cast":
             maker = maker.inputs["x"].op
@@ -158,24 +154,20 @@ def _kind(var: Var) -> str | None:
     if op.op_type == "constexpr_affine_dequantize":
         return "w8"
     if op.op_type == "constexpr_blockwise_shift_scale":
-        return "w8" if _type_name(op.inputs["data"]) in ("int8", "uint8") else f"w{_type_name(op.inputs['data'])}"
+        return "w8" if type_name(op.inputs["data"]) in ("int8", "uint8") else f"w{type_name(op.inputs['data'])}"
     if op.op_type in ("const", "cast", "constexpr_cast"):
         is_constant = op.op_type != "cast" or _kind(op.inputs["x"]) is not None
-        return _FLOATS.get(_type_name(var), "unknown") if is_constant else None
+        return _FLOATS.get(type_name(var), "unknown") if is_constant else None
     return None
-
-
-def _type_name(var: Var) -> str:
-    from coremltools.converters.mil.mil import types
-
-    return str(types.builtin_to_string(var.dtype))
 
 
 def _multiplications(op: Operation, weight: Var) -> int:
     """Each weight is used once a position of the output, of the input for a transposed convolution."""
-    size = math.prod(weight.shape)
+    size: int = math.prod(weight.shape)
     if op.op_type == "conv":
-        return size * math.prod(op.outputs[0].shape[2:])
-    if op.op_type == "conv_transpose":
-        return size * math.prod(op.inputs["x"].shape[2:])
-    return size * max(1, math.prod(op.outputs[0].shape[:-1]))
+        positions = op.outputs[0].shape[2:]
+    elif op.op_type == "conv_transpose":
+        positions = op.inputs["x"].shape[2:]
+    else:
+        positions = op.outputs[0].shape[:-1]
+    return size * math.prod(int(side) for side in positions)

@@ -11,7 +11,7 @@ from typing import Any
 
 from lite_vton.errors import UserError
 
-__all__ = ["FORMATS", "Format", "known_format", "load_attribute", "require"]
+__all__ = ["FORMATS", "Format", "caveats", "known_format", "load_attribute", "require"]
 
 
 @dataclass(frozen=True)
@@ -137,3 +137,9 @@ def known_format(format: str) -> Format:
     if format not in FORMATS:
         raise UserError(f"this lite-vton cannot run {format!r} artifacts: upgrade it, or verify the others alone")
     return FORMATS[format]
+
+
+def caveats(formats: Iterable[str]) -> tuple[str, ...]:
+    """What a report on artifacts of these formats has to say beside the figures, each once."""
+    rows = (FORMATS[name] for name in dict.fromkeys(formats) if name in FORMATS)
+    return tuple(f"{row.name}: {row.caveat}" for row in rows if row.caveat is not None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lite_vton.errors import UserError
@@ -48,3 +48,8 @@ class ExportOptions:
         """Keyword arguments for the exporter of `format`: its `options`, or nothing where it has none."""
         found = getattr(self, format, None)
         return {} if found is None else {"options": found}
+
+    def told(self, format: str) -> dict[str, str]:
+        """The same as the manifest has it, by the options' names."""
+        found = getattr(self, format, None)
+        return {} if found is None else {name: str(value) for name, value in asdict(found).items()}

@@ -135,7 +135,7 @@ def found_precision(path: Path) -> str:
 def overall(shares: Mapping[str, float]) -> str:
     """One word for the shares of precisions in a network: the one there is, or "mixed fp16/fp32" and so on; or "none".
 
-    Where some layers have to stay wider ("int8", "w8", "bf16", palettes "pn"), it is what most multiplications are done in.
+    Where some layers have to stay wider ("int8", "w8", "bf16", palettes "pn"), it is what most multiplications are in.
     """
     for kind, wider in _PARTIAL.items():
         if shares.get(kind, 0.0) > _MOST and set(shares) - {kind} <= wider:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from export.formats import known_format, load_attribute
+from export.formats import caveats, known_format, load_attribute
 from export.gates import Gate, gate
 from export.golden import Call, Trajectory, load_trajectory
 from export.parity import closeness, picture_psnr
@@ -74,6 +74,11 @@ class Report:
         return self.exit_code == 0
 
     @property
+    def caveats(self) -> tuple[str, ...]:
+        """What was not measured on what will run the artifact, by format; of those that ran."""
+        return caveats(report.artifact.partition("-")[0] for report in self.artifacts if report.skipped is None)
+
+    @property
     def exit_code(self) -> int:
         """0 passed, 1 failed, 2 nothing could run."""
         if any(report.failures for report in self.artifacts):
@@ -81,12 +86,13 @@ class Report:
         return 0 if any(self.artifacts) else 2
 
     def __str__(self) -> str:
-        return "\n".join(line for report in self.artifacts for line in _lines(report)) or "no artifact to verify"
+        lines = [line for report in self.artifacts for line in _lines(report)]
+        return "\n".join((*lines, *(f"note     {text}" for text in self.caveats))) or "no artifact to verify"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as `verify.json` holds it."""
         rows = [{**asdict(report), "passed": bool(report)} for report in self.artifacts]
-        return {"kind": "lite-vton-verify", "passed": bool(self), "artifacts": rows}
+        return {"kind": "lite-vton-verify", "passed": bool(self), "artifacts": rows, "caveats": list(self.caveats)}
 
 
 def verify(

@@ -22,7 +22,7 @@ def _lut_to_dense(given: Operands) -> torch.Tensor:
 
 def _from_packed(given: Operands) -> torch.Tensor:
     """iOS 16 and 17: one palette (2^n,), indices of n bits each, the lowest bit first, one after another in bytes."""
-    lut, shape = given["lut"], given.ints("shape")
+    lut, shape = given["lut"], given.integers("shape")
     bits, count = int(math.log2(len(lut))), math.prod(shape)
     stream = np.unpackbits(given["indices"].numpy().astype(np.uint8), bitorder="little")[: count * bits]
     places = (1 << np.arange(bits)).astype(np.int64)
@@ -42,7 +42,7 @@ def _from_palettes(indices: torch.Tensor, lut: torch.Tensor) -> torch.Tensor:
 
 def _affine_dequantize(given: Operands) -> torch.Tensor:
     """iOS 16 and 17: (number - zero point) × scale, one of each for all or for each place along `axis`."""
-    data, axis = given["quantized_data"], given.int("axis")
+    data, axis = given["quantized_data"], given.integer("axis")
     shape = [1] * data.dim()
     shape[axis] = -1
     zero, scale = (given[name].float() for name in ("zero_point", "scale"))
@@ -53,7 +53,7 @@ def _affine_dequantize(given: Operands) -> torch.Tensor:
 def _blockwise_shift_scale(given: Operands) -> torch.Tensor:
     """iOS 18: (number - offset) × scale, one of each a block."""
     data = given["data"].float()
-    scale, offset = given["scale"], given.get("offset")
+    scale, offset = given["scale"], given.maybe("offset")
     if offset is not None:
         data = data - _spread(offset.float(), data.shape)
     return data * _spread(scale, data.shape)

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from export.coreml_evaluator.operations import OPERATIONS
 from export.coreml_evaluator.values import Operands, Operation, Value, as_value, rounded
-from export.coreml_package import opened_package
+from export.coreml_package import opened_package, operands_of, type_name
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
-    from coremltools.converters.mil.mil import Function
+    from coremltools.converters.mil.mil import Function, Var
     from coremltools.converters.mil.mil import Operation as MilOperation
-    from coremltools.converters.mil.mil import Var
 
 __all__ = ["Evaluator"]
 
@@ -51,7 +50,9 @@ class _Step:
             answer = self.function(given)
         except (RuntimeError, ValueError, KeyError, TypeError, IndexError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise UserError(f"operation {self.name} ({self.kind}) of the program cannot be computed: {reason}") from error
+            raise UserError(
+                f"operation {self.name} ({self.kind}) of the program cannot be computed: {reason}"
+            ) from error
         tensors = answer if isinstance(answer, tuple) else (answer,)
         for slot, tensor, kind, shape in zip(self.results, tensors, self.types, self.shapes, strict=True):
             if tuple(tensor.shape) != shape:
@@ -72,8 +73,8 @@ class Evaluator:
         function = opened_package(path).function
         _refuse_unknown(function.operations, path)
         plan = _Plan(function)
-        self.inputs = {name: (_type_name(var), tuple(var.shape)) for name, var in function.inputs.items()}
-        self.outputs = {var.name: (_type_name(var), tuple(var.shape)) for var in function.outputs}
+        self.inputs = {name: (type_name(var), tuple(var.shape)) for name, var in function.inputs.items()}
+        self.outputs = {var.name: (type_name(var), tuple(var.shape)) for var in function.outputs}
         self._given = {name: plan.slot(var) for name, var in function.inputs.items()}
         self._answers = {var.name: plan.slot(var) for var in function.outputs}
         self._steps, self._constants = plan.steps, plan.constants
@@ -100,14 +101,14 @@ class _Plan:
         self._slots: dict[Var, Slot] = {}
         self.constants: dict[Slot, Value] = {}
         operations = list(function.operations)
-        last: dict[Var, MilOperation] = {var: op for op in operations for var in _operands_of(op)}
+        last: dict[Var, MilOperation] = {var: op for op in operations for var in operands_of(op)}
         kept = set(function.outputs) | set(function.inputs.values())
         steps = []
         for op in operations:
             if op.op_type == "const":
                 self.constants[self.slot(op.outputs[0])] = as_value(op.outputs[0].val)
                 continue
-            spent = [var for var in dict.fromkeys(_operands_of(op)) if last[var] is op and var not in kept]
+            spent = [var for var in dict.fromkeys(operands_of(op)) if last[var] is op and var not in kept]
             spent += [var for var in op.outputs if var not in last and var not in kept]
             is_constant = op.op_type.startswith("constexpr_")
             if is_constant:
@@ -131,7 +132,7 @@ class _Plan:
             OPERATIONS[op.op_type],
             operands,
             tuple(self.slot(var) for var in op.outputs),
-            tuple(_type_name(var) for var in op.outputs),
+            tuple(type_name(var) for var in op.outputs),
             tuple(tuple(var.shape) for var in op.outputs),
             tuple(self.slot(var) for var in spent),
         )
@@ -144,18 +145,6 @@ def _refuse_unknown(operations: Iterable[MilOperation], path: Path) -> None:
             f"{path} has operations that this checker does not compute ({', '.join(unknown)}): "
             "check it on a Mac, or add them to export/coreml_evaluator"
         )
-
-
-def _operands_of(op: MilOperation) -> Iterable[Var]:
-    for given in op.inputs.values():
-        if given is not None:
-            yield from given if isinstance(given, list | tuple) else (given,)
-
-
-def _type_name(var: Var) -> str:
-    from coremltools.converters.mil.mil import types
-
-    return str(types.builtin_to_string(var.dtype))
 
 
 def _tensor(value: Value) -> torch.Tensor:

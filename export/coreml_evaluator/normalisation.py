@@ -15,7 +15,7 @@ __all__ = ["NORMALISATION"]
 def _reduction(function: Callable[..., torch.Tensor]) -> Operation:
     def reduce(given: Operands) -> torch.Tensor:
         x = given["x"]
-        axes = given.ints("axes") or list(range(x.dim()))
+        axes = given.integers("axes") or list(range(x.dim()))
         return function(x, dim=axes, keepdim=given.flag("keep_dims"))
 
     return reduce
@@ -24,22 +24,22 @@ def _reduction(function: Callable[..., torch.Tensor]) -> Operation:
 def _layer_norm(given: Operands) -> torch.Tensor:
     """Scale and offset have the shape of the normalised axes."""
     x = given["x"]
-    axes = [axis % x.dim() for axis in given.ints("axes")] or list(range(x.dim()))
+    axes = [axis % x.dim() for axis in given.integers("axes")] or list(range(x.dim()))
     shape = [x.shape[axis] if axis in axes else 1 for axis in range(x.dim())]
-    return _scaled(_normalised(x, axes, given.float("epsilon", 1e-5)), given, shape)
+    return _scaled(_normalised(x, axes, given.number("epsilon", 1e-5)), given, shape)
 
 
 def _instance_norm(given: Operands) -> torch.Tensor:
     """Scale and offset are one number a channel."""
     x = given["x"]
     shape = [1, -1, *(1,) * (x.dim() - 2)]
-    return _scaled(_normalised(x, list(range(2, x.dim())), given.float("epsilon", 1e-5)), given, shape)
+    return _scaled(_normalised(x, list(range(2, x.dim())), given.number("epsilon", 1e-5)), given, shape)
 
 
 def _batch_norm(given: Operands) -> torch.Tensor:
     x = given["x"]
     shape = [1, -1, *(1,) * (x.dim() - 2)]
-    spread = torch.sqrt(given["variance"].view(shape) + given.float("epsilon", 1e-5))
+    spread = torch.sqrt(given["variance"].view(shape) + given.number("epsilon", 1e-5))
     return _scaled((x - given["mean"].view(shape)) / spread, given, shape)
 
 
@@ -49,13 +49,13 @@ def _normalised(x: torch.Tensor, axes: list[int], epsilon: float) -> torch.Tenso
 
 
 def _scaled(x: torch.Tensor, given: Operands, shape: list[int]) -> torch.Tensor:
-    gamma, beta = given.get("gamma"), given.get("beta")
+    gamma, beta = given.maybe("gamma"), given.maybe("beta")
     x = x if gamma is None else x * gamma.view(shape)
     return x if beta is None else x + beta.view(shape)
 
 
 def _softmax(given: Operands) -> torch.Tensor:
-    return given["x"].softmax(given.int("axis", -1))
+    return given["x"].softmax(given.integer("axis", -1))
 
 
 NORMALISATION: Mapping[str, Operation] = MappingProxyType(

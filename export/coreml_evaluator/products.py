@@ -23,25 +23,23 @@ _TRANSPOSED: Mapping[int, Callable[..., torch.Tensor]] = MappingProxyType(
 def _conv(given: Operands) -> torch.Tensor:
     x, weight = given["x"], given["weight"]
     sides = x.dim() - 2
-    strides, dilations = given.ints("strides", (1,) * sides), given.ints("dilations", (1,) * sides)
+    strides, dilations = given.integers("strides", (1,) * sides), given.integers("dilations", (1,) * sides)
     reach = [(k - 1) * d for k, d in zip(weight.shape[2:], dilations, strict=True)]
     pairs = _padding(given, x.shape[2:], strides, reach)
     if all(begin == end for begin, end in pairs):
         padding = [begin for begin, _ in pairs]
     else:
         x, padding = functional.pad(x, [side for pair in reversed(pairs) for side in pair]), [0] * sides
-    return _CONV[x.dim()](x, weight, given.get("bias"), strides, padding, dilations, given.int("groups", 1))
+    return _CONV[x.dim()](x, weight, given.maybe("bias"), strides, padding, dilations, given.integer("groups", 1))
 
 
-def _padding(
-    given: Operands, sizes: torch.Size, strides: list[int], reach: list[int]
-) -> list[tuple[int, int]]:
+def _padding(given: Operands, sizes: torch.Size, strides: list[int], reach: list[int]) -> list[tuple[int, int]]:
     """Zeros before and after along each side of the picture."""
     kind = given.word("pad_type", "valid")
     if kind == "valid":
         return [(0, 0)] * len(sizes)
     if kind == "custom":
-        pad = given.ints("pad")
+        pad = given.integers("pad")
         return list(zip(pad[::2], pad[1::2], strict=True))
     totals = [
         max((-(-size // stride) - 1) * stride + far + 1 - size, 0)
@@ -55,13 +53,13 @@ def _padding(
 def _conv_transpose(given: Operands) -> torch.Tensor:
     """Uncropped, then cropped: `pad` is what is cut, and an `output_shape` says how much is left from there on."""
     x, weight = given["x"], given["weight"]
-    sides, groups = x.dim() - 2, given.int("groups", 1)
-    strides, dilations = given.ints("strides", (1,) * sides), given.ints("dilations", (1,) * sides)
+    sides, groups = x.dim() - 2, given.integer("groups", 1)
+    strides, dilations = given.integers("strides", (1,) * sides), given.integers("dilations", (1,) * sides)
     kind = given.word("pad_type", "valid")
     if kind not in ("valid", "custom"):
         raise ValueError(f"conv_transpose with pad_type {kind} is not computed")
-    pad = given.ints("pad", (0,) * 2 * sides) if kind == "custom" else [0] * 2 * sides
-    wanted = given.ints("output_shape")[2:]
+    pad = given.integers("pad", (0,) * 2 * sides) if kind == "custom" else [0] * 2 * sides
+    wanted = given.integers("output_shape")[2:]
     extra = [0] * sides
     if wanted:
         full = [
@@ -74,12 +72,12 @@ def _conv_transpose(given: Operands) -> torch.Tensor:
     for at in range(sides):
         length = wanted[at] if wanted else answer.shape[2 + at] - pad[2 * at] - pad[2 * at + 1]
         answer = answer.narrow(2 + at, pad[2 * at], length)
-    bias = given.get("bias")
+    bias = given.maybe("bias")
     return answer if bias is None else answer + bias.view(1, -1, *(1,) * sides)
 
 
 def _linear(given: Operands) -> torch.Tensor:
-    return functional.linear(given["x"], given["weight"], given.get("bias"))
+    return functional.linear(given["x"], given["weight"], given.maybe("bias"))
 
 
 def _matmul(given: Operands) -> torch.Tensor:
@@ -95,7 +93,7 @@ def _einsum(given: Operands) -> torch.Tensor:
 
 def _attention(given: Operands) -> torch.Tensor:
     return functional.scaled_dot_product_attention(
-        given["query"], given["key"], given["value"], attn_mask=given.get("attn_mask")
+        given["query"], given["key"], given["value"], attn_mask=given.maybe("attn_mask")
     )
 
 

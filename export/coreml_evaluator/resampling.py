@@ -24,7 +24,7 @@ def _nearest(given: Operands) -> torch.Tensor:
 RESAMPLING: Mapping[str, Operation] = MappingProxyType(
     {
         "upsample_nearest_neighbor": _nearest,
-        "pixel_shuffle": lambda given: functional.pixel_shuffle(given["x"], given.int("upscale_factor")),
-        "pixel_unshuffle": lambda given: functional.pixel_unshuffle(given["x"], given.int("downscale_factor")),
+        "pixel_shuffle": lambda given: functional.pixel_shuffle(given["x"], given.integer("upscale_factor")),
+        "pixel_unshuffle": lambda given: functional.pixel_unshuffle(given["x"], given.integer("downscale_factor")),
     }
 )

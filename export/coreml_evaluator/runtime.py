@@ -17,7 +17,7 @@ __all__ = ["CoreMLEvaluator"]
 
 
 class CoreMLEvaluator:
-    """The `coreml-<precision>` packages of a bundle; raises `UserError` for one that is damaged or another network's."""
+    """The `coreml-<precision>` packages of a bundle; raises `UserError` for one that is damaged or another model's."""
 
     def __init__(self, bundle: Bundle, precision: str) -> None:
         self._name = f"coreml-{precision}"

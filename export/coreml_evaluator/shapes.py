@@ -16,11 +16,11 @@ __all__ = ["SHAPES"]
 def _reshape(given: Operands) -> torch.Tensor:
     x = given["x"]
     # 0 keeps a side, as in ONNX.
-    return x.reshape([x.shape[axis] if side == 0 else side for axis, side in enumerate(given.ints("shape"))])
+    return x.reshape([x.shape[axis] if side == 0 else side for axis, side in enumerate(given.integers("shape"))])
 
 
 def _expand_dims(given: Operands) -> torch.Tensor:
-    x, axes = given["x"], given.ints("axes")
+    x, axes = given["x"], given.integers("axes")
     rank = x.dim() + len(axes)
     for axis in sorted(axis % rank for axis in axes):
         x = x.unsqueeze(axis)
@@ -29,11 +29,11 @@ def _expand_dims(given: Operands) -> torch.Tensor:
 
 def _squeeze(given: Operands) -> torch.Tensor:
     x = given["x"]
-    return x.squeeze(tuple(given.ints("axes"))) if "axes" in given else x.squeeze()
+    return x.squeeze(tuple(given.integers("axes"))) if "axes" in given else x.squeeze()
 
 
 def _concat(given: Operands) -> torch.Tensor:
-    parts, axis = given.tensors("values"), given.int("axis")
+    parts, axis = given.tensors("values"), given.integer("axis")
     if not given.flag("interleave"):
         return torch.cat(parts, dim=axis)
     axis %= parts[0].dim()
@@ -41,18 +41,20 @@ def _concat(given: Operands) -> torch.Tensor:
 
 
 def _split(given: Operands) -> tuple[torch.Tensor, ...]:
-    x, axis = given["x"], given.int("axis")
-    sizes = given.ints("split_sizes") or [x.shape[axis] // given.int("num_splits")] * given.int("num_splits")
-    return tuple(x.split(sizes, dim=axis))
+    x, axis = given["x"], given.integer("axis")
+    sizes = given.integers("split_sizes") or [x.shape[axis] // given.integer("num_splits")] * given.integer(
+        "num_splits"
+    )
+    return tuple(torch.split(x, sizes, dim=axis))
 
 
 def _slice_by_index(given: Operands) -> torch.Tensor:
     x = given["x"]
     rank = x.dim()
-    begins, ends = given.ints("begin"), given.ints("end")
-    strides = given.ints("stride", (1,) * rank)
+    begins, ends = given.integers("begin"), given.integers("end")
+    strides = given.integers("stride", (1,) * rank)
     open_begin, open_end, one = (
-        [bool(flag) for flag in given.ints(f"{name}_mask", (0,) * rank)] for name in ("begin", "end", "squeeze")
+        [bool(flag) for flag in given.integers(f"{name}_mask", (0,) * rank)] for name in ("begin", "end", "squeeze")
     )
     for axis in range(rank):
         side = x.shape[axis]
@@ -71,7 +73,7 @@ def _slice_by_index(given: Operands) -> torch.Tensor:
 
 def _slice_by_size(given: Operands) -> torch.Tensor:
     x = given["x"]
-    for axis, (begin, size) in enumerate(zip(given.ints("begin"), given.ints("size"), strict=True)):
+    for axis, (begin, size) in enumerate(zip(given.integers("begin"), given.integers("size"), strict=True)):
         x = x.narrow(axis, begin, x.shape[axis] - begin if size == -1 else size)
     return x
 
@@ -79,7 +81,7 @@ def _slice_by_size(given: Operands) -> torch.Tensor:
 def _gather(given: Operands) -> torch.Tensor:
     """Rows of `x` along `axis`, one an index, in the shape of the indices; negative ones count from the end."""
     x, indices = given["x"], given["indices"].long()
-    axis, batched = given.int("axis", 0) % x.dim(), given.int("batch_dims", 0)
+    axis, batched = given.integer("axis", 0) % x.dim(), given.integer("batch_dims", 0)
     if batched:
         raise ValueError("gather with batch_dims is not computed")
     indices = torch.where(indices < 0, indices + x.shape[axis], indices)
@@ -89,11 +91,11 @@ def _gather(given: Operands) -> torch.Tensor:
 
 def _pad(given: Operands) -> torch.Tensor:
     """`pad` has begin and end of the last so many axes, first axis first; torch wants the last one first."""
-    pairs = given.ints("pad")
+    pairs = given.integers("pad")
     turned = [side for at in range(len(pairs) - 2, -1, -2) for side in pairs[at : at + 2]]
     mode = given.word("mode", "constant")
     if mode == "constant":
-        return functional.pad(given["x"], turned, value=given.float("constant_val", 0.0))
+        return functional.pad(given["x"], turned, value=given.number("constant_val", 0.0))
     while turned[-2:] == [0, 0]:  # torch reflects and replicates the trailing axes alone
         turned = turned[:-2]
     return functional.pad(given["x"], turned, mode={"reflect": "reflect", "replicate": "replicate"}[mode])
@@ -102,18 +104,18 @@ def _pad(given: Operands) -> torch.Tensor:
 SHAPES: Mapping[str, Operation] = MappingProxyType(
     {
         "reshape": _reshape,
-        "transpose": lambda given: given["x"].permute(given.ints("perm")),
+        "transpose": lambda given: given["x"].permute(given.integers("perm")),
         "expand_dims": _expand_dims,
         "squeeze": _squeeze,
         "concat": _concat,
-        "stack": lambda given: torch.stack(given.tensors("values"), dim=given.int("axis")),
+        "stack": lambda given: torch.stack(given.tensors("values"), dim=given.integer("axis")),
         "split": _split,
         "slice_by_index": _slice_by_index,
         "slice_by_size": _slice_by_size,
         "gather": _gather,
         "pad": _pad,
-        "tile": lambda given: given["x"].tile(given.ints("reps")),
-        "fill": lambda given: torch.full(given.ints("shape"), given.float("value", 0.0)),
-        "fill_like": lambda given: torch.full(tuple(given["ref_tensor"].shape), given.float("value", 0.0)),
+        "tile": lambda given: given["x"].tile(given.integers("reps")),
+        "fill": lambda given: torch.full(given.integers("shape"), given.number("value", 0.0)),
+        "fill_like": lambda given: torch.full(tuple(given["ref_tensor"].shape), given.number("value", 0.0)),
     }
 )

@@ -61,24 +61,24 @@ class Operands:
             raise TypeError(f"operand {name} is no tensor")
         return value
 
-    def get(self, name: str) -> torch.Tensor | None:
+    def maybe(self, name: str) -> torch.Tensor | None:
         """A tensor, or None where it was left out."""
-        return self[name] if name in self else None
+        return self[name] if self.values.get(name) is not None else None
 
     def tensors(self, name: str) -> list[torch.Tensor]:
         """A list of tensors, also where it is of one."""
         value = self.values[name]
         return [tensor for tensor in (value if isinstance(value, tuple) else (value,)) if not isinstance(tensor, str)]
 
-    def ints(self, name: str, default: tuple[int, ...] = ()) -> list[int]:
-        """A list of whole numbers."""
+    def integers(self, name: str, default: tuple[int, ...] = ()) -> list[int]:
+        """A list of whole numbers; the `default` where it was left out."""
         return [int(number) for number in self[name].flatten().tolist()] if name in self else list(default)
 
-    def int(self, name: str, default: int | None = None) -> int:
+    def integer(self, name: str, default: int | None = None) -> int:
         """One whole number; the `default` where it was left out."""
         return default if default is not None and name not in self else int(self[name].item())
 
-    def float(self, name: str, default: float | None = None) -> float:
+    def number(self, name: str, default: float | None = None) -> float:
         """One number; the `default` where it was left out."""
         return default if default is not None and name not in self else float(self[name].item())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,12 @@ from lite_vton.data.held_out import held_out_pairs
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
+    from export.options import ExportOptions
     from lite_vton.bundle import Bundle
     from lite_vton.inputs import TryOnInputs
     from lite_vton.presets import ModelConfig
 
-__all__ = ["export_model", "plan"]
+__all__ = ["export_model", "export_options", "plan"]
 
 
 def plan(model: str, output: Path, formats: Sequence[str], precisions: Sequence[str]) -> str:
@@ -24,6 +25,19 @@ def plan(model: str, output: Path, formats: Sequence[str], precisions: Sequence[
     from export.bundle import plan_export
 
     return str(plan_export(config_of(model), output, formats, precisions))
+
+
+def export_options(formats: Sequence[str], coreml: Mapping[str, str | None]) -> ExportOptions:
+    """What single formats are told; `coreml` are the fields of `CoreMLOptions` by name, None where nothing was said.
+
+    A `UserError` for words that nothing asked for would listen to, or that are unknown.
+    """
+    from export.options import CoreMLOptions, ExportOptions
+
+    said = {name: value for name, value in coreml.items() if value is not None}
+    if said and "coreml" not in formats:
+        raise UserError("--coreml-target, --compute-units and --attention are Core ML's: add --format coreml")
+    return ExportOptions(coreml=CoreMLOptions(**said))
 
 
 def export_model(
@@ -36,6 +50,7 @@ def export_model(
     seed: int = 0,
     min_psnr: float | None = None,
     calibration: Path | None = None,
+    options: ExportOptions | None = None,
     overwrite: bool = False,
 ) -> tuple[Bundle, str]:
     """Export and verify, the golden trajectory being recorded on one held-out drawn pair; the bundle, and its report.
@@ -77,6 +92,7 @@ def export_model(
             calibration=people,
             calibration_source=source,
             checkpoint=trained.origin,
+            options=options,
             min_psnr=min_psnr,
             overwrite=overwrite,
             on_progress=say,
@@ -99,6 +115,8 @@ def _people_of(folder: Path, config: ModelConfig, count: int) -> tuple[tuple[Try
 
 
 def _figures(bundle: Bundle) -> list[str]:
+    from export.formats import caveats
+
     lines = []
     for name, artifact in bundle.manifest.artifacts.items():
         parity = {key: files.parity for key, files in artifact.components.items()}
@@ -106,4 +124,5 @@ def _figures(bundle: Bundle) -> list[str]:
         if artifact.picture_psnr_db is not None:
             figures.append(f"picture {artifact.picture_psnr_db:.1f} dB")
         lines.append(f"passed   {name}: {', '.join(figures)}")
-    return lines
+    formats = [artifact.format for artifact in bundle.manifest.artifacts.values()]
+    return [*lines, *(f"note     {text}" for text in caveats(formats))]
