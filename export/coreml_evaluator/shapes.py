@@ -98,6 +98,8 @@ def _pad(given: Operands) -> torch.Tensor:
         return functional.pad(given["x"], turned, value=given.number("constant_val", 0.0))
     while turned[-2:] == [0, 0]:  # torch reflects and replicates the trailing axes alone
         turned = turned[:-2]
+    if not turned:
+        return given["x"]
     return functional.pad(given["x"], turned, mode={"reflect": "reflect", "replicate": "replicate"}[mode])
 
 
