@@ -63,21 +63,25 @@ class _Step:
 
 
 class Evaluator:
-    """A package's program, ready to be called. Constants, compressed ones too, are expanded once, to float32.
+    """A MIL function, ready to be called. Constants, compressed ones too, are expanded once, to float32.
 
-    `inputs` and `outputs` are its tensors by name: (type, shape). Raises `UserError` for a package that is not whole,
-    and for an operation kind that is not in the table, naming it.
+    `inputs` and `outputs` are its tensors by name: (type, shape). Raises `UserError` for an operation kind that is not
+    in the table, naming it; opening a package also for one that is not whole.
     """
 
-    def __init__(self, path: Path) -> None:
-        function = opened_package(path).function
-        _refuse_unknown(function.operations, path)
+    def __init__(self, function: Function) -> None:
+        _refuse_unknown(function.operations)
         plan = _Plan(function)
         self.inputs = {name: (type_name(var), tuple(var.shape)) for name, var in function.inputs.items()}
         self.outputs = {var.name: (type_name(var), tuple(var.shape)) for var in function.outputs}
         self._given = {name: plan.slot(var) for name, var in function.inputs.items()}
         self._answers = {var.name: plan.slot(var) for var in function.outputs}
         self._steps, self._constants = plan.steps, plan.constants
+
+    @classmethod
+    def of_package(cls, path: Path) -> Evaluator:
+        """The evaluator of the package in the folder `path`, read back from disk."""
+        return cls(opened_package(path).function)
 
     @torch.inference_mode()
     def __call__(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
@@ -138,11 +142,11 @@ class _Plan:
         )
 
 
-def _refuse_unknown(operations: Iterable[MilOperation], path: Path) -> None:
+def _refuse_unknown(operations: Iterable[MilOperation]) -> None:
     unknown = sorted({op.op_type for op in operations} - set(OPERATIONS) - {"const"})
     if unknown:
         raise UserError(
-            f"{path} has operations that this checker does not compute ({', '.join(unknown)}): "
+            f"the program has operations that this checker does not compute ({', '.join(unknown)}): "
             "check it on a Mac, or add them to export/coreml_evaluator"
         )
 

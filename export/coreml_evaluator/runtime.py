@@ -22,7 +22,7 @@ class CoreMLEvaluator:
     def __init__(self, bundle: Bundle, precision: str) -> None:
         self._name = f"coreml-{precision}"
         self._components: dict[str, Component] = {
-            name: _component(name, Evaluator(bundle.path(files.model)), bundle.manifest.components[name])
+            name: _component(name, Evaluator.of_package(bundle.path(files.model)), bundle.manifest.components[name])
             for name, files in bundle.manifest.artifacts[self._name].components.items()
         }
 

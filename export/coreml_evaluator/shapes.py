@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import torch
@@ -90,17 +90,26 @@ def _gather(given: Operands) -> torch.Tensor:
 
 
 def _pad(given: Operands) -> torch.Tensor:
-    """`pad` has begin and end of the last so many axes, first axis first; torch wants the last one first."""
-    pairs = given.integers("pad")
-    turned = [side for at in range(len(pairs) - 2, -1, -2) for side in pairs[at : at + 2]]
+    """`pad` has begin and end of the last so many axes, first axis first."""
+    x, pad = given["x"], given.integers("pad")
     mode = given.word("mode", "constant")
-    if mode == "constant":
-        return functional.pad(given["x"], turned, value=given.number("constant_val", 0.0))
-    while turned[-2:] == [0, 0]:  # torch reflects and replicates the trailing axes alone
-        turned = turned[:-2]
-    if not turned:
-        return given["x"]
-    return functional.pad(given["x"], turned, mode={"reflect": "reflect", "replicate": "replicate"}[mode])
+    if mode == "constant":  # torch wants the last axis first
+        turned = [side for at in range(len(pad) - 2, -1, -2) for side in pad[at : at + 2]]
+        return functional.pad(x, turned, value=given.number("constant_val", 0.0))
+    first = x.dim() - len(pad) // 2
+    for axis, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True), start=first):
+        last = x.shape[axis] - 1
+        places = torch.arange(-before, last + 1 + after)
+        x = x.index_select(axis, _BEYOND[mode](places, last))
+    return x
+
+
+_BEYOND: Mapping[str, Callable[[torch.Tensor, int], torch.Tensor]] = MappingProxyType(
+    {
+        "replicate": lambda places, last: places.clamp(0, last),
+        "reflect": lambda places, last: last - (last - places.abs()).abs(),
+    }
+)
 
 
 SHAPES: Mapping[str, Operation] = MappingProxyType(

@@ -1,8 +1,7 @@
-"""Every operation kind that is computed gives what torch gives: saved to disk, read back, run."""
+"""Every operation kind that is computed gives what torch gives."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,14 @@ from torch.nn import functional
 ct = pytest.importorskip("coremltools", reason="needs Core ML's packages: pip install 'lite-vton[coreml]'")
 
 from coremltools.converters.mil.mil import Builder as mb  # noqa: N813  # what everybody calls it
-from coremltools.converters.mil.mil import Function, Program, types
+from coremltools.converters.mil.mil import Function, types
 
 from export.coreml_evaluator import Evaluator
 from export.coreml_evaluator.operations import OPERATIONS
-from export.coreml_package import quiet
 from lite_vton.errors import UserError
 
 KINDS = {"float32": types.fp32, "int32": types.int32}
-few = settings(max_examples=12, deadline=None)
+few = settings(max_examples=40, deadline=None)
 draw = np.random.default_rng(0)
 
 
@@ -33,31 +31,18 @@ def numbers(*shape: int) -> np.ndarray:
     return draw.standard_normal(shape).astype(np.float32)
 
 
-def saved(folder: Path, build: Callable[..., Any], *arrays: np.ndarray, target: Any = None) -> Path:
-    """A package of one function of the arrays `x0`, `x1`, ..., as built: no pass has simplified it."""
-    target = ct.target.iOS17 if target is None else target
+def evaluator_of(build: Callable[..., Any], *arrays: np.ndarray, target: Any = None) -> Evaluator:
+    """Of a function of the arrays `x0`, `x1`, ... with outputs `y0`, ..., as built: no pass has simplified it."""
     places = {f"x{n}": mb.placeholder(shape=a.shape, dtype=KINDS[a.dtype.name]) for n, a in enumerate(arrays)}
-    with quiet():
-        with Function(places, opset_version=target) as function:
-            answer = build(*(function.inputs[name] for name in places))
-            many = answer if isinstance(answer, list | tuple) else [answer]
-            function.set_outputs([mb.identity(x=one, name=f"y{n}") for n, one in enumerate(many)])
-        program = Program()
-        program.add_function("main", function)
-        model = ct.convert(
-            program,
-            minimum_deployment_target=target,
-            compute_precision=ct.precision.FLOAT32,
-            pass_pipeline=ct.PassPipeline.EMPTY,
-            skip_model_load=True,
-        )
-        model.save(str(folder / "model.mlpackage"))
-    return folder / "model.mlpackage"
+    with Function(places, opset_version=ct.target.iOS17 if target is None else target) as function:
+        answer = build(*(function.inputs[name] for name in places))
+        many = answer if isinstance(answer, list | tuple) else [answer]
+        function.set_outputs([mb.identity(x=one, name=f"y{n}") for n, one in enumerate(many)])
+    return Evaluator(function)
 
 
 def computed(build: Callable[..., Any], *arrays: np.ndarray, target: Any = None) -> list[torch.Tensor]:
-    with tempfile.TemporaryDirectory() as folder:
-        evaluator = Evaluator(saved(Path(folder), build, *arrays, target=target))
+    evaluator = evaluator_of(build, *arrays, target=target)
     answers = evaluator({f"x{n}": array for n, array in enumerate(arrays)})
     return [torch.from_numpy(answers[f"y{n}"]) for n in range(len(answers))]
 
@@ -222,9 +207,7 @@ def test_a_convolution_that_keeps_the_size_puts_the_odd_zero_where_it_belongs(ki
 def test_transposed_convolutions(groups: int, kernel: int, stride: int, pad: int, more: int) -> None:
     assume(more < stride)
     x, weight, bias = numbers(1, 2 * groups, 5, 4), numbers(2 * groups, 3, kernel, kernel), numbers(3 * groups)
-    expected = functional.conv_transpose2d(
-        *(torch.from_numpy(a) for a in (x, weight, bias)), stride, pad, more, groups
-    )
+    expected = functional.conv_transpose2d(*(torch.from_numpy(a) for a in (x, weight, bias)), stride, pad, more, groups)
     told: dict[str, Any] = {"strides": [stride] * 2, "groups": groups, "pad_type": "custom", "pad": [pad] * 4}
     told |= {"output_shape": list(expected.shape)} if more else {}
     same(computed(lambda x: mb.conv_transpose(x=x, weight=weight, bias=bias, **told), x), expected)
@@ -361,7 +344,7 @@ def test_what_moves_numbers_about() -> None:
         wide = mb.expand_dims(x=x, axes=[0, -1])
         return [
             mb.reshape(x=x, shape=[4, -1]),
-            mb.reshape(x=x, shape=[0, 12]),
+            mb.reshape(x=x, shape=[0, 2, 6]),
             mb.transpose(x=x, perm=[2, 0, 1]),
             wide,
             mb.squeeze(x=wide, axes=[0]),
@@ -381,7 +364,7 @@ def test_what_moves_numbers_about() -> None:
     same(
         computed(build, x, rows),
         a.reshape(4, -1),
-        a.reshape(2, 12),
+        a.reshape(2, 2, 6),
         a.permute(2, 0, 1),
         a[None, ..., None],
         a[..., None],
@@ -449,19 +432,23 @@ def test_a_cast_of_weights_is_that_of_values() -> None:
     same(found, torch.from_numpy(half.astype(np.float32)), close=0)
 
 
-def test_another_operation_kind_is_named(tmp_path: Path) -> None:
+def test_another_operation_kind_is_named() -> None:
     x = numbers(3, 4)
     assert "argsort" not in OPERATIONS
-    path = saved(tmp_path, lambda x: mb.argsort(x=x, axis=1), x)
     with pytest.raises(UserError, match=r"does not compute \(argsort\)"):
-        Evaluator(path)
+        evaluator_of(lambda x: mb.argsort(x=x, axis=1), x)
 
 
-def test_inputs_have_the_programs_names_and_shapes(tmp_path: Path) -> None:
-    evaluator = Evaluator(saved(tmp_path, lambda x: mb.relu(x=x), numbers(3, 4)))
+def test_inputs_have_the_programs_names_and_shapes() -> None:
+    evaluator = evaluator_of(lambda x: mb.relu(x=x), numbers(3, 4))
     assert evaluator.inputs == {"x0": ("fp32", (3, 4))}
     assert evaluator.outputs == {"y0": ("fp32", (3, 4))}
     with pytest.raises(UserError, match="an input x0 that is not given"):
         evaluator({"x": numbers(3, 4)})
     with pytest.raises(UserError, match=r"is \(3, 4\), given is \(4, 3\)"):
         evaluator({"x0": numbers(4, 3)})
+
+
+def test_no_kind_is_in_the_table_untested() -> None:
+    tested = Path(__file__).read_text(encoding="utf-8")
+    assert [kind for kind in OPERATIONS if f"mb.{kind}(" not in tested and f'"{kind}"' not in tested] == []
