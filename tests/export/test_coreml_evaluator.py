@@ -13,8 +13,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-ct = pytest.importorskip("coremltools", reason="needs Core ML's packages: pip install 'lite-vton[coreml]'")
+pytest.importorskip("coremltools", reason="needs Core ML's packages: pip install 'lite-vton[coreml]'")
 
+import coremltools as ct
 from coremltools.converters.mil.mil import Builder as mb  # noqa: N813  # what everybody calls it
 from coremltools.converters.mil.mil import Function, types
 
