@@ -18,7 +18,8 @@ COMPRESSED = (*_PALETTE_BITS, "w8")
 _SMALLEST = 2048
 """Weights of fewer numbers stay as they are: norms, biases and the table of the timesteps among them, whose error would
 reach every value, and which are nothing beside the rest."""
-_CHANNELS_A_PALETTE = 16
+_CHANNELS_A_PALETTE = 8
+"""A weight whose output channels are no multiple of it stays as it is: three colours, four of a latent."""
 
 
 def compressed(model: MLModel, precision: str, target: str) -> MLModel:
@@ -27,7 +28,7 @@ def compressed(model: MLModel, precision: str, target: str) -> MLModel:
     Palettes are found by k-means: a network's weights are bell-shaped, and evenly spaced entries would spend most of
     theirs on the tails. It is the exact one-dimensional kind for every weight of 10,000 numbers or more, on at most
     65,536 distinct float16 values, so that one process does 200 M weights in minutes, and others would only copy them
-    around. Up to iOS 17 a weight has one palette; from iOS 18 on one for each 16 output channels.
+    around. Up to iOS 17 a weight has one palette; from iOS 18 on one for each 8 output channels.
     """
     from coremltools.optimize.coreml import (
         OpLinearQuantizerConfig,
