@@ -15,7 +15,9 @@ from torch import nn
 
 from export.bundle import export_bundle
 from export.gates import GATES
+from export.golden import load_trajectory
 from export.options import CoreMLOptions, ExportOptions
+from export.parity import closeness
 from export.verify import verify
 from lite_vton.bundle import Bundle, record_files, write_manifest
 from lite_vton.cli import main
@@ -271,6 +273,24 @@ def test_an_older_and_a_newer_system(
         assert found_coreml_precision(path) == precision
         found = Evaluator.of_package(path)({"latent_sample": latent})["sample"]
         assert np.abs(found - expected).max() < {"fp16": 0.01, "w8": 0.02, "p4": 0.3}[precision]
+
+
+def test_attention_a_head_at_a_time_is_what_is_written_and_answers_the_same(
+    tmp_path: Path, written: Bundle, networks: Networks
+) -> None:
+    spec = components_of(networks.config)["unet"]
+    options = CoreMLOptions(target="ios18", attention="split-einsum")
+    (path,) = export_coreml(
+        spec.wrap(networks), spec, networks.config, {"fp32": tmp_path / "unet"}, options=options
+    ).values()
+    kinds = {op.op_type for op in opened_package(path).function.operations}
+    assert "einsum" in kinds
+    assert not {"matmul", "scaled_dot_product_attention"} & kinds
+    assert opened_package(path).metadata["lite_vton.attention"] == "split-einsum"
+    assert written.manifest.golden is not None
+    call = next(c for c in load_trajectory(written.path(written.manifest.golden)).calls if c.component == "unet")
+    answer = Evaluator.of_package(path)(call.inputs)["out_sample"]
+    assert closeness(answer.astype(np.float32), call.outputs["out_sample"]).psnr_db > 110
 
 
 def test_nothing_but_the_packages_is_left_even_after_a_failure(
