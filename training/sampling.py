@@ -15,11 +15,18 @@ __all__ = ["sample_latents"]
 
 @torch.no_grad()
 def sample_latents(
-    config: ModelConfig, denoiser: nn.Module, pairs: LatentPairs, *, seed: int = 0, batch_size: int = 32
+    config: ModelConfig,
+    denoiser: nn.Module,
+    pairs: LatentPairs,
+    *,
+    seed: int = 0,
+    batch_size: int = 32,
+    noise: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Scaled latents (N, 4, h, w) of `pairs` in `config.default_steps`, on the CPU; the same noise for the same seed.
 
-    `denoiser` is called as a `lite_vton.model.denoiser.Denoiser` is, on its own device.
+    `noise`, of the latents' shape, is taken where it is given. `denoiser` is called as a
+    `lite_vton.model.denoiser.Denoiser` is, on its own device.
     """
     schedule = config.schedule
     scheduler = DDIMScheduler(
@@ -33,12 +40,12 @@ def sample_latents(
     scheduler.set_timesteps(config.default_steps)
     device = next(denoiser.parameters()).device
     abar = alpha_bars(schedule)[-1]
-    noise = torch.randn(pairs.x_0.shape, generator=torch.Generator().manual_seed(seed))
+    drawn = torch.randn(pairs.x_0.shape, generator=torch.Generator().manual_seed(seed)) if noise is None else noise
 
     def sampled(rows: slice) -> torch.Tensor:
         part = pairs.part(rows)
         given = part.to(device)
-        x_t = abar.sqrt() * part.masked_person + (1 - abar).sqrt() * noise[rows]
+        x_t = abar.sqrt() * part.masked_person + (1 - abar).sqrt() * drawn[rows]
         for t in scheduler.timesteps:
             shown, tokens = given.shown(config.unet, x_t.to(device))
             eps = denoiser(shown, t.expand(len(part)).to(device), tokens).float().cpu()

@@ -50,6 +50,16 @@ def distill(
     similarity_every: Annotated[
         int, typer.Option("--similarity-every", min=0, help="Steps between rows of the log with CKA; 0: none.")
     ] = 0,
+    few_steps: Annotated[
+        str | None,
+        typer.Option("--few-steps", metavar="COUNTS", help="Teach a model of this preset to sample so: 4,2,1."),
+    ] = None,
+    few_steps_by: Annotated[
+        str, typer.Option("--few-steps-by", help="How: trajectory, consistency, or progressive.")
+    ] = "trajectory",
+    truth_weight: Annotated[
+        float, typer.Option("--truth-weight", min=0.0, help="With --few-steps: of the loss against the picture.")
+    ] = 0.0,
     steps: TrainingSteps = 200,
     batch_size: Batch = 4,
     learning_rate: LearningRate = 8e-4,
@@ -65,7 +75,7 @@ def distill(
     skip_broken: SkipBroken = False,
     resume: Resume = False,
 ) -> None:
-    """Train a student beside a teacher.
+    """Train a student beside a teacher, or teach a student to sample in fewer steps.
 
     Keeps the teacher's autoencoder. Ctrl-C leaves a run that --resume goes on with.
     """
@@ -79,6 +89,16 @@ def distill(
     schooling = Schooling(
         steps, batch_size, learning_rate, seed, bf16, accumulation, gradient_checkpointing, sample_every
     )
+    if few_steps is not None:
+        from lite_vton.cli.few_steps_run import Jumps, distill_steps, refuse_switches
+
+        switches = {"--mask": mask, "--pose": pose, "--image-encoder": image_encoder, "--init": start}
+        refuse_switches([name for name, given in switches.items() if given is not None])
+        jumps = Jumps.parse(few_steps, few_steps_by, truth_weight)
+        written = distill_steps(model, teacher, pairs, output, schooling, jumps, resume=resume)
+        if first_process():
+            watch.wrote(written, f"lite-vton export {output} -o {output.name}.bundle")
+        return
     lessons = Lessons(kind, start, feature_weight, similarity_every)
     conditions = Conditions(mask, pose, image_encoder)
     written = distill_model(model, teacher, pairs, output, schooling, lessons, conditions, resume=resume)

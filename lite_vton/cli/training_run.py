@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lite_vton.cli.choices import one_of
-from lite_vton.cli.failures import StoppedError
-from lite_vton.cli.processes import first_process, if_first
-from lite_vton.cli.screen import progress_bar
+from lite_vton.cli.processes import if_first
+from lite_vton.cli.run_folder import refuse_folder, resumable, save_run, step_bar
 from lite_vton.cli.training_data import (
     AUTOENCODER_PAIRS,
     TrainingData,
@@ -21,7 +19,7 @@ from lite_vton.cli.training_data import (
     read,
     some,
 )
-from lite_vton.cli.weights import load_model, run_files
+from lite_vton.cli.weights import load_model
 from lite_vton.conditioning import Conditioning, as_mask
 from lite_vton.errors import UserError
 from lite_vton.presets import ModelConfig, preset
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from lite_vton.model.autoencoder import Autoencoder
     from lite_vton.model.networks import Networks
     from training.latents import Pairs
-    from training.loop import LoopConfig, Observer, OnStep
+    from training.loop import LoopConfig, Observer
     from training.pictures import PicturePairs
 
 __all__ = ["STARTS", "Conditions", "Lessons", "Schooling", "distill_model", "train_model"]
@@ -136,14 +134,14 @@ def train_model(
     config = preset(model)
     begun = None if start is None else _begun(start, config, autoencoder, conditions)
     config = conditions.applied_to(config, Conditioning.of(config if begun is None else begun.config))
-    _refuse(output, resume)
+    refuse_folder(output, resume)
     if begun is None:
         tower = _image_encoder(config, conditions.image_encoder)
         given = None if autoencoder is None else _kept_autoencoder(config, autoencoder)
     else:
         _refuse_other_channels(start, config, begun)
         tower, given = begun.image_encoder, (begun.autoencoder, begun.latent_scale)
-    with _resumable(output):
+    with resumable(output):
         samples = open_training_pairs(data, config, if_first(tell))
         if data.shards is None:
             pictures = read(samples, garments=tower is not None)
@@ -155,7 +153,7 @@ def train_model(
                 given = _autoencoder(config, pictures, schooling, output, resume)
                 del pictures
             pairs = encoded_on_disk(samples, data.shards, *given, tower)
-        with _bar("U-Net", schooling) as on_step:
+        with step_bar("U-Net", schooling.steps) as on_step:
             unet = train_denoiser(
                 config,
                 pairs,
@@ -167,7 +165,7 @@ def train_model(
                 on_step=on_step,
                 observers=_observers(config, pairs, *given, output, schooling),
             )
-    return _save(Networks(config, given[0].eval(), unet, given[1], tower), output)
+    return save_run(Networks(config, given[0].eval(), unet, given[1], tower), output)
 
 
 def distill_model(
@@ -195,7 +193,7 @@ def distill_model(
 
     config = preset(model)
     one_of("distillation", lessons.kind, DISTILLATIONS)
-    _refuse(output, resume)
+    refuse_folder(output, resume)
     taught = load_model(teacher).networks
     if (taught.config.autoencoder, taught.config.schedule) != (config.autoencoder, config.schedule):
         raise UserError(
@@ -208,14 +206,14 @@ def distill_model(
         raise UserError(f"{teacher} was trained on {taught.config.mask} masks: teach with those, or leave out --mask")
     tower = _teachers_image_encoder(config, taught, conditions.image_encoder)
     start = _first_weights(config, taught, lessons.start, if_first(tell))
-    with _resumable(output):
+    with resumable(output):
         samples = open_training_pairs(data, config, if_first(tell))
         autoencoder = (taught.autoencoder, taught.latent_scale)
         if data.shards is None:
             pairs = encoded(read(samples, garments=tower is not None), *autoencoder, tower)
         else:
             pairs = encoded_on_disk(samples, data.shards, *autoencoder, tower)
-        with _bar("student", schooling) as on_step:
+        with step_bar("student", schooling.steps) as on_step:
             unet = train_denoiser(
                 config,
                 pairs,
@@ -231,7 +229,7 @@ def distill_model(
                 observers=_observers(config, pairs, *autoencoder, output, schooling),
             )
     kept = None if config.image_encoder is None else tower
-    return _save(Networks(config, taught.autoencoder, unet, taught.latent_scale, kept), output)
+    return save_run(Networks(config, taught.autoencoder, unet, taught.latent_scale, kept), output)
 
 
 def _begun(start: str, config: ModelConfig, autoencoder: Path | None, conditions: Conditions) -> Networks:
@@ -272,7 +270,7 @@ def _autoencoder(
     # Composites too: the encoder will meet their grey holes.
     faces = np.concatenate([pictures.person, pictures.masked_person])
     whole = replace(schooling, accumulation=1, gradient_checkpointing=False)  # it is small
-    with _bar("autoencoder", schooling) as on_step:
+    with step_bar("autoencoder", schooling.steps) as on_step:
         return train_autoencoder(config, faces, whole.loop(), output / "autoencoder", resume=resume, on_step=on_step)
 
 
@@ -346,50 +344,9 @@ def _observers(
     return [SampleGrid(config, shown, autoencoder, latent_scale, output / "samples", schooling.sample_every)]
 
 
-def _save(networks: Networks, output: Path) -> tuple[Path, ...]:
-    from accelerate import Accelerator
-
-    from lite_vton.model.networks import save_networks, weight_files
-
-    files = run_files(output)
-    if first_process():
-        save_networks(networks, *files)
-    accelerator = Accelerator()
-    accelerator.wait_for_everyone()  # the others too say at their end how large the files are
-    accelerator.end_training()  # processes that are still connected may wait for each other for ever
-    return tuple(weight_files(networks, *files))
-
-
-def _refuse(output: Path, resume: bool) -> None:
-    if not first_process():
-        return  # the first one may have begun to write by now
-    if output.exists() and not output.is_dir():
-        raise UserError(f"{output} is a file: choose a folder for the run")
-    if not resume and output.is_dir() and any(output.iterdir()):
-        raise UserError(f"{output} exists: go on with it with --resume, or choose another folder")
-
-
 def _kept_autoencoder(config: ModelConfig, file: Path) -> tuple[Autoencoder, float]:
     from lite_vton.model.networks import load_autoencoder
 
     if not file.is_file():
         raise UserError(f"no autoencoder at {file}: give the autoencoder.safetensors of a run")
     return load_autoencoder(config, file)
-
-
-@contextmanager
-def _bar(name: str, schooling: Schooling) -> Iterator[OnStep]:
-    with progress_bar(name, schooling.steps) as update:
-
-        def on_step(step: int, terms: dict[str, float]) -> None:
-            update(step + 1, " ".join(f"{term} {value:.4f}" for term, value in terms.items()))
-
-        yield on_step
-
-
-@contextmanager
-def _resumable(output: Path) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        raise StoppedError(f"stopped; go on with the same command and --resume (the run is in {output})") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,4 +92,5 @@ def _preset_of_run(folder: Path) -> ModelConfig:
         raise UserError(f"{unet} is not a readable safetensors file ({error}): copy or train it again") from error
     if "preset" not in metadata:
         raise UserError(f"{unet} does not say which preset it is of: train it with `lite-vton train`")
-    return from_metadata(preset(metadata["preset"]), metadata)
+    config = from_metadata(preset(metadata["preset"]), metadata)
+    return replace(config, default_steps=int(metadata.get("default_steps", config.default_steps)))

@@ -17,7 +17,7 @@ from lite_vton.model.autoencoder_kl import KLAutoencoder
 from lite_vton.model.autoencoder_tiny import TinyAutoencoder
 from lite_vton.model.image_encoder import build_image_encoder
 from lite_vton.model.unet import build_unet
-from lite_vton.presets import AutoencoderConfig, AutoencoderKLConfig, ModelConfig
+from lite_vton.presets import AutoencoderConfig, AutoencoderKLConfig, ModelConfig, preset
 
 __all__ = [
     "ASSETS",
@@ -80,10 +80,13 @@ def image_encoder_file(unet: Path) -> Path:
 def save_networks(networks: Networks, autoencoder: Path, unet: Path, dtype: torch.dtype = torch.float32) -> None:
     """Write the weights as safetensors files, an image tower's beside the U-Net's (`image_encoder_file`).
 
-    Preset and latent scale go into the metadata, and how the model is conditioned if not as its preset.
+    Preset and latent scale go into the metadata, and, where they are not as in its preset, how the model
+    is conditioned and in how many steps it samples.
     """
     about = to_metadata(networks.config)
     metadata = {"preset": networks.config.name, "latent_scale": repr(networks.latent_scale), **about}
+    if networks.config.default_steps != preset(networks.config.name).default_steps:
+        metadata["default_steps"] = str(networks.config.default_steps)
     for path, module in weight_files(networks, autoencoder, unet).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: tensor.to(dtype).contiguous() for name, tensor in module.state_dict().items()}, path, metadata)

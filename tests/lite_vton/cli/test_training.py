@@ -14,6 +14,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from lite_vton.cli import main
+from lite_vton.cli.weights import config_of
 
 Refused = Callable[..., str]
 SHORT = ("--steps", "2", "--batch-size", "2")
@@ -237,3 +238,40 @@ def test_drawing_a_dataset(tmp_path: Path, refused: Refused, capfd: pytest.Captu
     assert len(list((folder / "train/image").iterdir())) == 2
     assert "is not empty" in refused(*words)
     assert "multiples of 8" in refused("data", "synthesize", "-o", tmp_path / "other", "--height", "65")
+
+
+@pytest.mark.parametrize("way", ["trajectory", "consistency", "progressive"])
+def test_a_trained_model_is_taught_to_sample_in_few_steps(
+    way: str, teacher: Path, dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["distill", "tiny-teacher", "--teacher", str(teacher), "--data", str(dataset), *SHORT]
+    fast = tmp_path / "fast"
+    assert main([*words, "-o", str(fast), "--few-steps", "1,2", "--few-steps-by", way]) == 0
+    before, after = load_file(teacher / "unet.safetensors"), load_file(fast / "unet.safetensors")
+    assert any(not np.array_equal(before[name], after[name]) for name in before)
+    capfd.readouterr()
+    assert main(["export", str(fast), "--dry-run", "-o", str(tmp_path / "bundle")]) == 0
+    assert config_of(str(fast)).default_steps == (1 if way == "progressive" else 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--few-steps", "many"), "no numbers of steps in 'many'"),
+        (("--few-steps", "4", "--few-steps-by", "progresive"), "progressive"),
+        (("--few-steps", "4", "--no-pose"), "leave out --pose"),
+        (("--few-steps", "601"), "cannot sample in 601 steps"),
+    ],
+)
+def test_few_steps_that_cannot_be_taught_are_refused(
+    words: tuple[str, ...], complaint: str, teacher: Path, dataset: Path, tmp_path: Path, refused: Refused
+) -> None:
+    common = ["distill", "tiny-teacher", "--teacher", str(teacher), "--data", str(dataset), "-o", str(tmp_path / "x")]
+    assert complaint in refused(*common, *SHORT, *words)
+
+
+def test_steps_are_not_distilled_along_with_width(
+    teacher: Path, dataset: Path, tmp_path: Path, refused: Refused
+) -> None:
+    words = ["distill", "tiny", "--teacher", str(teacher), "--data", str(dataset), "-o", str(tmp_path / "x")]
+    assert "distil a tiny first" in refused(*words, *SHORT, "--few-steps", "2")

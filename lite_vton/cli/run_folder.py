@@ -1,0 +1,65 @@
+"""The folder of a training run: refused where in use, gone on with after Ctrl-C, filled with weights at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lite_vton.cli.failures import StoppedError
+from lite_vton.cli.processes import first_process
+from lite_vton.cli.screen import progress_bar
+from lite_vton.cli.weights import run_files
+from lite_vton.errors import UserError
+
+if TYPE_CHECKING:
+    from lite_vton.model.networks import Networks
+    from training.loop import OnStep
+
+__all__ = ["refuse_folder", "resumable", "save_run", "step_bar"]
+
+
+def refuse_folder(output: Path, resume: bool) -> None:
+    """A `UserError` for a folder in use, unless it is to be gone on with."""
+    if not first_process():
+        return  # the first one may have begun to write by now
+    if output.exists() and not output.is_dir():
+        raise UserError(f"{output} is a file: choose a folder for the run")
+    if not resume and output.is_dir() and any(output.iterdir()):
+        raise UserError(f"{output} exists: go on with it with --resume, or choose another folder")
+
+
+@contextmanager
+def resumable(output: Path) -> Iterator[None]:
+    """Ctrl-C inside becomes a `StoppedError` that says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise StoppedError(f"stopped; go on with the same command and --resume (the run is in {output})") from error
+
+
+@contextmanager
+def step_bar(name: str, steps: int) -> Iterator[OnStep]:
+    """A bar over so many steps of training that shows the terms of the loss."""
+    with progress_bar(name, steps) as update:
+
+        def on_step(step: int, terms: dict[str, float]) -> None:
+            update(step + 1, " ".join(f"{term} {value:.4f}" for term, value in terms.items()))
+
+        yield on_step
+
+
+def save_run(networks: Networks, output: Path) -> tuple[Path, ...]:
+    """Write the weights, by the first of several processes, and part from the others; the files written."""
+    from accelerate import Accelerator
+
+    from lite_vton.model.networks import save_networks, weight_files
+
+    files = run_files(output)
+    if first_process():
+        save_networks(networks, *files)
+    accelerator = Accelerator()
+    accelerator.wait_for_everyone()  # the others too say at their end how large the files are
+    accelerator.end_training()  # processes that are still connected may wait for each other for ever
+    return tuple(weight_files(networks, *files))
