@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 
-pytest.importorskip("coremltools", reason="needs Core ML's packages: pip install 'lite-vton[coreml]'")
+if TYPE_CHECKING:
+    from export.coreml_evaluator import Evaluator
 
-import coremltools as ct
-from coremltools.converters.mil.mil import Builder as mb  # noqa: N813  # what everybody calls it
-from coremltools.converters.mil.mil import Function, types
-
-from export.coreml_evaluator import Evaluator
-
-KINDS = {"float32": types.fp32, "int32": types.int32}
 draw = np.random.default_rng(0)
 
 
@@ -63,10 +57,17 @@ def same() -> Callable[..., None]:
 
 
 def make(build: Callable[..., Any], *arrays: np.ndarray, target: Any = None) -> Evaluator:
-    """Of a function of the arrays `x0`, `x1`, ... with outputs `y0`, ..., as built: no pass has simplified it."""
-    places = {f"x{n}": mb.placeholder(shape=a.shape, dtype=KINDS[a.dtype.name]) for n, a in enumerate(arrays)}
+    """The evaluator of a function of the arrays `x0`, `x1`, ... with outputs `y0`, ..., as built: no pass has simplified it."""
+    # Not above: a conftest is read where coremltools is missing too.
+    import coremltools as ct
+    from coremltools.converters.mil.mil import Builder, Function, types
+
+    from export.coreml_evaluator import Evaluator
+
+    kinds = {"float32": types.fp32, "int32": types.int32}
+    places = {f"x{n}": Builder.placeholder(shape=a.shape, dtype=kinds[a.dtype.name]) for n, a in enumerate(arrays)}
     with Function(places, opset_version=ct.target.iOS17 if target is None else target) as function:
         answer = build(*(function.inputs[name] for name in places))
         many = answer if isinstance(answer, list | tuple) else [answer]
-        function.set_outputs([mb.identity(x=one, name=f"y{n}") for n, one in enumerate(many)])
+        function.set_outputs([Builder.identity(x=one, name=f"y{n}") for n, one in enumerate(many)])
     return Evaluator(function)
