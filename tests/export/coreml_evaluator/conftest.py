@@ -57,7 +57,7 @@ def same() -> Callable[..., None]:
 
 
 def make(build: Callable[..., Any], *arrays: np.ndarray, target: Any = None) -> Evaluator:
-    """The evaluator of a function of the arrays `x0`, `x1`, ... with outputs `y0`, ..., as built: no pass has simplified it."""
+    """Of a function of the arrays `x0`, `x1`, ... with outputs `y0`, ..., as built: no pass has simplified it."""
     # Not above: a conftest is read where coremltools is missing too.
     import coremltools as ct
     from coremltools.converters.mil.mil import Builder, Function, types
