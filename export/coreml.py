@@ -74,7 +74,7 @@ def export_coreml(
             if precision == "fp32":
                 model = _converted(program, spec, config, options.target, half=False)
             else:
-                model = half if precision == "fp16" else compressed(half, precision, options.target)
+                model = half if precision == "fp16" else compressed(half, precision)
             _describe(model, spec, config, precision, latent_scale, options)
             model.save(str(path))
             # coremltools 9.0 adds it to what came from torch.export: names of the source graph, for ExecuTorch.

@@ -18,17 +18,16 @@ COMPRESSED = (*_PALETTE_BITS, "w8")
 _SMALLEST = 2048
 """Weights of fewer numbers stay as they are: norms, biases and the table of the timesteps among them, whose error would
 reach every value, and which are nothing beside the rest."""
-_CHANNELS_A_PALETTE = 8
-"""A weight whose output channels are no multiple of it stays as it is: three colours, four of a latent."""
 
 
-def compressed(model: MLModel, precision: str, target: str) -> MLModel:
+def compressed(model: MLModel, precision: str) -> MLModel:
     """A copy of an fp16 package with the weights of its products in `precision`, one of `COMPRESSED`.
 
-    Palettes are found by k-means: a network's weights are bell-shaped, and evenly spaced entries would spend most of
-    theirs on the tails. It is the exact one-dimensional kind for every weight of 10,000 numbers or more, on at most
-    65,536 distinct float16 values, so that one process does 200 M weights in minutes, and others would only copy them
-    around. Up to iOS 17 a weight has one palette; from iOS 18 on one for each 8 output channels.
+    Palettes are found by k-means, one a weight: a network's weights are bell-shaped, and evenly spaced entries would
+    spend most of theirs on the tails. coremltools 9.0 has the exact one-dimensional kind for 10,000 numbers or more, on
+    at most 65,536 distinct float16 values, so that one process does 200 M weights in minutes, and more would only copy
+    them around. A palette for each 8 or 16 channels, which iOS 18 could read, gains 0.0 to 0.4 dB at 4 bits on the demo
+    student's weights, and loses them again where a group is below 10,000 numbers and gets the approximate k-means.
     """
     from coremltools.optimize.coreml import (
         OpLinearQuantizerConfig,
@@ -44,12 +43,10 @@ def compressed(model: MLModel, precision: str, target: str) -> MLModel:
             mode="linear_symmetric", dtype="int8", granularity="per_channel", weight_threshold=_SMALLEST
         )
         return linear_quantize_weights(model, OptimizationConfig(global_config=linear))
-    grouped = target == "ios18"
     palette = OpPalettizerConfig(
         mode="kmeans",
         nbits=_PALETTE_BITS[precision],
-        granularity="per_grouped_channel" if grouped else "per_tensor",
-        group_size=_CHANNELS_A_PALETTE,
+        granularity="per_tensor",
         num_kmeans_workers=1,
         weight_threshold=_SMALLEST,
     )
