@@ -14,6 +14,7 @@ from export.formats import Format, load_attribute
 from export.golden import Trajectory
 from export.half_safety import HalfSafety, half_safety
 from export.onnx import trace_onnx
+from export.options import ExportOptions
 from export.plan import Plan
 from lite_vton.bundle import Artifact, ComponentFiles, KeptInFloat32
 from lite_vton.errors import UserError
@@ -50,6 +51,7 @@ def write_artifacts(
     folder: Path,
     golden: Trajectory,
     feeds: Mapping[str, Sequence[Feeds]],
+    options: ExportOptions,
     say: Callable[[str], None],
     failed: Failed | None = None,
 ) -> tuple[dict[str, Artifact], dict[str, KeptInFloat32]]:
@@ -64,7 +66,7 @@ def write_artifacts(
         safety = _safety(origin, Path(scratch), golden, feeds, say) if needed else {}
         for row, precisions in plan.by_format.items():
             try:
-                artifacts |= _write_format(origin, row, precisions, folder, feeds, safety, say)
+                artifacts |= _write_format(origin, row, precisions, folder, feeds, safety, options, say)
             except UserError as error:
                 if failed is None:
                     raise
@@ -102,6 +104,7 @@ def _write_format(
     folder: Path,
     feeds: Mapping[str, Sequence[Feeds]],
     safety: Mapping[str, HalfSafety],
+    options: ExportOptions,
     say: Callable[[str], None],
 ) -> dict[str, Artifact]:
     """Every precision of one format, component by component, so that each network is traced once."""
@@ -118,6 +121,7 @@ def _write_format(
             latent_scale=origin.latent_scale,
             calibration=feeds.get(component, ()),
             **more,
+            **options.of(row.name),
         )
         for precision, path in paths.items():
             model = path.relative_to(folder).as_posix()
@@ -128,7 +132,9 @@ def _write_format(
         elif row.layout is not None:
             _copy_layout(origin, folder / f"{row.name}-{precision}")
     return {
-        f"{row.name}-{precision}": Artifact(format=row.name, precision=precision, components=files)
+        f"{row.name}-{precision}": Artifact(
+            format=row.name, precision=precision, components=files, options=options.told(row.name)
+        )
         for precision, files in components.items()
     }
 

@@ -11,6 +11,7 @@ from export.diffusers_layout import write_scheduler
 from export.finish import finish, take_over
 from export.golden import GOLDEN_PATH, Trajectory, load_trajectory, record_trajectory, save_trajectory
 from export.manifest import WEIGHTS_PATH, manifest_of
+from export.options import ExportOptions
 from export.plan import Plan, plan_export
 from lite_vton.bundle import (
     Bundle,
@@ -27,6 +28,7 @@ from runtimes.torch_runtime import TorchRuntime
 __all__ = ["Plan", "export_bundle", "extend_bundle", "plan_export"]
 
 _SOURCE = "onnx-fp32"
+_SEVERAL = "several machines, or several versions of tools"
 """What everything is made of where there are no weights."""
 
 
@@ -42,6 +44,7 @@ def export_bundle(
     calibration: Sequence[TryOnInputs] = (),
     calibration_source: str = "",
     checkpoint: str = "random weights",
+    options: ExportOptions | None = None,
     min_psnr: float | None = None,
     overwrite: bool = False,
     failed: Failed | None = None,
@@ -52,7 +55,8 @@ def export_bundle(
     `formats` and `precisions` as `plan_export` takes them. `inputs` are what the golden trajectory is recorded on, in
     `steps` steps (default: the model's own) from noise `seed`. `calibration` are other people, dressed in as many
     steps, whom the integer precisions are calibrated on (only then are any needed), and `calibration_source` says where
-    they came from. `checkpoint` names where the weights came from. `on_progress` is told each stage in words.
+    they came from. `checkpoint` names where the weights came from, `options` is what single formats are told.
+    `on_progress` is told each stage in words.
     Raises `VerificationError` if an artifact misses its gate, `UserError` for what was asked wrongly or a full disk;
     then nothing is written, and an existing bundle stays as it was. With `failed`, an artifact that cannot be made or
     misses its gate is named to it and left out, and only if none is left is it an error.
@@ -70,7 +74,7 @@ def export_bundle(
         golden = _record_golden(networks, component_tensors(config), inputs, folder, steps, seed)
         feeds, calibrated = _calibrated(networks, plan, calibration, calibration_source, steps, seed, say)
         origin = Origin(config, networks.latent_scale, networks)
-        artifacts, kept = write_artifacts(origin, plan, folder, golden, feeds, say, failed)
+        artifacts, kept = write_artifacts(origin, plan, folder, golden, feeds, options or ExportOptions(), say, failed)
         write_scheduler(config, folder / "scheduler")
         manifest = manifest_of(
             config, networks.latent_scale, component_tensors(config), artifacts, checkpoint, calibrated, folder
@@ -87,6 +91,7 @@ def extend_bundle(
     *,
     calibration: Sequence[TryOnInputs] = (),
     calibration_source: str = "",
+    options: ExportOptions | None = None,
     min_psnr: float | None = None,
     overwrite: bool = False,
     failed: Failed | None = None,
@@ -116,7 +121,7 @@ def extend_bundle(
         feeds, calibrated = _calibrated(
             origin.networks, plan, calibration, calibration_source, golden.steps, golden.seed, say
         )
-        artifacts, kept = write_artifacts(origin, plan, folder, golden, feeds, say, failed)
+        artifacts, kept = write_artifacts(origin, plan, folder, golden, feeds, options or ExportOptions(), say, failed)
         others = {name: artifact for name, artifact in old.artifacts.items() if name not in asked}
         made = manifest_of(
             config,
@@ -131,6 +136,7 @@ def extend_bundle(
         # Of an older writer there may be more to say than this version knows how to.
         manifest = old.model_copy(
             update={name: getattr(made, name) for name in ("tools", "artifacts", "calibration", "gates", "files")}
+            | {"machine": made.machine if (made.machine, made.tools) == (old.machine, old.tools) else _SEVERAL}
             | {"kept_in_float32": old.kept_in_float32 | kept}
         )
         finish(folder, manifest, artifacts, min_psnr, failed, say)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from export.artifacts import Failed
+from export.formats import caveats
 from export.verify import ArtifactReport, Report, VerificationError, verify
 from lite_vton.bundle import Artifact, Bundle, Manifest, Parity, write_manifest
 
@@ -74,7 +75,13 @@ def _stays(row: ArtifactReport) -> bool:
 
 
 def _write_report(folder: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    content = {"kind": "lite-vton-verify", "passed": all(row["passed"] for row in rows), "artifacts": rows}
+    said = caveats(str(row["artifact"]).partition("-")[0] for row in rows if row["skipped"] is None)
+    content = {
+        "kind": "lite-vton-verify",
+        "passed": all(row["passed"] for row in rows),
+        "artifacts": rows,
+        "caveats": list(said),
+    }
     (folder / "verify.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 

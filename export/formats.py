@@ -11,7 +11,7 @@ from typing import Any
 
 from lite_vton.errors import UserError
 
-__all__ = ["FORMATS", "Format", "known_format", "load_attribute", "require"]
+__all__ = ["FORMATS", "Format", "caveats", "known_format", "load_attribute", "require"]
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,11 @@ class Format:
     imports another one's packages:
 
     exporter  (module, spec, config, folders by precision, *, latent_scale, calibration) -> path of each precision's
-              file or folder; `calibration` holds inputs of real calls, and is empty unless the plan needs them
+              file or folder; `calibration` holds inputs of real calls, and is empty unless the plan needs them;
+              `options` too for a format that has some in `export.options.ExportOptions`
     reader    (path) -> the precision found in it
     shares    (path) -> `export.shares.Shares`, how much of it is in which precision; None where it cannot be told
-    runtime   (bundle, precision) -> a `runtimes.base.Runtime`
+    runtime   (bundle, precision) -> a `runtimes.base.Runtime`, or a checker in its shape
     layout    (networks, folder) -> None, called once the components are written; None where there is nothing to add
     readback  (bundle, precision) -> an `export.readback.Readback`, for machines that have not what the runtime runs on
 
@@ -36,6 +37,7 @@ class Format:
     needs no module where the bundle holds float32 ONNX files: what was imported as such can be written in the format.
     `checked_up_to` is the largest picture, in pixels, that "all" includes it for:
     what runs it here takes too long for more.
+    `caveat` is what a report has to say about figures that were not measured on what will run the artifact.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Format:
     keeps_float32: bool = False
     from_onnx: bool = False
     checked_up_to: int | None = None
+    caveat: str | None = None
 
     @property
     def missing(self) -> list[str]:
@@ -110,6 +113,20 @@ FORMATS: dict[str, Format] = {
             from_onnx=True,
         ),
         Format(
+            name="coreml",
+            description="Core ML packages for iOS 16 and later; checked on any system by computing the saved program",
+            precisions=("fp32", "fp16", "p8", "p6", "p4", "w8"),
+            suffix=".mlpackage",
+            needs=("torch", "coremltools", "sklearn"),
+            extra="coreml",
+            exporter="export.coreml:export_coreml",
+            reader="export.coreml_precision:found_coreml_precision",
+            shares="export.coreml_precision:coreml_shares",
+            runtime="export.coreml_evaluator.runtime:CoreMLEvaluator",
+            keeps_float32=True,
+            caveat="computed operation by operation on this CPU; the Neural Engine may round differently inside them",
+        ),
+        Format(
             name="coreai",
             description="Core AI assets, Apple's successor of Core ML; Linux runs them by an interpreter, slowly",
             precisions=("fp32", "fp16"),
@@ -162,3 +179,9 @@ def known_format(format: str) -> Format:
     if format not in FORMATS:
         raise UserError(f"this lite-vton cannot run {format!r} artifacts: upgrade it, or verify the others alone")
     return FORMATS[format]
+
+
+def caveats(formats: Iterable[str]) -> tuple[str, ...]:
+    """What a report on artifacts of these formats has to say beside the figures, each once."""
+    rows = (FORMATS[name] for name in dict.fromkeys(formats) if name in FORMATS)
+    return tuple(f"{row.name}: {row.caveat}" for row in rows if row.caveat is not None)

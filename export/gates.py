@@ -24,6 +24,9 @@ GATES: dict[str, Gate] = {
     "bf16": Gate(psnr_db=40.0, cosine=0.999, picture_psnr_db=35.0),
     "int8": Gate(psnr_db=30.0, cosine=0.99, picture_psnr_db=28.0),
     "w8": Gate(psnr_db=30.0, cosine=0.99, picture_psnr_db=28.0),
+    "p8": Gate(psnr_db=30.0, cosine=0.999, picture_psnr_db=35.0),
+    "p6": Gate(psnr_db=30.0, cosine=0.999, picture_psnr_db=35.0),
+    "p4": Gate(psnr_db=30.0, cosine=0.999, picture_psnr_db=35.0),
 }
 
 

@@ -38,6 +38,7 @@ _TOOLS = (
     "onnx",
     "onnxscript",
     "onnxruntime",
+    "coremltools",
     "openvino",
     "nncf",
     "tensorrt-rtx",

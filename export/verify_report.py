@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from export.formats import caveats
 from export.shares import Shares
 from lite_vton.errors import UserError
 
@@ -74,6 +75,11 @@ class Report:
         return self.exit_code == 0
 
     @property
+    def caveats(self) -> tuple[str, ...]:
+        """What was not measured on what will run the artifact, by format; of those that ran."""
+        return caveats(report.artifact.partition("-")[0] for report in self.artifacts if report.skipped is None)
+
+    @property
     def exit_code(self) -> int:
         """0 passed, 1 failed (by its numbers or when read back), 2 nothing could run, if only read back."""
         if any(report.failures for report in self.artifacts):
@@ -81,7 +87,8 @@ class Report:
         return 0 if any(self.artifacts) else 2
 
     def __str__(self) -> str:
-        return "\n".join(line for report in self.artifacts for line in _lines(report)) or "no artifact to verify"
+        lines = [line for report in self.artifacts for line in _lines(report)]
+        return "\n".join((*lines, *(f"note     {text}" for text in self.caveats))) or "no artifact to verify"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as `verify.json` holds it."""
@@ -89,7 +96,7 @@ class Report:
         for row in rows:
             for call in row["calls"]:
                 del call["echo"]  # of use only where it was exported, and there the manifest has it
-        return {"kind": "lite-vton-verify", "passed": bool(self), "artifacts": rows}
+        return {"kind": "lite-vton-verify", "passed": bool(self), "artifacts": rows, "caveats": list(self.caveats)}
 
 
 def _lines(report: ArtifactReport) -> list[str]:

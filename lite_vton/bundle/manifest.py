@@ -131,6 +131,7 @@ class Artifact(_Record):
     precision: str
     components: dict[str, ComponentFiles]
     picture_psnr_db: float | None = Field(default=None, description="final picture of the golden sampling run")
+    options: dict[str, str] = Field(default={}, description="what the format was told beyond precision, such as target")
 
 
 class Calibration(_Record):

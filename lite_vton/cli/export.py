@@ -31,6 +31,17 @@ def export(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Leave out what fails, and still write the rest; exit 1.")
     ] = False,
+    coreml_target: Annotated[
+        str | None, typer.Option("--coreml-target", help="Oldest system for coreml: ios16, ios17 (default) or ios18.")
+    ] = None,
+    compute_units: Annotated[
+        str | None,
+        typer.Option("--compute-units", help="Hint in coreml files: all, cpu-only, cpu-and-gpu or cpu-and-ne."),
+    ] = None,
+    attention: Annotated[
+        str | None,
+        typer.Option("--attention", help="In coreml: original, or split-einsum for the Neural Engine."),
+    ] = None,
     overwrite: Overwrite = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
 ) -> None:
@@ -39,13 +50,16 @@ def export(
     Every file is checked against torch float32; the bundle stays only if all pass. Exit 1 if one does not.
     """
     from lite_vton.cli.choices import words
-    from lite_vton.cli.exporting import export_model, plan, target_of
+    from lite_vton.cli.exporting import export_model, export_options, plan, target_of
     from lite_vton.cli.screen import Watch
     from lite_vton.cli.weights import NOTES
 
     asked = (words(formats), words(precisions))
     output = target_of(model, output, overwrite or dry_run)
     planned = plan(model, output, *asked)
+    options = export_options(
+        asked[0], {"target": coreml_target, "compute_units": compute_units, "attention": attention}
+    )
     if dry_run:
         print(planned)
         return
@@ -60,6 +74,7 @@ def export(
         seed=seed,
         min_psnr=min_psnr,
         calibration=calibration,
+        options=options,
         overwrite=overwrite,
         keep_going=keep_going,
     )

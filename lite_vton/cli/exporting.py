@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,13 @@ from lite_vton.data.held_out import held_out_pairs
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
+    from export.options import ExportOptions
     from export.plan import Plan
     from lite_vton.bundle import Bundle
     from lite_vton.inputs import TryOnInputs
     from lite_vton.presets import ModelConfig
 
-__all__ = ["export_model", "plan", "target_of"]
+__all__ = ["export_model", "export_options", "plan", "target_of"]
 
 
 def plan(model: str, output: Path, formats: Sequence[str], precisions: Sequence[str]) -> Plan:
@@ -53,6 +54,19 @@ def _bundle_at(model: str, check: bool) -> Bundle | None:
     return Bundle.open(path, check=check)
 
 
+def export_options(formats: Sequence[str], coreml: Mapping[str, str | None]) -> ExportOptions:
+    """What single formats are told; `coreml` are the fields of `CoreMLOptions` by name, None where nothing was said.
+
+    A `UserError` for words that nothing asked for would listen to, or that are unknown.
+    """
+    from export.options import CoreMLOptions, ExportOptions
+
+    said = {name: value for name, value in coreml.items() if value is not None}
+    if said and not {"coreml", "all"} & set(formats):
+        raise UserError("--coreml-target, --compute-units and --attention are Core ML's: add --format coreml")
+    return ExportOptions(coreml=CoreMLOptions(**said))
+
+
 def export_model(
     model: str,
     output: Path,
@@ -63,6 +77,7 @@ def export_model(
     seed: int = 0,
     min_psnr: float | None = None,
     calibration: Path | None = None,
+    options: ExportOptions | None = None,
     overwrite: bool = False,
     keep_going: bool = False,
 ) -> tuple[Bundle, str, list[str]]:
@@ -101,9 +116,10 @@ def export_model(
             inputs = samples[0].inputs
             if count > 1:
                 people, source = tuple(sample.inputs for sample in samples[1:]), "held-out drawn pairs"
-        options: dict[str, Any] = {
+        more: dict[str, Any] = {
             "calibration": people,
             "calibration_source": source,
+            "options": options,
             "min_psnr": min_psnr,
             "overwrite": overwrite,
             "failed": failed if keep_going else None,
@@ -111,11 +127,11 @@ def export_model(
         }
         asked = (output, formats, precisions)
         if existing is not None:
-            bundle = extend_bundle(existing, *asked, **options)
+            bundle = extend_bundle(existing, *asked, **more)
         else:
             trained = load_model(model)
-            options |= {"steps": steps, "seed": seed, "checkpoint": trained.origin}
-            bundle = export_bundle(trained.networks, inputs, *asked, **options)
+            more |= {"steps": steps, "seed": seed, "checkpoint": trained.origin}
+            bundle = export_bundle(trained.networks, inputs, *asked, **more)
     return bundle, "\n".join(_figures(bundle)), failures
 
 
@@ -134,6 +150,7 @@ def _people_of(folder: Path, config: ModelConfig, count: int) -> tuple[tuple[Try
 
 
 def _figures(bundle: Bundle) -> list[str]:
+
     lines = []
     for name, artifact in bundle.manifest.artifacts.items():
         parity = {key: files.parity for key, files in artifact.components.items()}

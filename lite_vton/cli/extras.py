@@ -35,6 +35,8 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
         "matplotlib": "chart",
         "coreai": "coreai",
         "coreai_torch": "coreai",
+        "coremltools": "coreml",
+        "sklearn": "coreml",
     }
 )
 """Import name of each optional package to the smallest extra that brings it."""
@@ -47,6 +49,7 @@ DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
         "coreai": "coreai-core",
         "coreai_torch": "coreai-torch",
         "tensorrt_rtx": "tensorrt-rtx",
+        "sklearn": "scikit-learn",
     }
 )
 """Packages that are installed under another name than they are imported."""
