@@ -67,7 +67,7 @@ def stays_float32(op: Operation, unsafe: Callable[[str], bool] = _nothing) -> bo
     """Whether one operation of a float32 MIL program is to stay in float32 when the others become float16.
 
     By its kind (`FP32_KINDS`), as arithmetic on a statistic, or by name, for what was measured in one network to be
-    beyond float16 (`export.coreml_safety`). What is made of the timestep is `float16_selector`'s to know.
+    beyond float16 (`export.coreml_safety`). What follows from others is `float16_selector`'s to know.
     """
     if op.op_type in FP32_KINDS or unsafe(op.name):
         return True
@@ -76,8 +76,33 @@ def stays_float32(op: Operation, unsafe: Callable[[str], bool] = _nothing) -> bo
 
 def float16_selector(unsafe: Callable[[str], bool] = _nothing) -> Callable[[Operation], bool]:
     """What `coremltools.transform.FP16ComputePrecision` asks of every operation: whether float16 is for it."""
-    from_timestep = _FromIntegers()
-    return lambda op: not (stays_float32(op, unsafe) or (op.op_type not in PRODUCTS and from_timestep(op)))
+    from_timestep, beyond = _FromIntegers(), _Beyond(unsafe)
+    return lambda op: (
+        not (stays_float32(op, unsafe) or beyond(op) or (op.op_type not in PRODUCTS and from_timestep(op)))
+    )
+
+
+class _Beyond:
+    """Whether an operation works on what has to be float32 because it goes beyond float16, up to the next weights.
+
+    As in torch, where what is computed of float32 is float32 until a layer in half takes it. Remembers, by name.
+    """
+
+    def __init__(self, unsafe: Callable[[str], bool]) -> None:
+        self._unsafe = unsafe
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, op: Operation) -> bool:
+        if op.name not in self._known:
+            self._known[op.name] = self._unsafe(op.name) or (
+                not _has_weights(op) and any(var.op is not None and self(var.op) for var in operands_of(op))
+            )
+        return self._known[op.name]
+
+
+def _has_weights(op: Operation) -> bool:
+    operand = op.inputs.get(PRODUCTS.get(op.op_type, ""))
+    return operand is not None and not isinstance(operand, list | tuple) and _kind(operand) is not None
 
 
 class _FromIntegers:

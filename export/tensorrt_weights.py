@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
 from lite_vton.presets import ModelConfig
+from runtimes.tensorrt_engine import read_record
 
 __all__ = ["foreign_weights", "missing_values"]
 
@@ -61,17 +63,35 @@ def missing_values(weights: Path, engines: Mapping[str, Path], config: ModelConf
         file = weights / f"{name}.safetensors"
         if not file.is_file():
             continue
-        present = _Values(precision)
+        # Weights that fp16 keeps in float32 are whole in that.
+        wide = any(read_record(engines[component]).float32_products for component in components)
+        present = [_Values(kind) for kind in dict.fromkeys((precision, "fp32") if wide else (precision,))]
         for component in components:
-            present.add(engines[component])
+            for values in present:
+                values.add(engines[component])
         missing = total = 0
         for key, weight in _matrices(file):
             total += weight.size
             scales = _scales(len(weight), heads) if any(part in key for part in _SCALED) else ()
-            missing += present.take(weight, scales)
+            missing += min((values.found(weight, scales) for values in present), key=lambda it: it.missing).take()
         if missing:
             faults.append(f"{missing} of {total} values of {file.name} are not in the engines: export them again")
     return tuple(faults)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """How many of a weight's values are `missing` among `counts`, and where the others are."""
+
+    missing: int
+    bins: NDArray[np.intp]
+    there: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    def take(self) -> int:
+        """Take those out that are there; how many are not."""
+        self.counts[self.bins] -= self.there
+        return self.missing
 
 
 class _Values:
@@ -98,23 +118,21 @@ class _Values:
                 )
                 self._counts += np.bincount(self._bin(values), minlength=len(self._counts))
 
-    def take(self, weight: NDArray[np.floating[Any]], scales: tuple[np.float32, ...] = ()) -> int:
-        """Take a weight's values out, by whichever of 1 and `scales` most are there; how many there were not."""
-        best: tuple[int, NDArray[Any], NDArray[Any]] | None = None
+    def found(self, weight: NDArray[np.floating[Any]], scales: tuple[np.float32, ...] = ()) -> _Found:
+        """A weight's values, by whichever of 1 and `scales` most are there."""
+        best: _Found | None = None
         for scale in (np.float32(1), *scales):
             values = (weight.astype(self._dtype) * self._dtype(scale)).ravel()
             values = values[np.abs(values) > _TINY]
             bins, wanted = self._count(self._bin(values.view(self._bits)))
-            taken = np.minimum(self._counts[bins], wanted)
-            missing = int((wanted - taken).sum())
-            if best is None or missing < best[0]:
-                best = missing, bins, taken
+            there = np.minimum(self._counts[bins], wanted)
+            missing = int((wanted - there).sum())
+            if best is None or missing < best.missing:
+                best = _Found(missing, bins, there, self._counts)
             if not missing:
                 break
         assert best is not None
-        missing, bins, taken = best
-        self._counts[bins] -= taken
-        return missing
+        return best
 
     def _count(self, bins: NDArray[np.unsignedinteger[Any]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Which bins there are, and how often."""

@@ -28,7 +28,7 @@ from coremltools.models import MLModel
 from export.coreml import export_coreml
 from export.coreml_evaluator import Evaluator
 from export.coreml_package import opened_package
-from export.coreml_precision import found_coreml_precision, precision_shares
+from export.coreml_precision import coreml_shares, found_coreml_precision
 
 PRECISIONS = ("fp32", "fp16", "p6", "w8")
 WEIGHTS = "model.mlpackage/Data/com.apple.CoreML/weights/weight.bin"
@@ -68,8 +68,8 @@ def test_the_hint_and_the_compact_manifest_are_inside_and_in_the_manifest(writte
 
 
 def test_shares_are_of_the_multiplications(written: Bundle) -> None:
-    assert precision_shares(written.path("coreml-fp16/unet/model.mlpackage")) == {"fp16": 1.0}
-    shares = precision_shares(written.path("coreml-p6/vae_decoder/model.mlpackage"))
+    assert coreml_shares(written.path("coreml-fp16/unet/model.mlpackage")).multiplications == {"fp16": 1.0}
+    shares = coreml_shares(written.path("coreml-p6/vae_decoder/model.mlpackage")).multiplications
     assert set(shares) == {"p6", "fp16"}
     assert shares["p6"] > 0.9
     assert sum(shares.values()) == pytest.approx(1)

@@ -19,9 +19,9 @@ from coremltools.converters.mil.mil import Function, Program, types
 from export.coreml_package import quiet, type_name
 from export.coreml_precision import (
     FP32_KINDS,
+    coreml_shares,
     float16_selector,
     found_coreml_precision,
-    precision_shares,
     stays_float32,
 )
 
@@ -67,7 +67,7 @@ def test_arithmetic_on_a_statistic_stays_and_a_name_can_be_kept() -> None:
     assert stays_float32(kept["centred"])
     assert not stays_float32(kept["doubled"])
     assert not stays_float32(kept["summed"])
-    assert stays_float32(kept["summed"], unsafe_names={"summed"})
+    assert stays_float32(kept["summed"], lambda name: name == "summed")
 
 
 def test_the_angle_of_the_timestep_is_never_rounded_and_the_rest_is(tmp_path: Path) -> None:
@@ -88,12 +88,12 @@ def test_one_product_kept_in_single_is_called_mixed(tmp_path: Path) -> None:
     def build(x: Any) -> Any:
         return mb.linear(x=mb.linear(x=x, weight=WEIGHT, name="first"), weight=WEIGHT[:4], name="second")
 
-    path = saved(tmp_path, function_of(build, x=types.fp32), float16_selector({"first"}))
-    assert precision_shares(path) == {"fp32": pytest.approx(2 / 3), "fp16": pytest.approx(1 / 3)}
+    path = saved(tmp_path, function_of(build, x=types.fp32), float16_selector(lambda name: name == "first"))
+    assert coreml_shares(path).multiplications == {"fp32": pytest.approx(2 / 3), "fp16": pytest.approx(1 / 3)}
     assert found_coreml_precision(path) == "mixed fp16/fp32"
 
 
 def test_products_of_activations_count_for_nothing(tmp_path: Path) -> None:
     path = saved(tmp_path, function_of(lambda x: mb.matmul(x=x, y=x), x=types.fp32))
-    assert precision_shares(path) == {}
+    assert coreml_shares(path).multiplications == {}
     assert found_coreml_precision(path) == "none"
