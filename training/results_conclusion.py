@@ -80,9 +80,9 @@ def _tried(every: Results, suspect: Suspect) -> list[str]:
 
 
 def _gap_closed(results: Results, row: str, figure: str) -> float | None:
-    """How far `row` is on the way from caad to hints; None where hints are not ahead, or something is missing."""
+    """How far `row` is on the way from caad to hints; None where either is not ahead of it, or missing."""
     gap, gain = (paired(results, each, "caad", figure) for each in ("feature", row))
-    return None if gap is None or gain is None or gap.mean <= 0 else gain.mean / gap.mean
+    return None if gap is None or gain is None or min(gap.mean, gain.mean) <= 0 else gain.mean / gap.mean
 
 
 def _beside_hints_when_slimmed(results: Results) -> list[str]:

@@ -27,6 +27,8 @@ RECIPE = replace(
     student=SHORT,
     decoder=SHORT,
     decoder_pairs=4,
+    distill="feature",
+    start="slimmed",
 )
 
 

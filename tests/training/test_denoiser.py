@@ -238,8 +238,10 @@ def test_a_resumed_run_has_the_same_bits_what_compares_features_included(tmp_pat
     logs = [(tmp_path / name / "log.csv").read_text() for name in ("whole", "cut")]
     assert logs[0] == logs[1]
     header, *rows = logs[0].splitlines()
-    assert header == "step,noise,output,feature,cka.down0,cka.down1,cka.up1,cka.up0"
-    assert [row.endswith(",,,,") for row in rows] == [False, True, False, True, False]
+    taps = ("down0", "down1", "up1", "up0")
+    measured = [f"{kind}.{tap}" for kind in ("cka", "attention") for tap in taps]
+    assert header.split(",") == ["step", "noise", "output", "feature", *measured]
+    assert [row.endswith(8 * ",") for row in rows] == [False, True, False, True, False]
     saved = [load_file(tmp_path / name / "checkpoint/model.safetensors") for name in ("whole", "cut")]
     assert any(name.startswith("alignment.") for name in saved[0])
     assert all(torch.equal(saved[0][name], saved[1][name]) for name in saved[0])
