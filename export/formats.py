@@ -63,6 +63,11 @@ class Format:
         """What it needs and is not installed."""
         return [need for need in self.needs if not any(find_spec(package) for package in need.split("|"))]
 
+    @property
+    def lacks(self) -> str:
+        """The same in words, with the command that brings it."""
+        return f"{', '.join(self.missing).replace('|', ' or ')}: pip install 'lite-vton[{self.extra}]'"
+
 
 FORMATS: dict[str, Format] = {
     row.name: row
@@ -164,7 +169,7 @@ def require(formats: Iterable[str], precisions: Iterable[str]) -> tuple[tuple[Fo
             hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(FORMATS)}"
             raise UserError(f"unknown format {name!r}: {hint}")
         if row.missing:
-            raise UserError(f"format {name} needs {', '.join(row.missing)}: pip install 'lite-vton[{row.extra}]'")
+            raise UserError(f"format {name} needs {row.lacks}")
         for precision in precisions:
             if precision not in row.precisions:
                 raise UserError(f"{name} is not written in {precision!r}: choose one of {', '.join(row.precisions)}")

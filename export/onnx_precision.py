@@ -37,14 +37,9 @@ def precision_shares(path: Path, without: Collection[str] = ()) -> Shares:
     runtimes compute it in integers, and "w8" if only the weights were. `without` names nodes that do not count. Raises
     `UserError` for what is no ONNX file.
     """
-    import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no types
     from onnx import shape_inference
 
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except (DecodeError, OSError) as error:
-        raise UserError(f"{path.name} is not a readable ONNX file ({error}): export it again") from error
+    model = _opened(path)
     kinds = _kinds(model)
     sizes = _sizes(model)
     for tensor in model.graph.initializer:
@@ -59,13 +54,21 @@ def precision_shares(path: Path, without: Collection[str] = ()) -> Shares:
 
 
 def kept_in_float32(path: Path) -> frozenset[str]:
-    """Names of the products that an fp16 file says it keeps in float32; see `export.half_safety`."""
-    import onnx
-
-    for entry in onnx.load(path, load_external_data=False).metadata_props:
+    """Names of the products that an fp16 file says it keeps in float32; see `export.half_safety`. Errors as above."""
+    for entry in _opened(path).metadata_props:
         if entry.key == FP32_NODES:
             return frozenset(json.loads(entry.value))
     return frozenset()
+
+
+def _opened(path: Path) -> onnx.ModelProto:
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no types
+
+    try:
+        return onnx.load(path, load_external_data=False)
+    except (DecodeError, OSError) as error:
+        raise UserError(f"{path.name} is not a readable ONNX file ({error}): export it again") from error
 
 
 def _products(

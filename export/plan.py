@@ -122,7 +122,7 @@ def _needs_weights(row: Format, precision: str) -> str | None:
 def _reason_not_to(row: Format, config: ModelConfig) -> str | None:
     """Why "all" leaves a format out for this model on this machine; None if it does not."""
     if row.missing:
-        return f"needs {', '.join(row.missing)}: pip install 'lite-vton[{row.extra}]'"
+        return f"needs {row.lacks}"
     if row.checked_up_to is not None and config.height * config.width > row.checked_up_to:
         return f"checking {config.width}x{config.height} takes hours here: ask for it by name, --format {row.name}"
     return None

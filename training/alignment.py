@@ -96,15 +96,17 @@ class Relations(nn.Module):
 
 
 @torch.no_grad()
-def standardised(feature: torch.Tensor) -> torch.Tensor:
+def standardised(feature: torch.Tensor, *, together: bool = True) -> torch.Tensor:
     """Each channel of `feature` (N, C, h, w) at mean 0 and deviation 1 over the batch and its positions, float32.
 
-    With several processes, over all their shares of the batch; parts of an accumulated gradient have their own each.
+    With several processes, over all their shares of the batch, unless not `together`: what one process alone looks at
+    has to be measured alone, for the others would not answer. Parts of an accumulated gradient have their own each.
     A channel that never changes becomes 0.
     """
     feature = feature.float()
-    mean = _over_processes(feature.mean(dim=(0, 2, 3), keepdim=True))
-    variance = _over_processes((feature - mean).square().mean(dim=(0, 2, 3), keepdim=True))
+    over_all = _over_processes if together else _alone
+    mean = over_all(feature.mean(dim=(0, 2, 3), keepdim=True))
+    variance = over_all((feature - mean).square().mean(dim=(0, 2, 3), keepdim=True))
     return (feature - mean) * (variance + 1e-6 * variance.mean() + 1e-12).rsqrt()
 
 
@@ -159,6 +161,10 @@ def _cosines(gram: torch.Tensor) -> torch.Tensor:
     distance = _distances(gram)
     inner = gram.unsqueeze(1) - gram.unsqueeze(2) - gram.unsqueeze(0) + gram.diagonal().view(1, -1, 1)
     return inner / (distance.unsqueeze(2) * distance.unsqueeze(0))
+
+
+def _alone(mean: torch.Tensor) -> torch.Tensor:
+    return mean
 
 
 def _over_processes(mean: torch.Tensor) -> torch.Tensor:

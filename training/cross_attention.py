@@ -71,11 +71,12 @@ class CrossAttentionAlignment(nn.Module):
     def attended(self, student: Features, teacher: Features) -> dict[str, float]:
         """By tap the share of a window's positions that one looks at, effectively: the exponential of the entropy.
 
-        1 where all are looked at alike, 1 over their number where it is a single one.
+        1 where all are looked at alike, 1 over their number where it is a single one. Of these features alone: one
+        process of several may ask.
         """
         shares = {}
         for tap in self.query:
-            q, k, _, _, far = self._windows(tap, student, teacher)
+            q, k, _, _, far = self._windows(tap, student, teacher, together=False)
             logits = (q @ k.mT).float() * (self._sharpness or q.shape[-1] ** -0.5)
             attention = (logits if far is None else logits + far).softmax(dim=-1)
             entropy = torch.special.entr(attention).sum(dim=-1)
@@ -83,10 +84,10 @@ class CrossAttentionAlignment(nn.Module):
         return shares
 
     def _windows(
-        self, tap: str, student: Features, teacher: Features
+        self, tap: str, student: Features, teacher: Features, together: bool = True
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
         """Queries, keys, values and what is wanted, cut into windows, and what distance takes from the logits."""
-        taught = standardised(teacher[tap])
+        taught = standardised(teacher[tap], together=together)
         q, k, v = self.query[tap](taught), self.key[tap](student[tap]), self.value[tap](student[tap])
         if self._sharpness is not None:
             q, k = (functional.normalize(feature, dim=1).to(v.dtype) for feature in (q, k))

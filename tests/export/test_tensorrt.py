@@ -366,7 +366,7 @@ def test_an_operator_it_does_not_know_is_one_line_and_nothing_is_left(
     with pytest.raises(UserError, match=r"cannot build vae_decoder in fp32 \(Det area: unsupported node\): export"):
         export_tensorrt(*decoder, networks.config, {"fp32": target})
     source.write_bytes(source.read_bytes()[:20])
-    with pytest.raises(UserError, match=r"cannot build vae_decoder in fp32 \(.*ONNX.*\): export onnx instead"):
+    with pytest.raises(UserError, match="not a readable ONNX file"):
         export_tensorrt(*decoder, networks.config, {"fp32": target})
     assert not target.exists()
 

@@ -34,6 +34,7 @@ CHANGES = {
     "outputs": (),
     "strongly_typed": False,
     "tf32": True,
+    "float32_products": 2,
     "profiling_verbosity": "NONE",
     "flavour": "tensorrt",
 }

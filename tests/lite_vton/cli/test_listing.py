@@ -25,7 +25,7 @@ def test_doctor_says_whether_a_gpu_is_there(capsys: pytest.CaptureFixture[str]) 
     gpu = first_gpu()
     assert main(["doctor", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["machine"]["NVIDIA GPU"] == ("none" if gpu is None else str(gpu))
+    assert found["machine"]["GPU"] == ("no NVIDIA GPU" if gpu is None else str(gpu))
     (ability,) = (ability for ability in found["abilities"] if ability["name"] == "run on tensorrt")
     if gpu is None:
         assert ability["usable"] is False

@@ -65,7 +65,9 @@ def test_a_student_is_aligned_with_pictures_and_similarities_on_the_way(
     assert distilled(teacher, dataset, student, *options, "--gradient-checkpointing", "--accumulation", 2) == 0
     assert "first weights are its teacher's" in capfd.readouterr().out
     header = (student / "unet/log.csv").read_text().splitlines()[0]
-    assert header == "step,noise,output,feature,cka.down0,cka.down1,cka.up1,cka.up0"
+    taps = ("down0", "down1", "up1", "up0")
+    logged = [f"{what}.{tap}" for what in ("cka", "attention") for tap in taps]
+    assert header == ",".join(["step", "noise", "output", "feature", *logged])
     assert [file.name for file in (student / "samples").iterdir()] == ["step-000002.png"]
     config = json.loads((student / "unet/config.json").read_text())
     assert (config["distill"], config["losses"]["feature"], config["accumulation"]) == ("caad", 0.5, 2)
