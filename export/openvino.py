@@ -13,8 +13,10 @@ int8  nncf's quantisation of the products, calibrated; the rest as in bf16
 
 from __future__ import annotations
 
+import logging
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -85,13 +87,26 @@ def export_openvino(
 
 def _to_fp32(source: Path, _calibration: _Feeds) -> ov.Model:
     try:
-        model = ov.convert_model(source)
+        with _root_logger_kept():
+            model = ov.convert_model(source)
     except _CANNOT_CONVERT as error:
         reason = " ".join(str(error).split())[-200:]
         raise UserError(f"OpenVINO cannot convert {source.parent.name} ({reason}): export onnx instead") from error
     # What ONNX has for the same purpose, and says fp32.
     model.set_rt_info({}, ["framework"])
     return model
+
+
+@contextmanager
+def _root_logger_kept() -> Iterator[None]:
+    """OpenVINO (2026.4) lets its converter silence everybody's logging, and after a failure leaves it so."""
+    root = logging.getLogger()
+    level, filters, handlers = root.level, list(root.filters), list(root.handlers)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.filters[:], root.handlers[:] = filters, handlers
 
 
 def _to_bf16(source: Path, _calibration: _Feeds) -> ov.Model:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -211,8 +212,10 @@ def test_an_operator_it_does_not_know_is_one_line(networks: Networks, tmp_path: 
     onnx.save(onnx.helper.make_model(graph, opset_imports=domains), source)
     spec = components_of(networks.config)["vae_encoder"]
     target = tmp_path / "openvino-fp32/vae_encoder"
+    told = logging.getLogger().level
     with pytest.raises(UserError, match=r"cannot convert vae_encoder \(.*export onnx instead") as caught:
         export_openvino(spec.wrap(networks), spec, networks.config, {"fp32": target})
     assert "Dream" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not target.exists()
+    assert logging.getLogger().level == told  # of everybody in this process
