@@ -6,24 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from export.artifacts import Failed, Origin, write_artifacts
-from export.calibration import Feeds, check_people, record_calibration
+from export.calibration import Feeds, check_people, record_calibration, record_in_torch
 from export.diffusers_layout import write_scheduler
 from export.finish import finish, take_over
-from export.golden import GOLDEN_PATH, Trajectory, load_trajectory, record_trajectory, save_trajectory
+from export.golden import GOLDEN_PATH, Trajectory, load_trajectory, save_trajectory
 from export.manifest import WEIGHTS_PATH, manifest_of
 from export.options import ExportOptions
 from export.plan import Plan, plan_export
 from lite_vton.bundle import (
     Bundle,
     Calibration,
-    ComponentTensors,
     write_bundle,
 )
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
-from lite_vton.model.components import component_tensors, wrapped
+from lite_vton.model.components import component_tensors
 from lite_vton.model.networks import Networks, load_networks, save_networks
-from runtimes.torch_runtime import TorchRuntime
 
 __all__ = ["Plan", "export_bundle", "extend_bundle", "plan_export"]
 
@@ -71,7 +69,7 @@ def export_bundle(
         say("weights")
         networks = _ship_weights(networks, folder / WEIGHTS_PATH)
         say("golden trajectory")
-        golden = _record_golden(networks, component_tensors(config), inputs, folder, steps, seed)
+        golden = _record_golden(networks, inputs, folder, steps, seed)
         feeds, calibrated = _calibrated(networks, plan, calibration, calibration_source, steps, seed, say)
         origin = Origin(config, networks.latent_scale, networks)
         artifacts, kept = write_artifacts(origin, plan, folder, golden, feeds, options or ExportOptions(), say, failed)
@@ -192,23 +190,11 @@ def _ship_weights(networks: Networks, folder: Path) -> Networks:
 
 def _record_golden(
     networks: Networks,
-    tensors: dict[str, ComponentTensors],
     inputs: TryOnInputs,
     folder: Path,
     steps: int,
     seed: int,
 ) -> Trajectory:
-    config = networks.config
-    runtime = TorchRuntime(wrapped(networks), tensors)
-    trajectory = record_trajectory(
-        runtime,
-        inputs,
-        schedule=config.schedule,
-        latent_scale=networks.latent_scale,
-        told=config.unet.told,
-        method=config.default_sampler,
-        steps=steps,
-        seed=seed,
-    )
+    trajectory = record_in_torch(networks, inputs, steps=steps, seed=seed)
     save_trajectory(trajectory, folder / GOLDEN_PATH)
     return trajectory

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.golden import record_trajectory
+from export.golden import Trajectory, record_trajectory
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
 from lite_vton.model.components import component_tensors, wrapped
@@ -20,7 +20,7 @@ from lite_vton.model.networks import Networks
 from lite_vton.presets import ModelConfig
 from runtimes.torch_runtime import TorchRuntime
 
-__all__ = ["DEFAULT_PEOPLE", "Feeds", "check_people", "record_calibration"]
+__all__ = ["DEFAULT_PEOPLE", "Feeds", "check_people", "record_calibration", "record_in_torch"]
 
 DEFAULT_PEOPLE = 4
 """How many people are dressed; in 8 steps, 32 calls of the U-Net. The demo model gains nothing from more."""
@@ -43,24 +43,28 @@ def record_calibration(
     """
     config = networks.config
     check_people(people, config)
-    runtime = TorchRuntime(wrapped(networks), component_tensors(config))
     recorded: dict[str, list[Feeds]] = {name: [] for name in config.components}
     for number, person in enumerate(people):
         if on_progress is not None:
             on_progress(f"calibration {number + 1} of {len(people)}")
-        trajectory = record_trajectory(
-            runtime,
-            person,
-            schedule=config.schedule,
-            latent_scale=networks.latent_scale,
-            told=config.unet.told,
-            method=config.default_sampler,
-            steps=steps,
-            seed=seed + number,
-        )
-        for call in trajectory.calls:
+        for call in record_in_torch(networks, person, steps=steps, seed=seed + number).calls:
             recorded[call.component].append(call.inputs)
     return {name: tuple(calls) for name, calls in recorded.items()}
+
+
+def record_in_torch(networks: Networks, person: TryOnInputs, *, steps: int, seed: int) -> Trajectory:
+    """One try-on in torch float32 by the model's own sampler, with every call of every component."""
+    config = networks.config
+    return record_trajectory(
+        TorchRuntime(wrapped(networks), component_tensors(config)),
+        person,
+        schedule=config.schedule,
+        latent_scale=networks.latent_scale,
+        told=config.unet.told,
+        method=config.default_sampler,
+        steps=steps,
+        seed=seed,
+    )
 
 
 def check_people(people: Sequence[TryOnInputs], config: ModelConfig) -> None:
