@@ -1,7 +1,8 @@
 """Which shape a student's U-Net should have: each choice counted, timed at full size, and distilled at the demo's size.
 
     python tests/benchmarks/unet_choices.py count
-    python tests/benchmarks/unet_choices.py latency [CHOICE...]   # full size: 4 GB of memory, some minutes a choice
+    python tests/benchmarks/unet_choices.py build [CHOICE...] [--divide 2]     # full size: 4 GB, minutes a choice
+    python tests/benchmarks/unet_choices.py latency [CHOICE...] [--divide 2]   # what was built, on a quiet machine
     python tests/benchmarks/unet_choices.py quality [CHOICE...] [--seed 0] [--threads 1]
     python tests/benchmarks/unet_choices.py page
 
@@ -14,13 +15,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from lite_vton.model.cost import Cost, component_costs
+import torch
+
+from lite_vton.model.components import components_of
+from lite_vton.model.cost import Cost, module_cost
+from lite_vton.model.denoiser import Denoiser
+from lite_vton.model.networks import build_autoencoder
+from lite_vton.model.unet import build_unet
 from lite_vton.paper import PAPER
 from lite_vton.presets import ModelConfig, preset
 
@@ -76,8 +84,8 @@ CHOICES: Mapping[str, Choice] = MappingProxyType(
 """In the order of the page. All keep within the paper's bounds (`within_bounds`), as a test has it."""
 
 
-def full_size(choice: Choice) -> ModelConfig:
-    """`MODEL` with the choice's U-Net."""
+def full_size(choice: Choice, divide: int = 1) -> ModelConfig:
+    """`MODEL` with the choice's U-Net, its channels divided by `divide`: a machine too small times a narrower one."""
     config = preset(MODEL)
     before = {
         "channels": (320, 448, 640, 640),
@@ -85,13 +93,19 @@ def full_size(choice: Choice) -> ModelConfig:
         "attention": (False, True, True, False),
         "activation": "silu",
     }
-    return replace(config, unet=replace(config.unet, **{**before, **choice.full}))
+    unet = replace(config.unet, **{**before, **choice.full})
+    return replace(config, unet=replace(unet, channels=tuple(width // divide for width in unet.channels)))
 
 
-def counted(choice: Choice) -> tuple[int, Cost]:
+def counted(choice: Choice, divide: int = 1) -> tuple[int, Cost]:
     """Parameters of all networks together, AutoencoderKL included, and the cost of one step."""
-    costs = component_costs(full_size(choice))
-    return sum(cost.parameters for cost in costs.values()), costs["unet"]
+    config = full_size(choice, divide)
+    sample, timestep = (tensor.shape for tensor in components_of(config)["unet"].inputs(config))
+    with torch.device("meta"):
+        unet = Denoiser(config, build_unet(config.unet))
+        step = module_cost(unet, [torch.zeros(sample), torch.zeros(timestep, dtype=torch.int64)])
+        autoencoder = build_autoencoder(config.autoencoder)
+    return step.parameters + sum(weight.numel() for weight in autoencoder.parameters()), step
 
 
 def within_bounds(parameters: int, step: Cost) -> bool:
@@ -103,10 +117,11 @@ def within_bounds(parameters: int, step: Cost) -> bool:
 def main() -> None:
     """Do what is asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("verb", choices=("count", "latency", "quality", "page"))
+    parser.add_argument("verb", choices=("count", "build", "latency", "quality", "page"))
     parser.add_argument("choices", nargs="*", metavar="CHOICE", help=f"of {', '.join(CHOICES)}; default: all")
+    parser.add_argument("--divide", type=int, default=1, help="channels by this, for a machine too small")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=0, help="of training; 0 leaves it to torch")
+    parser.add_argument("--threads", type=int, default=0, help="default: all cores")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/unet-choices"))
     arguments = parser.parse_args()
     chosen = [CHOICES[name] for name in arguments.choices or CHOICES]
@@ -120,22 +135,36 @@ def _count(chosen: list[Choice], _: argparse.Namespace) -> None:
         print(f"{choice.name}: {parameters / 1e6:.2f} M, {step.flops / 1e9:.1f} GFLOPs, {bounds} the paper's bounds")
 
 
+def _build(chosen: list[Choice], arguments: argparse.Namespace) -> None:
+    from unet_latency import built
+
+    for choice in chosen:
+        built(full_size(choice, arguments.divide), _networks(choice, arguments))
+        print(choice.name, flush=True)
+
+
 def _latency(chosen: list[Choice], arguments: argparse.Namespace) -> None:
     from unet_latency import measured
 
     for choice in chosen:
-        file = arguments.output / "latency" / f"{choice.name}.json"
+        file = arguments.output / f"latency-{arguments.divide}/{choice.name}.json"
         if not file.is_file():
-            parameters, step = counted(choice)
-            found = measured(full_size(choice), arguments.output / "networks" / choice.name)
+            parameters, step = counted(choice, arguments.divide)
+            found = measured(
+                full_size(choice, arguments.divide), _networks(choice, arguments), arguments.threads or None
+            )
             file.parent.mkdir(parents=True, exist_ok=True)
-            counts = {"parameters": parameters, "flops": step.flops}
-            file.write_text(json.dumps(counts | found, indent=2) + "\n", encoding="utf-8")
+            about = {"parameters": parameters, "flops": step.flops, "date": time.strftime("%Y-%m-%d")}
+            file.write_text(json.dumps(about | found, indent=2) + "\n", encoding="utf-8")
         print(choice.name, file.read_text(encoding="utf-8"), flush=True)
 
 
+def _networks(choice: Choice, arguments: argparse.Namespace) -> Path:
+    folder: Path = arguments.output / f"networks-{arguments.divide}" / choice.name
+    return folder
+
+
 def _quality(chosen: list[Choice], arguments: argparse.Namespace) -> None:
-    import torch
     from unet_quality import distilled
 
     if arguments.threads:
@@ -154,7 +183,7 @@ def _page(chosen: list[Choice], arguments: argparse.Namespace) -> None:
     PAGE.write_text(f"{head}{BEGIN}\n{tables(rows, arguments.output)}\n{END}{tail}", encoding="utf-8")
 
 
-_VERBS = {"count": _count, "latency": _latency, "quality": _quality, "page": _page}
+_VERBS = {"count": _count, "build": _build, "latency": _latency, "quality": _quality, "page": _page}
 
 if __name__ == "__main__":
     sys.exit(main())

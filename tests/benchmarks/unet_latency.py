@@ -6,6 +6,7 @@ calibrated on one call of noise and without bias correction, which change values
 
 from __future__ import annotations
 
+import logging
 import os
 import statistics
 import time
@@ -24,30 +25,39 @@ from lite_vton.model.components import components_of
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.unet import build_unet
 from lite_vton.presets import ModelConfig
-from runtimes.openvino_runtime import compiled
+from runtimes.openvino_runtime import compiled, read
 
-__all__ = ["engine_counts", "measured"]
+__all__ = ["built", "engine_counts", "interleaved", "measured"]
 
 ROUNDS = 7
 _MOVES = ("Reshape", "Transpose", "Concat", "Slice", "Split", "Gather", "Expand", "Squeeze", "Unsqueeze", "Resize")
 _Feed = Mapping[str, NDArray[Any]]
 
 
-def measured(config: ModelConfig, folder: Path) -> dict[str, Any]:
-    """Seconds a step by backend, the best and the median of `ROUNDS`, and `engine_counts`."""
+def built(config: ModelConfig, folder: Path) -> None:
+    """Write `model.onnx` and `int8.xml`, what `measured` times, into `folder`; nothing where they are there."""
+    source = folder / "model.onnx"
+    if not source.is_file():
+        unet = Denoiser(config, build_unet(config.unet)).eval()
+        export_onnx(unet, components_of(config)["unet"], config, {"fp32": folder})
+    if not (folder / "int8.xml").is_file():
+        ov.save_model(_int8(ov.convert_model(source), source, _feed(config)), folder / "int8.xml", False)
+
+
+def measured(config: ModelConfig, folder: Path, threads: int | None = None) -> dict[str, Any]:
+    """Seconds a step by backend, the best and the median of `ROUNDS`, and `engine_counts`.
+
+    `threads` of each backend; None: all cores.
+    """
     import onnxruntime as ort
     import torch
 
-    unet = Denoiser(config, build_unet(config.unet)).eval()
+    torch.set_num_threads(threads or torch.get_num_threads())
+    unet, feed = Denoiser(config, build_unet(config.unet)).eval(), _feed(config)
     source = folder / "model.onnx"
-    if not source.is_file():
-        export_onnx(unet, components_of(config)["unet"], config, {"fp32": folder})
-    _, _, height, width = config.latent_shape
-    noise = np.random.default_rng(0).standard_normal((1, config.unet.in_channels, height, width))
-    feed = {"sample": noise.astype(np.float32), "timestep": np.array([300], dtype=np.int64)}
-    model = ov.convert_model(source)
     options = ort.SessionOptions()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # it would spin in the others' turns
+    options.intra_op_num_threads = threads or 0
     session = ort.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
     tensors = [torch.from_numpy(array) for array in feed.values()]
 
@@ -58,10 +68,20 @@ def measured(config: ModelConfig, folder: Path) -> dict[str, Any]:
     runs: dict[str, Callable[[], Any]] = {
         "torch fp32": in_torch,
         "onnxruntime fp32": lambda: session.run(None, dict(feed)),
-        "openvino bf16": _inferring(model, "bf16", feed),
-        "openvino int8": _inferring(_int8(model, source, feed), "int8", feed),
+        "openvino bf16": _inferring(source, "bf16", feed, threads),
+        "openvino int8": _inferring(folder / "int8.xml", "int8", feed, threads),
     }
-    return {"seconds": interleaved(runs), "engine": engine_counts(onnx.load(source)), "cores": os.cpu_count()}
+    return {
+        "seconds": interleaved(runs),
+        "engine": engine_counts(onnx.load(source)),
+        "threads": threads or os.cpu_count(),
+    }
+
+
+def _feed(config: ModelConfig) -> dict[str, NDArray[Any]]:
+    _, _, height, width = config.latent_shape
+    noise = np.random.default_rng(0).standard_normal((1, config.unet.in_channels, height, width))
+    return {"sample": noise.astype(np.float32), "timestep": np.array([300], dtype=np.int64)}
 
 
 def interleaved(runs: Mapping[str, Callable[[], Any]], rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
@@ -102,20 +122,20 @@ def engine_counts(model: onnx.ModelProto) -> dict[str, float]:
         "in_convolutions": products["Conv"] / max(1, sum(products.values())),
         "moves": sum(kind in _MOVES for kind in kinds),
         "attentions": kinds.count("Softmax"),
-        "norms": sum(
-            kind in ("InstanceNormalization", "GroupNormalization", "LayerNormalization") for kind in kinds
-        ),
+        "norms": sum(kind in ("InstanceNormalization", "GroupNormalization", "LayerNormalization") for kind in kinds),
         "nodes": len(kinds),
     }
 
 
-def _inferring(model: ov.Model, precision: str, feed: _Feed) -> Callable[[], Any]:
-    request = compiled(model, precision).create_infer_request()
+def _inferring(file: Path, precision: str, feed: _Feed, threads: int | None) -> Callable[[], Any]:
+    request = compiled(read(file), precision, threads).create_infer_request()
     return lambda: request.infer(dict(feed))
 
 
 def _int8(model: ov.Model, source: Path, feed: _Feed) -> ov.Model:
     import nncf
+
+    nncf.set_log_level(logging.ERROR)
 
     present = {op.get_friendly_name() for op in model.get_ops()}
     kept = float_layers(onnx.load(source))

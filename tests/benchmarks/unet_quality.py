@@ -49,9 +49,7 @@ def _changed(config: ModelConfig, changes: Mapping[str, Any]) -> ModelConfig:
     return replace(config, unet=replace(config.unet, **changes), shipped_weights=None)
 
 
-def _train(
-    config: ModelConfig, seed: int, data: Path, folder: Path, budget: Budget, *, bf16: bool
-) -> dict[str, float]:
+def _train(config: ModelConfig, seed: int, data: Path, folder: Path, budget: Budget, *, bf16: bool) -> dict[str, float]:
     taught = shipped_networks(preset(budget.teacher))
     teacher = Denoiser(taught.config, taught.unet)
 
