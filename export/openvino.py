@@ -21,7 +21,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import onnx
 import openvino as ov
 from numpy.typing import NDArray
 from openvino import frontend, opset13
@@ -123,7 +122,7 @@ def _to_bf16(source: Path, _calibration: _Feeds) -> ov.Model:
 
 
 def _to_int8(source: Path, calibration: _Feeds) -> ov.Model:
-    return to_int8(_to_fp32(source, ()), onnx.load(source, load_external_data=False), calibration)
+    return to_int8(_to_fp32(source, ()), source, calibration)
 
 
 _CONVERTERS: Mapping[str, Callable[[Path, _Feeds], ov.Model]] = MappingProxyType(

@@ -189,7 +189,7 @@ def test_a_set_without_people_or_an_unknown_precision_is_refused(
     written: Bundle, networks: Networks, inputs: TryOnInputs, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match="export bf16, which needs none"):
-        to_int8(read(written.path("openvino-fp32/unet/model.xml")), onnx.ModelProto(), [])
+        to_int8(read(written.path("openvino-fp32/unet/model.xml")), Path("model.onnx"), [])
     with pytest.raises(UserError, match="calibration set is empty"):
         export_bundle(networks, inputs, tmp_path / "out", ["openvino"], ["int8"], steps=1)
     spec = components_of(networks.config)["vae_decoder"]
