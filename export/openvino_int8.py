@@ -67,7 +67,9 @@ def _quantise(
             target_device=nncf.TargetDevice.CPU,
             subset_size=len(feeds),
             model_type=nncf.ModelType.TRANSFORMER,
-            advanced_parameters=None if clipped else nncf.AdvancedQuantizationParameters(
+            advanced_parameters=None
+            if clipped
+            else nncf.AdvancedQuantizationParameters(
                 activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX, disable_bias_correction=True
             ),
             ignored_scope=nncf.IgnoredScope(names=names, types=list(_FLOAT_KINDS), validate=False),
