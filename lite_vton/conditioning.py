@@ -13,8 +13,9 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import get_args
 
+from lite_vton.autoencoders import autoencoder_kind, with_autoencoder
 from lite_vton.errors import UserError
-from lite_vton.presets import MaskKind, ModelConfig
+from lite_vton.presets import MaskKind, ModelConfig, preset
 
 __all__ = ["COMPONENTS_OF_PAPER", "Conditioning", "as_mask", "from_metadata", "to_metadata"]
 
@@ -73,13 +74,18 @@ def as_mask(name: str) -> MaskKind:
 
 def to_metadata(config: ModelConfig) -> dict[str, str]:
     """What a file of weights says beside the preset's name: nothing of a preset as it is."""
-    found = Conditioning.of(config)
-    if found == Conditioning(tokens=found.tokens):
-        return {}
-    return {"mask": found.mask, "pose": "on" if found.pose else "off"}
+    found, kind = Conditioning.of(config), autoencoder_kind(config)
+    usual = found == Conditioning(tokens=found.tokens)
+    told = {} if usual else {"mask": found.mask, "pose": "on" if found.pose else "off"}
+    return told if kind == autoencoder_kind(preset(config.name)) else told | {"autoencoder": kind}
 
 
 def from_metadata(config: ModelConfig, metadata: Mapping[str, str]) -> ModelConfig:
-    """The preset `config` as the weights with this metadata were trained; `UserError` for a mask nobody knows."""
+    """The preset `config` as the weights with this metadata were trained.
+
+    `UserError` for a mask or an autoencoder nobody knows.
+    """
+    if "autoencoder" in metadata:
+        config = with_autoencoder(config, metadata["autoencoder"])
     mask, pose = as_mask(metadata.get("mask", "improved")), metadata.get("pose", "on") == "on"
     return Conditioning(mask, pose, config.image_encoder is not None).applied_to(config)

@@ -6,13 +6,16 @@ Adding a model means adding one literal to `PRESETS`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Literal
 
 from lite_vton.errors import UserError
 
 __all__ = [
+    "AUTOENCODERS",
     "PRESETS",
     "AutoencoderConfig",
     "AutoencoderKLConfig",
@@ -51,7 +54,8 @@ class AutoencoderTinyConfig:
 
     `patch` pixels a side are folded into channels first, then every further level halves the size:
     the downscale factor is `patch * 2 ** (len(channels) - 1)`. `channels` and `blocks` are the encoder's, widest
-    picture first; `decoder_channels` and `decoder_blocks` the decoder's in the same order.
+    picture first; `decoder_channels` and `decoder_blocks` the decoder's in the same order. `latent_scale` brings
+    latents to about unit variance, which is what the convolutions inside give and take whatever the scale outside.
     """
 
     patch: int
@@ -203,6 +207,15 @@ _RESIDUAL = 0.95
 """Deviation of a person's latent from the pasted warp's inside the mask, over the drawn training pairs."""
 
 _SD_AUTOENCODER = AutoencoderKLConfig(channels=(128, 256, 512, 512), layers_per_block=2)
+_SMALL_AUTOENCODER = AutoencoderTinyConfig(
+    patch=4,
+    channels=(96, 96),
+    blocks=(2, 4),
+    decoder_channels=(128, 128),
+    decoder_blocks=(2, 3),
+    latent_scale=_SD_AUTOENCODER.latent_scale,
+)
+"""In Stable Diffusion's latent space, for a small part of its cost; docs/method.md has what was measured."""
 _SD_UNET = UNetConfig(
     channels=(320, 640, 1280, 1280),
     layers_per_block=(2, 2, 2, 2),
@@ -214,6 +227,7 @@ _SD_UNET = UNetConfig(
 """Stable Diffusion 1.5's, without cross-attention."""
 
 _TINY_KL_AUTOENCODER = AutoencoderKLConfig(channels=(8, 8, 16, 16), layers_per_block=1, norm_groups=4)
+_TINY_SMALL_AUTOENCODER = replace(_TINY_AUTOENCODER, latent_scale=_TINY_KL_AUTOENCODER.latent_scale)
 _TINY_KL_UNET = UNetConfig(
     channels=(16, 16),
     layers_per_block=(1, 1),
@@ -341,6 +355,20 @@ PRESETS: dict[str, ModelConfig] = {
         ),
     )
 }
+
+AUTOENCODERS: Mapping[str, Mapping[str, AutoencoderConfig]] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            ("mp-vton", "teacher", "litemp-vton"),
+            MappingProxyType({"kl": _SD_AUTOENCODER, "tiny": _SMALL_AUTOENCODER}),
+        ),
+        **dict.fromkeys(
+            ("tiny-clip", "tiny-kl"),
+            MappingProxyType({"kl": _TINY_KL_AUTOENCODER, "tiny": _TINY_SMALL_AUTOENCODER}),
+        ),
+    }
+)
+"""By preset, the autoencoders it can have, all in one latent space; see `lite_vton.autoencoders`."""
 
 
 def preset(name: str) -> ModelConfig:

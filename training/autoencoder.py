@@ -36,10 +36,10 @@ def train_autoencoder(
     """An autoencoder of `config` fitted to `pictures` (N, H, W, 3), and the scale of its latents.
 
     A step sees `loop.batch_size` crops of half the picture's height and width: more steps for the same work.
-    `UserError` for a preset with Stable Diffusion's autoencoder, which is taken as it is.
+    `UserError` for a model with Stable Diffusion's autoencoder, which is taken as it is.
     """
     if not isinstance(config.autoencoder, AutoencoderTinyConfig):
-        raise UserError(f"the autoencoder of {config.name} is not trained here: give the weights of Stable Diffusion's")
+        raise UserError(f"the autoencoder of {config.name} is not trained here: give the file of Stable Diffusion's")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(loop.seed)
         autoencoder = TinyAutoencoder(config.autoencoder)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lite_vton.cli.options import (
+    Autoencoder,
     Batch,
     Bf16,
     Data,
@@ -71,13 +72,15 @@ def distill(
     mask: Mask = None,
     pose: Pose = None,
     image_encoder: ImageEncoder = None,
+    autoencoder: Autoencoder = None,
     shards: Shards = None,
     skip_broken: SkipBroken = False,
     resume: Resume = False,
 ) -> None:
     """Train a student beside a teacher, or teach a student to sample in fewer steps.
 
-    Keeps the teacher's autoencoder. Ctrl-C leaves a run that --resume goes on with.
+    Keeps the teacher's autoencoder, unless the file of another in its latent space is given.
+    Ctrl-C leaves a run that --resume goes on with.
     """
     from lite_vton.cli.processes import first_process
     from lite_vton.cli.screen import Watch
@@ -92,7 +95,13 @@ def distill(
     if few_steps is not None:
         from lite_vton.cli.few_steps_run import Jumps, distill_steps, refuse_switches
 
-        switches = {"--mask": mask, "--pose": pose, "--image-encoder": image_encoder, "--init": start}
+        switches = {
+            "--mask": mask,
+            "--pose": pose,
+            "--image-encoder": image_encoder,
+            "--autoencoder": autoencoder,
+            "--init": start,
+        }
         refuse_switches([name for name, given in switches.items() if given is not None])
         jumps = Jumps.parse(few_steps, few_steps_by, truth_weight)
         written = distill_steps(model, teacher, pairs, output, schooling, jumps, resume=resume)
@@ -101,6 +110,8 @@ def distill(
         return
     lessons = Lessons(kind, start, feature_weight, similarity_every)
     conditions = Conditions(mask, pose, image_encoder)
-    written = distill_model(model, teacher, pairs, output, schooling, lessons, conditions, resume=resume)
+    written = distill_model(
+        model, teacher, pairs, output, schooling, lessons, conditions, resume=resume, autoencoder=autoencoder
+    )
     if first_process():
         watch.wrote(written, f"lite-vton export {output} -o {output.name}.bundle")

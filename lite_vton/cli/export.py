@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lite_vton.cli.options import Overwrite, Seed, Steps
+from lite_vton.cli.options import Autoencoder, Overwrite, Seed, Steps
 
 __all__ = ["export"]
 
@@ -21,6 +21,7 @@ def export(
         str, typer.Option("--format", help="Comma-separated, or all that this machine can; see `formats`.")
     ] = "onnx",
     precisions: Annotated[str, typer.Option("--precision", help="Comma-separated, or all.")] = "fp32,fp16",
+    autoencoder: Autoencoder = None,
     steps: Steps = None,
     seed: Seed = 0,
     min_psnr: Annotated[float | None, typer.Option("--min-psnr", help="dB each component must reach.")] = None,
@@ -56,7 +57,7 @@ def export(
 
     asked = (words(formats), words(precisions))
     output = target_of(model, output, overwrite or dry_run)
-    planned = plan(model, output, *asked)
+    planned = plan(model, output, *asked, autoencoder)
     options = export_options(
         asked[0], {"target": coreml_target, "compute_units": compute_units, "attention": attention}
     )
@@ -70,6 +71,7 @@ def export(
         model,
         output,
         *asked,
+        autoencoder=autoencoder,
         steps=steps,
         seed=seed,
         min_psnr=min_psnr,

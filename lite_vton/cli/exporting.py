@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 __all__ = ["export_model", "export_options", "plan", "target_of"]
 
 
-def plan(model: str, output: Path, formats: Sequence[str], precisions: Sequence[str]) -> Plan:
+def plan(
+    model: str, output: Path, formats: Sequence[str], precisions: Sequence[str], autoencoder: str | None = None
+) -> Plan:
     """What an export would write and leave out; a `UserError` for what it would refuse."""
     from export.bundle import plan_export
 
     bundle = _bundle_at(model, check=False)
     if bundle is None:
-        return plan_export(config_of(model), output, formats, precisions)
+        return plan_export(config_of(model, autoencoder), output, formats, precisions)
+    if autoencoder is not None:
+        raise UserError(f"{model} is a bundle and has its autoencoder: leave out --autoencoder")
     weights = bundle.manifest.weights is not None
     return plan_export(bundle.manifest.model, output, formats, precisions, weights=weights)
 
@@ -73,6 +77,7 @@ def export_model(
     formats: Sequence[str],
     precisions: Sequence[str],
     *,
+    autoencoder: str | None = None,
     steps: int | None = None,
     seed: int = 0,
     min_psnr: float | None = None,
@@ -85,14 +90,15 @@ def export_model(
 
     Returns the bundle, its report, and a line for each artifact that failed and was left out, which only `keep_going`
     lets happen. What has to be calibrated is calibrated on pairs of the dataset `calibration`, or else on other
-    held-out drawn ones. Raises `export.verify.VerificationError` when a file misses its gate; then nothing is written.
+    held-out drawn ones. `autoencoder` as for `lite_vton.cli.weights.load_model`.
+    Raises `export.verify.VerificationError` when a file misses its gate; then nothing is written.
     """
     from export.bundle import export_bundle, extend_bundle
     from export.calibration import DEFAULT_PEOPLE
     from runtimes.schedule import timesteps
 
     # Refuse what is wrong before anything slow.
-    needed = DEFAULT_PEOPLE if plan(model, output, formats, precisions).is_calibrated else 0
+    needed = DEFAULT_PEOPLE if plan(model, output, formats, precisions, autoencoder).is_calibrated else 0
     if calibration is not None and not needed:
         raise UserError("nothing asked for is calibrated: add --precision int8, or leave --calibration out")
     if output.exists() and not overwrite and not (output.is_dir() and not any(output.iterdir())):
@@ -106,7 +112,7 @@ def export_model(
     if existing is not None and (steps is not None or seed != 0):
         raise UserError(f"{model} has its golden trajectory already: leave --steps and --seed out")
     with stages(f"exporting {model}") as say:
-        config = existing.manifest.model if existing is not None else config_of(model)
+        config = existing.manifest.model if existing is not None else config_of(model, autoencoder)
         if steps is not None:
             timesteps(config.schedule, steps)  # refuses a count that sampling would refuse later
         people, source = ((), "") if calibration is None else _people_of(calibration, config, needed)
@@ -129,7 +135,7 @@ def export_model(
         if existing is not None:
             bundle = extend_bundle(existing, *asked, **more)
         else:
-            trained = load_model(model)
+            trained = load_model(model, autoencoder)
             more |= {"steps": steps, "seed": seed, "checkpoint": trained.origin}
             bundle = export_bundle(trained.networks, inputs, *asked, **more)
     return bundle, "\n".join(_figures(bundle)), failures

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lite_vton.cli.options import Json
+from lite_vton.cli.options import Autoencoder, Json
 
 __all__ = ["models"]
 
@@ -16,6 +16,7 @@ def models(
     parameters: Annotated[
         bool, typer.Option("--parameters", help="Count them too; needs torch, takes some seconds.")
     ] = False,
+    autoencoder: Autoencoder = None,
     as_json: Json = False,
 ) -> None:
     """List the models and which come with weights; of one, what each of its networks costs."""
@@ -23,11 +24,14 @@ def models(
 
     from lite_vton.cli.costs import HEADINGS, cost_figures, cost_rows, count_costs
     from lite_vton.cli.screen import print_json, print_table
-    from lite_vton.cli.weights import weights_are_shipped
+    from lite_vton.cli.weights import config_of, weights_are_shipped
+    from lite_vton.errors import UserError
     from lite_vton.paper import PAPER, SOURCE
     from lite_vton.presets import PRESETS, preset
 
-    chosen = list(PRESETS.values()) if name is None else [preset(name)]
+    if name is None and autoencoder is not None:
+        raise UserError("--autoencoder is of one preset: name it with --preset")
+    chosen = list(PRESETS.values()) if name is None else [config_of(preset(name).name, autoencoder)]
     wanted = chosen if parameters or name is not None else []
     counted = {config.name: costs for config in wanted if (costs := count_costs(config)) is not None}
     if as_json:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "Autoencoder",
     "Batch",
     "Bf16",
     "BundlePath",
@@ -65,6 +66,10 @@ Mask = Annotated[
 ]
 Pose = Annotated[
     bool | None, typer.Option("--pose/--no-pose", help="Whether the U-Net is shown the skeleton; default: the model's.")
+]
+Autoencoder = Annotated[
+    str | None,
+    typer.Option("--autoencoder", metavar="kl|tiny|FILE", help="Its kind, or a trained one; default: the model's."),
 ]
 ImageEncoder = Annotated[
     Path | None,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lite_vton.cli.options import (
+    Autoencoder,
     Batch,
     Bf16,
     Data,
@@ -49,15 +49,13 @@ def train(
     shards: Shards = None,
     skip_broken: SkipBroken = False,
     resume: Resume = False,
-    autoencoder: Annotated[
-        Path | None, typer.Option("--autoencoder", metavar="FILE", help="Keep this one; train the U-Net alone.")
-    ] = None,
+    autoencoder: Autoencoder = None,
     start: Annotated[
         str | None,
         typer.Option("--start", metavar="RUN", help="Go on from its networks: an import, or an earlier run."),
     ] = None,
 ) -> None:
-    """Train a model: autoencoder, then U-Net.
+    """Train a model: autoencoder, unless the file of one is given, then U-Net.
 
     Ctrl-C leaves a run that --resume goes on with.
     """

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lite_vton.autoencoders import autoencoder_kind, with_autoencoder
+from lite_vton.cli.autoencoder_choice import chosen, is_file
 from lite_vton.cli.choices import one_of
 from lite_vton.cli.processes import if_first
 from lite_vton.cli.run_folder import refuse_folder, resumable, save_run, step_bar
@@ -22,7 +24,7 @@ from lite_vton.cli.training_data import (
 from lite_vton.cli.weights import load_model
 from lite_vton.conditioning import Conditioning, as_mask
 from lite_vton.errors import UserError
-from lite_vton.presets import ModelConfig, preset
+from lite_vton.presets import AUTOENCODERS, ModelConfig, preset
 
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
@@ -117,27 +119,31 @@ def train_model(
     conditions: Conditions = Conditions(),  # frozen
     *,
     resume: bool = False,
-    autoencoder: Path | None = None,
+    autoencoder: str | None = None,
     start: str | None = None,
     tell: Callable[[str], None] = print,
 ) -> tuple[Path, ...]:
     """Autoencoder, unless one is given, then U-Net; returns the files of their weights.
 
+    `autoencoder` is a trained one's file, or the kind that is to be trained (`lite_vton.autoencoders.KINDS`).
     `start` is a run of the same preset, or the preset's name where it has weights: the U-Net goes on from its weights,
     beside its autoencoder and its image tower. `tell` hears which pairs are left out. Raises `StoppedError` when
     interrupted, `UserError` for a dataset, a preset, a start or an output that will not do, and for an image encoder
     that is missing or not needed.
     """
-    from lite_vton.model.networks import Networks
+    from lite_vton.model.networks import Networks, load_autoencoder
     from training.denoiser import train_denoiser
 
-    config = preset(model)
+    config = chosen(preset(model), autoencoder)
     begun = None if start is None else _begun(start, config, autoencoder, conditions)
+    if begun is not None:
+        config = replace(config, autoencoder=begun.config.autoencoder)
     config = conditions.applied_to(config, Conditioning.of(config if begun is None else begun.config))
     refuse_folder(output, resume)
     if begun is None:
         tower = _image_encoder(config, conditions.image_encoder)
-        given = None if autoencoder is None else _kept_autoencoder(config, autoencoder)
+        kept = None if autoencoder is None or not is_file(autoencoder) else Path(autoencoder)
+        given = None if kept is None else load_autoencoder(config, kept)
     else:
         _refuse_other_channels(start, config, begun)
         tower, given = begun.image_encoder, (begun.autoencoder, begun.latent_scale)
@@ -178,13 +184,16 @@ def distill_model(
     conditions: Conditions = Conditions(),  # frozen
     *,
     resume: bool = False,
+    autoencoder: str | None = None,
     tell: Callable[[str], None] = print,
 ) -> tuple[Path, ...]:
     """A student's U-Net beside its teacher's; returns the files of its weights, the teacher's autoencoder included.
 
     Where the teacher has CLIP's tokens they come from its own image encoder, also for a student that has them.
-    `tell` hears how the student starts, and which pairs are left out. Raises `StoppedError` when interrupted,
-    `UserError` for a teacher with another autoencoder, noise schedule, image encoder or mask.
+    `autoencoder` is the file of one in the teacher's latent space, which the student then has in place of the
+    teacher's; pairs are encoded with it. `tell` hears how the student starts, and which pairs are left out.
+    Raises `StoppedError` when interrupted, `UserError` for a teacher with another autoencoder, noise schedule, image
+    encoder or mask.
     """
     from lite_vton.model.denoiser import Denoiser
     from lite_vton.model.networks import Networks
@@ -194,7 +203,9 @@ def distill_model(
     config = preset(model)
     one_of("distillation", lessons.kind, DISTILLATIONS)
     refuse_folder(output, resume)
-    taught = load_model(teacher).networks
+    taught = load_model(teacher, autoencoder).networks
+    if config.name in AUTOENCODERS:
+        config = with_autoencoder(config, autoencoder_kind(taught.config))
     if (taught.config.autoencoder, taught.config.schedule) != (config.autoencoder, config.schedule):
         raise UserError(
             f"{teacher} ({taught.config.name}) and {model} have different latents or noise schedules: "
@@ -208,11 +219,11 @@ def distill_model(
     start = _first_weights(config, taught, lessons.start, if_first(tell))
     with resumable(output):
         samples = open_training_pairs(data, config, if_first(tell))
-        autoencoder = (taught.autoencoder, taught.latent_scale)
+        latents = (taught.autoencoder, taught.latent_scale)
         if data.shards is None:
-            pairs = encoded(read(samples, garments=tower is not None), *autoencoder, tower)
+            pairs = encoded(read(samples, garments=tower is not None), *latents, tower)
         else:
-            pairs = encoded_on_disk(samples, data.shards, *autoencoder, tower)
+            pairs = encoded_on_disk(samples, data.shards, *latents, tower)
         with step_bar("student", schooling.steps) as on_step:
             unet = train_denoiser(
                 config,
@@ -226,13 +237,13 @@ def distill_model(
                 image_encoder=tower,
                 resume=resume,
                 on_step=on_step,
-                observers=_observers(config, pairs, *autoencoder, output, schooling),
+                observers=_observers(config, pairs, *latents, output, schooling),
             )
     kept = None if config.image_encoder is None else tower
     return save_run(Networks(config, taught.autoencoder, unet, taught.latent_scale, kept), output)
 
 
-def _begun(start: str, config: ModelConfig, autoencoder: Path | None, conditions: Conditions) -> Networks:
+def _begun(start: str, config: ModelConfig, autoencoder: str | None, conditions: Conditions) -> Networks:
     """The networks to go on from."""
     if autoencoder is not None:
         raise UserError("--start brings its own autoencoder: leave out --autoencoder")
@@ -342,11 +353,3 @@ def _observers(
         return []
     shown = pairs.part(slice(0, SAMPLED_PAIRS))
     return [SampleGrid(config, shown, autoencoder, latent_scale, output / "samples", schooling.sample_every)]
-
-
-def _kept_autoencoder(config: ModelConfig, file: Path) -> tuple[Autoencoder, float]:
-    from lite_vton.model.networks import load_autoencoder
-
-    if not file.is_file():
-        raise UserError(f"no autoencoder at {file}: give the autoencoder.safetensors of a run")
-    return load_autoencoder(config, file)

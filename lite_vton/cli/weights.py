@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lite_vton.autoencoders import autoencoder_kind
+from lite_vton.cli.autoencoder_choice import chosen, is_file, with_file
 from lite_vton.conditioning import from_metadata
 from lite_vton.errors import UserError
 from lite_vton.presets import PRESETS, ModelConfig, preset
@@ -54,24 +56,39 @@ def run_files(folder: Path) -> tuple[Path, Path]:
     return folder / "autoencoder.safetensors", folder / "unet.safetensors"
 
 
-def config_of(model: str) -> ModelConfig:
+def config_of(model: str, autoencoder: str | None = None) -> ModelConfig:
     """The preset of that name, or the one a run's folder was trained as, its switches included.
 
-    `UserError` for a name that is neither, or a folder without finished weights.
+    `autoencoder` puts another in its place: one of `lite_vton.autoencoders.KINDS`, or the file of a trained one.
+    `UserError` for a name that is neither, a folder without finished weights, or an autoencoder that will not do.
     """
-    if model not in PRESETS and Path(model).is_dir():
-        return _preset_of_run(Path(model))
-    return preset(model)
+    if model in PRESETS or not Path(model).is_dir():
+        return chosen(preset(model), autoencoder)
+    config = _preset_of_run(Path(model))
+    changed = chosen(config, autoencoder)
+    if autoencoder is not None and not is_file(autoencoder) and changed != config:
+        raise UserError(
+            f"{model} has weights of a {autoencoder_kind(config)} autoencoder: "
+            f"give the file of a {autoencoder} one with --autoencoder"
+        )
+    return changed
 
 
-def load_model(model: str) -> Trained:
+def load_model(model: str, autoencoder: str | None = None) -> Trained:
     """Networks of a preset, with the weights that come with the package or else random; or those of a run's folder.
 
-    `UserError` for a name that is neither, or a folder without finished weights.
+    `autoencoder` as for `config_of`: of a kind, its weights are random as the preset's are. Raises as `config_of`.
     """
+    file = Path(autoencoder) if autoencoder is not None and is_file(autoencoder) else None
+    found = _weights_of(model, config_of(model, None if file else autoencoder))
+    if file is None:
+        return found
+    return Trained(with_file(found.networks, file), f"{found.origin}; autoencoder of {file.resolve().parent.name}")
+
+
+def _weights_of(model: str, config: ModelConfig) -> Trained:
     from lite_vton.model.networks import load_networks, random_networks, shipped_networks
 
-    config = config_of(model)
     if model not in PRESETS:
         return Trained(load_networks(config, *run_files(Path(model))), f"run {Path(model).resolve().name}")
     if config.shipped_weights is None:

@@ -29,6 +29,7 @@ class TinyAutoencoder(Autoencoder):
         super().__init__()
         folded = 3 * config.patch**2
         self.patch = config.patch
+        self.latent_scale = config.latent_scale
         tile = config.downscale
         self.to_latent = nn.Conv2d(3, config.latent_channels, tile, stride=tile)
         self.to_picture = nn.ConvTranspose2d(config.latent_channels, 3, tile, stride=tile)
@@ -51,10 +52,12 @@ class TinyAutoencoder(Autoencoder):
         """Picture (N, 3, H, W) in [-1, 1] to its latent; deterministic, no distribution to draw from."""
         latent: torch.Tensor = self.network.encoder(functional.pixel_unshuffle(picture, self.patch))
         latent = latent + self.to_latent(picture)
-        return latent
+        # diffusers' decoder clips its input at three, which suits latents of unit variance alone.
+        return latent if self.latent_scale == 1.0 else latent / self.latent_scale
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """Latent (N, C, h, w), unscaled, to a picture in about [-1, 1]; not clipped."""
+        latent = latent if self.latent_scale == 1.0 else latent * self.latent_scale
         picture: torch.Tensor = functional.pixel_shuffle(self.network.decoder(latent), self.patch)
         picture = picture + self.to_picture(latent)
         return picture

@@ -1,0 +1,39 @@
+"""Which autoencoder a model has: Stable Diffusion's (`kl`), or a small one in the same latent space (`tiny`).
+
+The latents are alike, so a U-Net's weights fit either, and a model may be trained with one and run with the other. The
+small one is distilled from the large (`training.autoencoder_distillation`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from difflib import get_close_matches
+
+from lite_vton.errors import UserError
+from lite_vton.presets import AUTOENCODERS, AutoencoderKLConfig, ModelConfig
+
+__all__ = ["KINDS", "autoencoder_kind", "with_autoencoder"]
+
+KINDS = ("kl", "tiny")
+"""diffusers' `AutoencoderKL` and `AutoencoderTiny`."""
+
+
+def autoencoder_kind(config: ModelConfig) -> str:
+    """The one of `KINDS` that a model has as it stands."""
+    return "kl" if isinstance(config.autoencoder, AutoencoderKLConfig) else "tiny"
+
+
+def with_autoencoder(config: ModelConfig, kind: str) -> ModelConfig:
+    """`config` with the autoencoder of that kind; what it has already leaves it as it is.
+
+    `UserError` for a kind nobody knows, or one that the preset has no shape for.
+    """
+    if kind not in KINDS:
+        nearest = get_close_matches(kind, KINDS, n=1)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose {' or '.join(KINDS)}"
+        raise UserError(f"unknown autoencoder {kind!r}: {hint}")
+    if kind == autoencoder_kind(config):
+        return config
+    if config.name not in AUTOENCODERS:
+        raise UserError(f"{config.name} has its {autoencoder_kind(config)} autoencoder and no other: choose that")
+    return replace(config, autoencoder=AUTOENCODERS[config.name][kind], shipped_weights=None)
