@@ -94,7 +94,7 @@ class _Graph:
         # A transposed convolution multiplies once for each place of what it spreads.
         shape = self._shapes.get(node.input[0] if node.op_type == "ConvTranspose" else node.output[0], ())
         positions = shape[2:] if node.op_type.startswith("Conv") else shape[:-1]
-        return self.weights(node) * math.prod(positions)
+        return self.weights(node) * int(math.prod(positions))
 
     def weights(self, node: onnx.NodeProto) -> int:
         """How many weights a product has."""

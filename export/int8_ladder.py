@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from export.float_layers import costs, float_layers, linear_layers
@@ -62,7 +61,7 @@ def layer_noise(path: Path, feeds: _Feeds, products: Sequence[str]) -> dict[str,
         figures = [call[value] for call in calls]
         step = (max(f["high"] for f in figures) - min(f["low"] for f in figures)) / _STEPS
         quietest = min(f["square"] - f["mean"] ** 2 for f in figures)
-        noise[value] = step**2 / 12 / max(quietest, np.finfo(np.float32).tiny)
+        noise[value] = step**2 / 12 / max(quietest, 1e-30)
     return {name: noise[value] for name, value in given.items()}
 
 

@@ -57,7 +57,7 @@ def judged(reference: Answering, feeds: Sequence[Mapping[str, NDArray[Any]]]) ->
                 figures = closeness(found, wanted)
                 if figures.nonfinite:
                     return float("-inf")
-                cosine_db = 10 * np.log10((1 - limits.cosine) / max(1 - figures.cosine, np.finfo(np.float64).eps))
+                cosine_db = 10 * np.log10((1 - limits.cosine) / max(1 - figures.cosine, 1e-16))
                 worst = min(worst, figures.psnr_db - limits.psnr_db, float(cosine_db))
         return worst
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from export.float_layers import costs, float_layers
@@ -41,7 +42,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def feeds(*loudness: float) -> list[dict[str, np.ndarray]]:
+def feeds(*loudness: float) -> list[dict[str, NDArray[np.float32]]]:
     random = np.random.default_rng(1)
     return [{"x": (level * random.standard_normal((1, 4, 8, 8))).astype(np.float32)} for level in loudness]
 
