@@ -91,7 +91,7 @@ FORMATS: dict[str, Format] = {
         Format(
             name="openvino",
             description="OpenVINO, the fastest on CPUs of Intel and AMD; bf16 and int8 are computed as such",
-            precisions=("fp32", "bf16", "int8"),
+            precisions=("fp32", "fp16", "bf16", "int8"),
             suffix=".xml",
             needs=("torch", "onnx", "onnxscript", "openvino", "nncf"),
             extra="openvino",

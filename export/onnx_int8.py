@@ -2,14 +2,15 @@
 
 Both are plain ONNX in the QDQ form (QuantizeLinear, DequantizeLinear), which every runtime reads and many fuse into
 integer arithmetic. int8 is onnxruntime's static quantiser: weights per output channel, everything symmetric, as
-TensorRT and most NPUs want it; sums, normalisations and what `export.float_layers` names stay float. w8 halves the
+TensorRT and most NPUs want it, unless the gate is missed so; sums, normalisations and what `export.float_layers` names
+stay float. w8 halves the
 memory of fp16 and keeps float arithmetic: nothing has to be calibrated.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from export.float_layers import float_layers, linear_layers
+from export.int8_ladder import rungs
 from export.precision import PRODUCTS
 from export.quantised import Answering, closest, judged
 from lite_vton.errors import UserError
@@ -33,20 +34,31 @@ _ONE_FILE = 2_000_000_000  # bytes; protobuf ends at 2 GiB
 def to_int8(model: onnx.ModelProto, feeds: Sequence[Mapping[str, NDArray[Any]]]) -> onnx.ModelProto:
     """A float32 model with static shapes, quantised to the ranges that its activations have on `feeds`.
 
-    Matrix products stay float too where int8's gate is missed otherwise. Raises `UserError` for an empty set.
+    Where int8's gate is missed otherwise, activations get zero points (SiLU goes from -0.3 to 5: symmetric steps are
+    twice as wide), and then as much more stays float as the gate takes (`export.int8_ladder`). Raises `UserError` for
+    an empty set.
     """
     if not feeds:
         raise UserError("int8 needs a calibration set, and it is empty: give one, or export w8, which needs none")
-    always = float_layers(model)
     with tempfile.TemporaryDirectory(prefix="lite-vton-") as temporary:
         source = Path(temporary) / "model.onnx"
         _save(model, source)
         judge = judged(_session(source), feeds)
         ranges = _ranges(source, feeds)
-        # Lazily: the second is only made where the first falls short.
-        kept = enumerate((always, always | linear_layers(model)))
-        candidates = (_quantise(source, source.with_name(f"int8-{n}.onnx"), ranges, excluded) for n, excluded in kept)
+        # Lazily: the next is only made where the one before falls short.
+        candidates = (
+            _quantise(source, source.with_name(f"int8-{number}.onnx"), ranges, excluded, symmetric=symmetric)
+            for number, (symmetric, excluded) in enumerate(_ways(rungs(source, feeds)))
+        )
         return onnx.load(closest(candidates, _session, judge))
+
+
+def _ways(kept: Iterator[frozenset[str]]) -> Iterator[tuple[bool, frozenset[str]]]:
+    """Whether activations are symmetric, and what stays float: zero points cost less than float products."""
+    always, linear = next(kept), next(kept)
+    yield from ((True, always), (True, linear), (False, always))
+    for more in kept:
+        yield False, more
 
 
 def _ranges(source: Path, feeds: Sequence[Mapping[str, NDArray[Any]]]) -> Any:
@@ -69,7 +81,7 @@ def _ranges(source: Path, feeds: Sequence[Mapping[str, NDArray[Any]]]) -> Any:
     return calibrator.compute_data()
 
 
-def _quantise(source: Path, target: Path, ranges: Any, excluded: frozenset[str]) -> Path:
+def _quantise(source: Path, target: Path, ranges: Any, excluded: frozenset[str], *, symmetric: bool) -> Path:
     from onnxruntime.quantization import QuantType
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
     from onnxruntime.quantization.quant_utils import load_model_with_shape_infer
@@ -84,7 +96,7 @@ def _quantise(source: Path, target: Path, ranges: Any, excluded: frozenset[str])
         nodes_to_quantize=[],
         nodes_to_exclude=sorted(excluded),
         op_types_to_quantize=_QUANTISED,
-        extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
+        extra_options={"ActivationSymmetric": symmetric, "WeightSymmetric": True},
     )
     quantizer.quantize_model()
     quantizer.model.save_model_to_file(str(target), source.with_name("weights").exists())

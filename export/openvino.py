@@ -6,6 +6,8 @@ already; OpenVINO's own path from `torch.export` (2026.4) makes shapes dynamic, 
 traces the network a second time.
 
 fp32  as it is
+fp16  products' weights stored in float16, and the whole computed in float16 where the device can; where it cannot, as
+      on most CPUs, OpenVINO computes in float32 with these weights
 bf16  products' weights stored in bfloat16, and the whole computed in bfloat16 where the CPU can; where it cannot,
       OpenVINO computes in float32 with these weights
 int8  nncf's quantisation of the products, calibrated; the rest as in bf16
@@ -21,7 +23,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import onnx
+import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 from openvino import frontend, opset13
@@ -38,6 +40,7 @@ from lite_vton.presets import ModelConfig
 __all__ = ["export_openvino"]
 
 _Feeds = Sequence[Mapping[str, NDArray[Any]]]
+_FP16_MAX = 65504.0
 _CANNOT_CONVERT = (  # OpenVINO's own (2026.4) have no base class but Exception
     RuntimeError,
     frontend.GeneralFailure,
@@ -110,22 +113,37 @@ def _root_logger_kept() -> Iterator[None]:
 
 
 def _to_bf16(source: Path, _calibration: _Feeds) -> ov.Model:
-    """The weights of products in bfloat16, widened in the graph: OpenVINO folds that away when it compiles."""
+    return _stored_in(ov.Type.bf16, _to_fp32(source, ()))
+
+
+def _to_fp16(source: Path, _calibration: _Feeds) -> ov.Model:
     model = _to_fp32(source, ())
     for constant in weights_of(model):
+        largest = float(np.max(np.abs(constant.data), initial=0.0))
+        if not largest <= _FP16_MAX:  # also catches NaN
+            raise UserError(
+                f"weight {constant.get_friendly_name()!r} reaches {largest:g}, beyond float16's {_FP16_MAX:g}: "
+                "export fp32 or bf16, or train with weight decay"
+            )
+    return _stored_in(ov.Type.f16, model)
+
+
+def _stored_in(half: ov.Type, model: ov.Model) -> ov.Model:
+    """The weights of products in a half precision, widened in the graph: OpenVINO folds that away when it compiles."""
+    for constant in weights_of(model):
         if constant.get_element_type() == ov.Type.f32:
-            half = opset13.constant(constant.data, dtype=ov.Type.bf16)
-            half.set_friendly_name(f"{constant.get_friendly_name()}/bf16")
-            widened = opset13.convert(half, "f32")
+            stored = opset13.constant(constant.data, dtype=half)
+            stored.set_friendly_name(f"{constant.get_friendly_name()}/{half.get_type_name()}")
+            widened = opset13.convert(stored, "f32")
             for port in constant.output(0).get_target_inputs():
                 port.replace_source_output(widened.output(0))
     return model
 
 
 def _to_int8(source: Path, calibration: _Feeds) -> ov.Model:
-    return to_int8(_to_fp32(source, ()), onnx.load(source, load_external_data=False), calibration)
+    return to_int8(_to_fp32(source, ()), source, calibration)
 
 
 _CONVERTERS: Mapping[str, Callable[[Path, _Feeds], ov.Model]] = MappingProxyType(
-    {"fp32": _to_fp32, "bf16": _to_bf16, "int8": _to_int8}
+    {"fp32": _to_fp32, "fp16": _to_fp16, "bf16": _to_bf16, "int8": _to_int8}
 )

@@ -6,14 +6,14 @@ import io
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import openvino as ov
 from numpy.typing import NDArray
 
-from export.float_layers import float_layers, linear_layers
+from export.int8_ladder import rungs
 from export.quantised import Answering, closest, judged
 from lite_vton.errors import UserError
 from runtimes.openvino_runtime import compiled
@@ -25,25 +25,36 @@ _FLOAT_KINDS = ("Add", "Subtract", "Multiply", "ConvolutionBackpropData")
 OpenVINO (2026.4) computes in float on the CPU, whatever is in the file."""
 
 
-def to_int8(model: ov.Model, source: onnx.ModelProto, feeds: Sequence[Mapping[str, NDArray[Any]]]) -> ov.Model:
-    """A float32 model quantised to the ranges its activations have on `feeds`; `source` is the ONNX it was made from.
+def to_int8(model: ov.Model, source: Path, feeds: Sequence[Mapping[str, NDArray[Any]]]) -> ov.Model:
+    """A float32 model quantised to the ranges its activations have on `feeds`; `source` is the ONNX file it is made of.
 
     Weights per output channel and symmetric, activations asymmetric (nncf's mixed preset); before linear layers what
     is uneven between channels is moved into the weights (SmoothQuant, arXiv:2211.10438), which lifts the demo U-Net
-    from 41 to 45 dB. What `export.float_layers` names stays float, and all linear layers too where int8's gate is
-    missed otherwise. Raises `UserError` for an empty set.
+    from 41 to 45 dB. What `export.float_layers` names stays float, and as much more as int8's gate takes
+    (`export.int8_ladder`). First with nncf's own ranges and bias correction;
+    where the gate is missed so, with ranges that hold the loudest call. Raises `UserError` for an empty set.
     """
     if not feeds:
         raise UserError("int8 needs a calibration set, and it is empty: give one, or export bf16, which needs none")
-    always = float_layers(source)
     judge = judged(_answering(model, "fp32"), feeds)
-    ladder = (always, always | linear_layers(source))
-    return closest((_quantise(model, feeds, kept) for kept in ladder), lambda made: _answering(made, "int8"), judge)
+    candidates = (_quantise(model, feeds, kept, clipped=clipped) for clipped, kept in _ways(rungs(source, feeds)))
+    return closest(candidates, lambda made: _answering(made, "int8"), judge)
 
 
-def _quantise(model: ov.Model, feeds: Sequence[Mapping[str, NDArray[Any]]], kept: frozenset[str]) -> ov.Model:
+def _ways(kept: Iterator[frozenset[str]]) -> Iterator[tuple[bool, frozenset[str]]]:
+    """Whether loud calls are clipped, and what stays float."""
+    always, linear = next(kept), next(kept)
+    yield from ((True, always), (True, linear), (False, always))
+    for more in kept:
+        yield False, more
+
+
+def _quantise(
+    model: ov.Model, feeds: Sequence[Mapping[str, NDArray[Any]]], kept: frozenset[str], *, clipped: bool
+) -> ov.Model:
     with _quiet():
         import nncf
+        from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
         nncf.set_log_level(logging.ERROR)
         present = {op.get_friendly_name() for op in model.get_ops()}
@@ -56,6 +67,11 @@ def _quantise(model: ov.Model, feeds: Sequence[Mapping[str, NDArray[Any]]], kept
             target_device=nncf.TargetDevice.CPU,
             subset_size=len(feeds),
             model_type=nncf.ModelType.TRANSFORMER,
+            advanced_parameters=None
+            if clipped
+            else nncf.AdvancedQuantizationParameters(
+                activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX, disable_bias_correction=True
+            ),
             ignored_scope=nncf.IgnoredScope(names=names, types=list(_FLOAT_KINDS), validate=False),
         )
     return made

@@ -15,7 +15,7 @@ from types import MappingProxyType
 import openvino as ov
 
 from export.shares import Product, Shares, overall, shares_of
-from runtimes.openvino_runtime import compiled, has_bf16, read
+from runtimes.openvino_runtime import compiled, has_half, read
 
 __all__ = ["found_openvino_precision", "openvino_shares", "weights_of"]
 
@@ -24,6 +24,7 @@ _MOVING = ("Convert", "Multiply", "Subtract", "Reshape", "Transpose", "FakeQuant
 """What stands between a weight and its product: widening, scaling, turning."""
 _LAYERS = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
 """What OpenVINO's CPU plugin calls them once compiled."""
+_HALVES: Mapping[str, str] = MappingProxyType({"bf16": "bfloat16", "fp16": "float16"})
 _STORED: Mapping[str, str] = MappingProxyType(
     {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "u8": "int8", "i4": "int4", "u4": "int4"}
 )
@@ -35,25 +36,26 @@ _EXECUTED: Mapping[str, str] = MappingProxyType(
 def found_openvino_precision(path: Path) -> str:
     """The precision of a `model.xml` in one word, as `export.shares.overall` finds it.
 
-    Of what this CPU computes; only bfloat16 weights count as bfloat16 also where it cannot compute so.
+    Of what this CPU computes; only half-precision weights count as such also where it cannot compute so.
     """
     shares = openvino_shares(path)
     return overall(shares.weights if shares.note else shares.multiplications)
 
 
-def openvino_shares(path: Path, *, bfloat16: bool | None = None) -> Shares:
+def openvino_shares(path: Path, *, half: bool | None = None) -> Shares:
     """Which share of a file's weights is stored, and of its multiplications is computed, in which precision.
 
-    "int8" is what is stored and computed so, "w8" what is only stored so. The note says where a bfloat16 file is
-    computed in float32, for the CPU has no bfloat16; `bfloat16` tells whether it has, None to ask it. What cannot be
-    told apart in OpenVINO's graph counts as computed in what it is stored in. Raises `UserError` for damaged files.
+    "int8" is what is stored and computed so, "w8" what is only stored so. The note says where a file in half
+    precision is computed in float32, for the CPU has no such numbers; `half` tells whether it has, None to ask it. What
+    cannot be told apart in OpenVINO's graph counts as computed in what it is stored in. Raises `UserError` for damaged
+    files.
     """
     model = read(path)
     products = list(_products(model))
     kinds = {_kind(op) for op in products}
-    precision = next((kind for kind in ("int8", "bf16") if kind in kinds), "fp32")
-    able = has_bf16() if bfloat16 is None else bfloat16
-    executed = _executed(compiled(model, precision, bfloat16=able))
+    precision = next((kind for kind in ("int8", *_HALVES) if kind in kinds), "fp32")
+    able = has_half(precision) if half is None else half
+    executed = _executed(compiled(model, precision, half=able))
     found = []
     for op in products:
         (constant,) = _constants(op)
@@ -65,7 +67,7 @@ def openvino_shares(path: Path, *, bfloat16: bool | None = None) -> Shares:
         weights = math.prod(tuple[int, ...](constant.output(0).get_shape()))
         positions = _multiplied_at(op)
         found.append(Product(constant.get_friendly_name(), kind, computed, weights, weights * positions))
-    note = "" if able or precision != "bf16" else "computed in fp32 here: this CPU has no bfloat16"
+    note = "" if able or precision not in _HALVES else f"computed in fp32 here: this CPU has no {_HALVES[precision]}"
     return shares_of(found, note)
 
 

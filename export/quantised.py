@@ -1,4 +1,4 @@
-"""Which of several quantisations of one network to keep: the fastest that comes close enough."""
+"""Which of several quantisations of one network to keep: the first, and fastest, that comes close enough."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ def closest(candidates: Iterable[T], network: Callable[[T], Answering], judge: C
 
 
 def judged(reference: Answering, feeds: Sequence[Mapping[str, NDArray[Any]]]) -> Callable[[Answering], float]:
-    """A function that says by how many dB a network clears int8's gate at its worst call; -inf for a low cosine."""
+    """A function that says by how many dB a network clears int8's gate at its worst call, PSNR's or the cosine's.
+
+    A cosine's distance from 1 is half of noise over signal, so that it too can be told in dB.
+    """
     chosen = np.unique(np.linspace(0, len(feeds) - 1, _JUDGED).round().astype(int))
     calls = [(feeds[index], [np.array(out) for out in reference(feeds[index])]) for index in chosen]
     limits = gate("int8")
@@ -52,9 +55,10 @@ def judged(reference: Answering, feeds: Sequence[Mapping[str, NDArray[Any]]]) ->
         for given, expected in calls:
             for found, wanted in zip(network(given), expected, strict=True):
                 figures = closeness(found, wanted)
-                if figures.nonfinite or figures.cosine < limits.cosine:
+                if figures.nonfinite:
                     return float("-inf")
-                worst = min(worst, figures.psnr_db - limits.psnr_db)
+                cosine_db = 10 * np.log10((1 - limits.cosine) / max(1 - figures.cosine, 1e-16))
+                worst = min(worst, figures.psnr_db - limits.psnr_db, float(cosine_db))
         return worst
 
     return judge

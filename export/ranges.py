@@ -7,10 +7,7 @@ network with its own weights and inputs.
 from __future__ import annotations
 
 import math
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,11 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from export.watched_values import watched_values
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
     import onnx
-    from onnxruntime import InferenceSession
 
 __all__ = ["HEADROOM", "LEAST_DB", "OpRange", "measure_ranges", "unsafe_nodes"]
 
@@ -93,16 +90,14 @@ def measure_ranges(path: Path, calls: Sequence[_Arrays]) -> tuple[OpRange, ...]:
     if not calls:
         raise UserError(f"no calls to measure {path.name} on: record a trajectory first")
     model = onnx.load(path, load_external_data=False)
-    nodes = [_copied(node) for node in model.graph.node]
+    nodes = list(model.graph.node)
     floats = _float32_values(model)
     sources = _sources(nodes)
     given = [name for node in nodes for name in node.output if name in floats and name not in sources]
     seen = {name: _Seen() for name in given}
-    with _session_watching(model, nodes, list(seen), path) as session:
-        for call in calls:
-            figures = iter(_run(session, call, path))
-            for value in seen.values():
-                value.note(*(float(next(figures)) for _ in _FIGURES))
+    for figures in watched_values(path, list(seen), calls, _watching):
+        for name, value in seen.items():
+            value.note(**figures[name])
     for name in calls[0]:
         seen[name] = _seen_of([call[name] for call in calls])
     for name, source in sources.items():
@@ -156,22 +151,12 @@ def _seen_of(arrays: Sequence[NDArray[np.generic]]) -> _Seen:
     return seen
 
 
-_FIGURES = ("largest", "signal", "error")
-"""What is computed of a value: its largest magnitude, its sum of squares, and that of its rounding to float16."""
-
-
 def _float32_values(model: onnx.ModelProto) -> set[str]:
     """Every value that is known to be float32."""
     import onnx
 
     inferred = onnx.shape_inference.infer_shapes(model).graph
     return {value.name for value in (*inferred.value_info, *inferred.output) if value.type.tensor_type.elem_type == 1}
-
-
-def _copied(node: onnx.NodeProto) -> onnx.NodeProto:
-    copy = type(node)()
-    copy.CopyFrom(node)
-    return copy
 
 
 def _sources(nodes: Iterable[onnx.NodeProto]) -> dict[str, str]:
@@ -183,86 +168,16 @@ def _sources(nodes: Iterable[onnx.NodeProto]) -> dict[str, str]:
     return sources
 
 
-def _watching(name: str, number: int) -> list[onnx.NodeProto]:
-    """Nodes that give the three figures of the value `name`."""
+def _watching(value: str) -> list[onnx.NodeProto]:
+    """The largest magnitude of a value, its sum of squares, and that of its rounding to float16."""
     from onnx import TensorProto, helper
 
-    def value(what: str) -> str:
-        return f"lite_vton.watched.{number}.{what}"
-
-    def node(kind: str, given: Sequence[str], gives: str, **attributes: int) -> onnx.NodeProto:
-        return helper.make_node(kind, given, [value(gives)], name=value(gives), **attributes)
-
     return [
-        node("Abs", [name], "magnitude"),
-        node("ReduceMax", [value("magnitude")], "largest", keepdims=0),
-        node("ReduceSumSquare", [name], "signal", keepdims=0),
-        node("Cast", [name], "half", to=TensorProto.FLOAT16),
-        node("Cast", [value("half")], "rounded", to=TensorProto.FLOAT),
-        node("Sub", [name, value("rounded")], "difference"),
-        node("ReduceSumSquare", [value("difference")], "error", keepdims=0),
+        helper.make_node("Abs", [value], ["magnitude"]),
+        helper.make_node("ReduceMax", ["magnitude"], ["largest"], keepdims=0),
+        helper.make_node("ReduceSumSquare", [value], ["signal"], keepdims=0),
+        helper.make_node("Cast", [value], ["half"], to=TensorProto.FLOAT16),
+        helper.make_node("Cast", ["half"], ["rounded"], to=TensorProto.FLOAT),
+        helper.make_node("Sub", [value, "rounded"], ["difference"]),
+        helper.make_node("ReduceSumSquare", ["difference"], ["error"], keepdims=0),
     ]
-
-
-@contextmanager
-def _session_watching(
-    model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto], names: Sequence[str], path: Path
-) -> Iterator[InferenceSession]:
-    """A session of the model whose outputs are the figures of `names`; its weights stay in the files beside `path`.
-
-    `model`, whose nodes are `nodes`, is changed for it, since a copy would take its weights' memory again.
-    """
-    import onnx
-    import onnxruntime
-
-    numbers = {name: number for number, name in enumerate(names)}
-    del model.graph.node[:], model.graph.output[:]
-    for node in nodes:
-        model.graph.node.append(node)
-        for name in node.output:
-            if name in numbers:
-                model.graph.node.extend(_watching(name, numbers[name]))
-    model.graph.output.extend(
-        onnx.helper.make_tensor_value_info(f"lite_vton.watched.{number}.{figure}", onnx.TensorProto.FLOAT, [])
-        for number in range(len(names))
-        for figure in _FIGURES
-    )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.enable_cpu_mem_arena = False
-    # In the file's order, figures right behind their value. The other order runs to the end first and keeps everything.
-    options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
-    with tempfile.TemporaryDirectory() as folder:
-        for name in _external_files(model):
-            _link(path.parent / name, Path(folder) / name)
-        onnx.save(model, Path(folder) / path.name)
-        try:
-            session = onnxruntime.InferenceSession(
-                str(Path(folder) / path.name), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # its pybind exceptions share no public base class
-            raise UserError(
-                f"{path.name} cannot be run here ({str(error).splitlines()[0]}): export it again"
-            ) from error
-        yield session
-
-
-def _external_files(model: onnx.ModelProto) -> set[str]:
-    return {
-        entry.value for tensor in model.graph.initializer for entry in tensor.external_data if entry.key == "location"
-    }
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(source)
-    except OSError:  # another file system
-        shutil.copyfile(source, target)
-
-
-def _run(session: InferenceSession, call: _Arrays, path: Path) -> Sequence[NDArray[np.float32]]:
-    try:
-        found: Sequence[NDArray[np.float32]] = session.run(None, dict(call))
-    except Exception as error:
-        raise UserError(f"{path.name} cannot be run on these inputs ({error}): are they another model's?") from error
-    return found

@@ -21,8 +21,8 @@ _BESIDE: Mapping[str, frozenset[str]] = {
     "int8": _FLOAT,
     "w8": _FLOAT,
     "p8": _FLOAT,
-    "p6": _FLOAT,
-    "p4": _FLOAT,
+    "p6": _FLOAT | {"p8"},  # the smallest weights' palettes (`export.coreml_compression`)
+    "p4": _FLOAT | {"p8"},
     "bf16": frozenset({"fp32"}),  # OpenVINO (2026.4) has no bfloat16 transposed convolution on AVX-512
 }
 """Precisions that hardly ever are a whole network's, and what else may be beside them."""

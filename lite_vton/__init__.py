@@ -97,7 +97,7 @@ BACKENDS: Mapping[str, Backend] = {
     backend.name: backend
     for backend in (
         Backend("onnxruntime", "onnx", ("fp32", "fp16", "int8", "w8"), _open_onnxruntime),
-        Backend("openvino", "openvino", ("fp32", "bf16", "int8"), _open_openvino),
+        Backend("openvino", "openvino", ("fp32", "fp16", "bf16", "int8"), _open_openvino),
         Backend("tensorrt", "tensorrt", ("fp32", "fp16"), _open_tensorrt),
         Backend("coreai", "coreai", ("fp32", "fp16"), _open_coreai),
         Backend("torch", None, ("fp32",), _open_torch),

@@ -15,19 +15,22 @@ from lite_vton.errors import UserError
 from runtimes.base import Array, Component
 from runtimes.tensors import ordered
 
-__all__ = ["FLOAT_PRECISION", "OpenVinoRuntime", "compiled", "has_bf16", "read"]
+__all__ = ["FLOAT_PRECISION", "OpenVinoRuntime", "compiled", "has_half", "read"]
 
-FLOAT_PRECISION: Mapping[str, str] = MappingProxyType({"fp32": "f32", "bf16": "bf16", "int8": "bf16"})
+FLOAT_PRECISION: Mapping[str, str] = MappingProxyType({"fp32": "f32", "fp16": "f16", "bf16": "bf16", "int8": "bf16"})
 """What OpenVINO is told to compute in where nothing is quantised, for each precision of ours.
 
 It has to be told: left alone, OpenVINO (2026.4) computes even float32 files in bfloat16 where the CPU can.
 """
 
 
+_CAPABILITIES: Mapping[str, str] = MappingProxyType({"bf16": "BF16", "f16": "FP16"})
+
+
 class OpenVinoRuntime:
     """The `openvino-<precision>` folder of a bundle, offered as a `Runtime`.
 
-    A CPU without bfloat16 instructions computes in float32 what is asked for in bfloat16; int8 it can always.
+    A CPU without instructions for bfloat16, or float16, computes in float32 what is asked for so; int8 it can always.
     `threads` is per component; None leaves it to OpenVINO. Each file is mapped, not read, and compiled at its
     component's first use; its tensors are checked against the manifest.
     """
@@ -96,17 +99,17 @@ def read(file: Path) -> ov.Model:
 
 
 def compiled(
-    model: ov.Model, precision: str, threads: int | None = None, *, bfloat16: bool | None = None
+    model: ov.Model, precision: str, threads: int | None = None, *, half: bool | None = None
 ) -> ov.CompiledModel:
     """For the CPU, float parts computed as `FLOAT_PRECISION` says; a `UserError` for what it cannot compile.
 
-    Without bfloat16 they are computed in float32; `bfloat16` says whether the CPU has it, None to ask it.
+    Without that half precision they are computed in float32; `half` says whether the CPU has it, None to ask it.
     """
     wanted = FLOAT_PRECISION[precision]
-    able = has_bf16() if bfloat16 is None else bfloat16
+    able = has_half(precision) if half is None else half
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": wanted if wanted != "bf16" or able else "f32",
+        "INFERENCE_PRECISION_HINT": wanted if able else "f32",
     }
     if threads is not None:
         settings["INFERENCE_NUM_THREADS"] = str(threads)
@@ -116,9 +119,13 @@ def compiled(
         raise UserError(f"OpenVINO cannot compile {model.get_friendly_name()} ({_reason(error)})") from error
 
 
-def has_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 numbers itself (AVX-512 BF16 or AMX)."""
-    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+def has_half(precision: str) -> bool:
+    """Whether this CPU multiplies numbers itself in what a precision computes its float parts in.
+
+    bfloat16 takes AVX-512 BF16 or AMX, float16 AMX's (Xeon 6) or Arm's; float32 every CPU has.
+    """
+    capability = _CAPABILITIES.get(FLOAT_PRECISION[precision])
+    return capability is None or capability in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _reason(error: RuntimeError) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
 import logging
 import shutil
@@ -10,6 +12,7 @@ import numpy as np
 import onnx
 import openvino as ov
 import pytest
+import torch
 
 from export.bundle import export_bundle
 from export.gates import GATES
@@ -23,9 +26,9 @@ from lite_vton.inputs import TryOnInputs
 from lite_vton.model.components import components_of
 from lite_vton.model.networks import Networks
 from lite_vton.presets import preset
-from runtimes.openvino_runtime import compiled, has_bf16, read
+from runtimes.openvino_runtime import compiled, has_half, read
 
-PRECISIONS = ("fp32", "bf16", "int8")
+PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 Spoilt = Callable[[Callable[[Path], object]], Bundle]
 
 
@@ -58,11 +61,11 @@ def test_every_precision_reaches_its_gate_at_every_step(written: Bundle) -> None
     for row in report.artifacts:
         assert set(row.found.values()) == {row.precision}
         assert min(call.psnr_db for call in row.calls) >= GATES[row.precision].psnr_db
-    full, _, integers = (row.worst("unet").psnr_db for row in report.artifacts)
+    full, _, _, integers = (row.worst("unet").psnr_db for row in report.artifacts)
     assert integers < full - 20  # really computed in 8 bits
 
 
-@pytest.mark.skipif(not has_bf16(), reason="this CPU has no bfloat16: OpenVINO computes such files in float32")
+@pytest.mark.skipif(not has_half("bf16"), reason="this CPU has no bfloat16: OpenVINO computes such files in float32")
 def test_bfloat16_is_really_computed_so(written: Bundle) -> None:
     shares = openvino_shares(written.path("openvino-bf16/unet/model.xml"))
     assert (shares.weights, shares.multiplications, shares.note) == ({"bf16": 1.0}, {"bf16": 1.0}, "")
@@ -72,25 +75,44 @@ def test_bfloat16_is_really_computed_so(written: Bundle) -> None:
 
 def test_without_bfloat16_the_file_is_said_to_compute_in_float32(written: Bundle) -> None:
     path = written.path("openvino-bf16/unet/model.xml")
-    shares = openvino_shares(path, bfloat16=False)
+    shares = openvino_shares(path, half=False)
     assert (shares.weights, shares.multiplications) == ({"bf16": 1.0}, {"fp32": 1.0})
     assert shares.note == "computed in fp32 here: this CPU has no bfloat16"
     feed = {"sample": np.ones((1, 13, 8, 6), np.float32), "timestep": np.array([37])}
-    (answer,) = compiled(read(path), "bf16", bfloat16=False)(feed).values()
+    (answer,) = compiled(read(path), "bf16", half=False)(feed).values()
     (exact,) = compiled(read(written.path("openvino-fp32/unet/model.xml")), "fp32")(feed).values()
     assert 0 < np.abs(answer - exact).max() < 0.05  # only the weights were rounded
+
+
+@pytest.mark.skipif(has_half("fp16"), reason="this CPU has float16: nothing of a float16 file is computed in float32")
+def test_float16_is_stored_and_said_to_be_computed_in_float32(written: Bundle) -> None:
+    path = written.path("openvino-fp16/unet/model.xml")
+    shares = openvino_shares(path)
+    assert (shares.weights, shares.multiplications) == ({"fp16": 1.0}, {"fp32": 1.0})
+    assert shares.note == "computed in fp32 here: this CPU has no float16"
+    assert found_openvino_precision(path) == "fp16"
+
+
+def test_a_weight_beyond_float16_is_an_error_and_not_clipped(networks: Networks, tmp_path: Path) -> None:
+    loud = copy.deepcopy(networks.autoencoder)
+    with torch.no_grad():
+        next(p for name, p in loud.named_parameters() if "decoder" in name and p.ndim == 4)[0, 0, 0, 0] = 7e4
+    spec = components_of(networks.config)["vae_decoder"]
+    module = spec.wrap(dataclasses.replace(networks, autoencoder=loud))
+    with pytest.raises(UserError, match="beyond float16"):
+        export_openvino(module, spec, networks.config, {"fp16": tmp_path / "openvino-fp16/vae_decoder"})
 
 
 def test_integers_have_most_of_the_work_and_the_rest_is_bfloat16(written: Bundle) -> None:
     shares = openvino_shares(written.path("openvino-int8/unet/model.xml"))
     assert shares.multiplications["int8"] > 0.9
-    assert set(shares.multiplications) - {"int8"} <= ({"bf16", "fp32"} if has_bf16() else {"fp32"})
+    assert set(shares.multiplications) - {"int8"} <= ({"bf16", "fp32"} if has_half("bf16") else {"fp32"})
     report = verify(written, artifacts=["openvino-int8"], write=False)
     assert report.artifacts[0].shares["unet"] == shares
     assert "% of multiplications" in str(report)
 
 
-@pytest.mark.parametrize(("precision", "most"), [("bf16", 0.55), ("int8", 0.5)])
+@pytest.mark.parametrize(("precision", "most"), [("fp16", 0.55), ("bf16", 0.55), ("int8", 0.5)])
 def test_files_shrink_with_the_precision(written: Bundle, precision: str, most: float) -> None:
     sizes = {p: written.path(f"openvino-{p}/unet/model.bin").stat().st_size for p in PRECISIONS}
     assert sizes[precision] < most * sizes["fp32"]
@@ -99,7 +121,7 @@ def test_files_shrink_with_the_precision(written: Bundle, precision: str, most: 
 def test_a_file_met_alone_says_what_it_is(written: Bundle) -> None:
     info = read(written.path("openvino-int8/unet/model.xml")).get_rt_info(["lite_vton", "precision"])
     assert info.astype(str) == "int8"
-    assert json.loads(written.path("verify.json").read_text())["artifacts"][2]["shares"]["unet"]["multiplications"]
+    assert json.loads(written.path("verify.json").read_text())["artifacts"][3]["shares"]["unet"]["multiplications"]
 
 
 def scaled(path: Path) -> None:
@@ -119,7 +141,12 @@ def scaled(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("precision", "component"),
-    [("fp32", "unet"), ("bf16", "unet"), *(("int8", component) for component in preset("tiny").components)],
+    [
+        ("fp32", "unet"),
+        ("fp16", "unet"),
+        ("bf16", "unet"),
+        *(("int8", component) for component in preset("tiny").components),
+    ],
 )
 def test_a_layer_5_percent_off_is_found_by_the_numbers(precision: str, component: str, spoilt: Spoilt) -> None:
     bundle = spoilt(lambda root: scaled(root / f"openvino-{precision}/{component}/model.xml"))
@@ -148,7 +175,7 @@ def test_inputs_swapped_are_found_by_the_numbers(precision: str, spoilt: Spoilt)
     assert any(text.startswith("unet") for text in report.artifacts[0].failures)
 
 
-@pytest.mark.parametrize(("claimed", "real"), [("bf16", "fp32"), ("int8", "bf16")])
+@pytest.mark.parametrize(("claimed", "real"), [("fp16", "fp32"), ("bf16", "fp16"), ("int8", "bf16")])
 def test_another_precision_in_its_place_fails(claimed: str, real: str, spoilt: Spoilt) -> None:
     def swap(root: Path) -> None:
         for name in ("model.xml", "model.bin"):
@@ -189,12 +216,12 @@ def test_a_set_without_people_or_an_unknown_precision_is_refused(
     written: Bundle, networks: Networks, inputs: TryOnInputs, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match="export bf16, which needs none"):
-        to_int8(read(written.path("openvino-fp32/unet/model.xml")), onnx.ModelProto(), [])
+        to_int8(read(written.path("openvino-fp32/unet/model.xml")), Path("model.onnx"), [])
     with pytest.raises(UserError, match="calibration set is empty"):
         export_bundle(networks, inputs, tmp_path / "out", ["openvino"], ["int8"], steps=1)
     spec = components_of(networks.config)["vae_decoder"]
-    with pytest.raises(UserError, match="not written in 'fp16'"):
-        export_openvino(spec.wrap(networks), spec, networks.config, {"fp16": tmp_path / "a"})
+    with pytest.raises(UserError, match="not written in 'p6'"):
+        export_openvino(spec.wrap(networks), spec, networks.config, {"p6": tmp_path / "a"})
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,7 +11,7 @@ from lite_vton import load
 from lite_vton.bundle import Artifact, Bundle, ComponentFiles, ComponentTensors, record_files, write_manifest
 from lite_vton.errors import UserError
 from runtimes.onnxruntime_runtime import OnnxRuntime
-from runtimes.openvino_runtime import OpenVinoRuntime, compiled, has_bf16, read
+from runtimes.openvino_runtime import OpenVinoRuntime, compiled, has_half, read
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_float32_files_are_computed_in_float32_also_where_the_cpu_has_bfloat16(c
         }
         for precision in ("fp32", "bf16")
     }
-    assert kinds == {"fp32": {"f32"}, "bf16": {"bf16" if has_bf16() else "f32"}}
+    assert kinds == {"fp32": {"f32"}, "bf16": {"bf16" if has_half("bf16") else "f32"}}
 
 
 def test_what_the_bundle_lacks_is_said(converted: Bundle, made: Any) -> None:
