@@ -66,6 +66,7 @@ def record_trajectory(
     schedule: NoiseSchedule,
     latent_scale: float,
     told: Sequence[str] = ("mask", "masked_person", "pose"),
+    encoder_batch: int = 1,
     method: str = "ddim",
     steps: int = 8,
     seed: int = 0,
@@ -75,7 +76,15 @@ def record_trajectory(
         inputs = replace(inputs, garment=None)
     recorder = _Recorder(runtime)
     result = try_on(
-        recorder, inputs, schedule=schedule, latent_scale=latent_scale, told=told, method=method, steps=steps, seed=seed
+        recorder,
+        inputs,
+        schedule=schedule,
+        latent_scale=latent_scale,
+        told=told,
+        encoder_batch=encoder_batch,
+        method=method,
+        steps=steps,
+        seed=seed,
     )
     return Trajectory(tuple(recorder.calls), inputs, result.picture, result.decoded, method, steps, seed)
 

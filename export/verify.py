@@ -175,6 +175,7 @@ def _picture(bundle: Bundle, runtime: Runtime, golden: Trajectory) -> float:
         schedule=manifest.model.schedule,
         latent_scale=manifest.latent_scale,
         told=manifest.model.unet.told,
+        encoder_batch=manifest.model.encoder_batch,
         method=golden.method,
         steps=golden.steps,
         seed=golden.seed,

@@ -174,6 +174,7 @@ class TryOn:
             schedule=manifest.model.schedule,
             latent_scale=manifest.latent_scale,
             told=manifest.model.unet.told,
+            encoder_batch=manifest.model.encoder_batch,
             method=sampler or manifest.default_sampler,
             steps=manifest.default_steps if steps is None else steps,
             seed=seed,

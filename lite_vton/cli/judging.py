@@ -192,6 +192,7 @@ def _sampling(model: _Model, sampling: Sampling) -> Paint:
             schedule=model.config.schedule,
             latent_scale=model.latent_scale,
             told=model.config.unet.told,
+            encoder_batch=model.config.encoder_batch,
             method=sampling.sampler or model.config.default_sampler,
             steps=model.config.default_steps if sampling.steps is None else sampling.steps,
             seed=sampling.seed,
@@ -208,7 +209,7 @@ def _ceiling(model: _Model) -> Paint:
     from runtimes.tryon import encode
 
     def paint(inputs: TryOnInputs) -> Picture:
-        latent = encode(model.runtime, inputs.person, 1.0)
+        latent = encode(model.runtime, inputs.person, 1.0, model.config.encoder_batch)
         return to_picture(model.runtime.components["vae_decoder"]({"latent_sample": latent})["sample"])
 
     return paint
