@@ -189,6 +189,7 @@ def import_onnx(
             latent_scale=latent_scale,
             told=config.unet.told,
             encoder_batch=config.encoder_batch,
+            decoder_tile=config.decoder_tile,
             method=config.default_sampler,
             steps=config.default_steps if steps is None else steps,
             seed=seed,

@@ -170,6 +170,7 @@ class ModelConfig:
     are any. `mask` says what the pictures it is trained on and run on leave to be repainted. `encoder_batch` is how
     many pictures an exported encoder takes at once: where the autoencoder is small as many as the U-Net is told, so
     that a try-on calls it once; Stable Diffusion's takes no less time for it, and 0.2 to 0.4 GB more.
+    `decoder_tile` (h, w) is the part of a latent an exported decoder takes at once (`runtimes.tiles`); None: all of it.
     """
 
     name: str
@@ -186,6 +187,7 @@ class ModelConfig:
     teacher: str | None = None
     mask: MaskKind = "improved"
     encoder_batch: int = 1
+    decoder_tile: tuple[int, int] | None = None
 
     @property
     def components(self) -> tuple[str, ...]:

@@ -111,6 +111,7 @@ def _work(
         latent_scale=manifest.latent_scale,
         told=manifest.model.unet.told,
         encoder_batch=manifest.model.encoder_batch,
+        decoder_tile=manifest.model.decoder_tile,
         method=job.method,
         steps=job.steps,
         seed=job.seed,

@@ -14,8 +14,9 @@ from lite_vton.inputs import TryOnInputs, latent_mask, to_picture
 from lite_vton.presets import NoiseSchedule
 from runtimes.base import Array, Runtime
 from runtimes.sampler import Step, sample
+from runtimes.tiles import decoded_in_tiles
 
-__all__ = ["TryOnResult", "encode", "try_on"]
+__all__ = ["TryOnResult", "decode", "encode", "try_on"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def try_on(
     latent_scale: float,
     told: Sequence[str] = ("mask", "masked_person", "pose"),
     encoder_batch: int = 1,
+    decoder_tile: tuple[int, int] | None = None,
     method: str = "ddim",
     steps: int = 8,
     seed: int = 0,
@@ -52,7 +54,7 @@ def try_on(
     Sampling starts from the noised latent of the masked person, which already holds the warped garment. The U-Net
     sees the noisy latent, then the conditions `told` in that order (`UNetConfig.told`; what is not among them is not
     even encoded), and the garment's tokens where the model has an image encoder. `encoder_batch` is how many pictures
-    the encoder takes at once (`ModelConfig.encoder_batch`).
+    the encoder takes at once, `decoder_tile` the part of a latent the decoder does (both as in `ModelConfig`).
     `latent_scale` multiplies latents after encoding and divides them before decoding. `detail` carries stripes and
     letters over from the warp (`lite_vton.detail`), which takes one more decoding. `on_step` is called after each step;
     what it raises stops the sampling and is passed on.
@@ -72,8 +74,8 @@ def try_on(
         if on_step is not None:
             on_step(step)
 
-    reconstruction = _decode(runtime, masked_person, latent_scale) if detail else None
-    decoded = _decode(runtime, done[-1].x_prev, latent_scale)
+    reconstruction = decode(runtime, masked_person, latent_scale, decoder_tile) if detail else None
+    decoded = decode(runtime, done[-1].x_prev, latent_scale, decoder_tile)
     painted = decoded if reconstruction is None else carry_detail(decoded, inputs.masked_person, reconstruction)
     repaint = inputs.mask[0, 0, :, :, None] > 0.5
     picture = np.where(repaint, to_picture(painted), to_picture(inputs.person))
@@ -94,9 +96,15 @@ def encode(runtime: Runtime, pictures: Array, latent_scale: float, batch: int = 
     return np.ascontiguousarray(moments[:, : moments.shape[1] // 2]) * np.float32(latent_scale)
 
 
-def _decode(runtime: Runtime, latent: Array, latent_scale: float) -> Array:
-    """Scaled latent (1, C, h, w) to its picture (1, 3, H, W), not clipped."""
-    picture = runtime.components["vae_decoder"]({"latent_sample": latent / np.float32(latent_scale)})["sample"]
+def decode(runtime: Runtime, latent: Array, latent_scale: float, tile: tuple[int, int] | None = None) -> Array:
+    """Scaled latent (1, C, h, w) to its picture (1, 3, H, W), not clipped; in tiles where the decoder takes those."""
+    decoder = runtime.components["vae_decoder"]
+
+    def run(part: Array) -> Array:
+        return decoder({"latent_sample": part})["sample"]
+
+    unscaled = latent / np.float32(latent_scale)
+    picture = run(unscaled) if tile is None else decoded_in_tiles(run, unscaled, tile)
     _check_finite(picture, "vae_decoder", runtime)
     return picture
 

@@ -58,14 +58,6 @@ class ComponentSpec:
     outputs: Callable[[ModelConfig], tuple[TensorSpec, ...]]
 
 
-def _picture(name: str, meaning: str) -> Callable[[ModelConfig], tuple[TensorSpec, ...]]:
-    def specs(config: ModelConfig) -> tuple[TensorSpec, ...]:
-        shape = (1, 3, config.height, config.width)
-        return (TensorSpec(name=name, shape=shape, dtype="float32", range=(-1.0, 1.0), meaning=meaning),)
-
-    return specs
-
-
 def _latent(name: str, meaning: str) -> Callable[[ModelConfig], tuple[TensorSpec, ...]]:
     def specs(config: ModelConfig) -> tuple[TensorSpec, ...]:
         shape = config.latent_shape
@@ -85,6 +77,23 @@ def _moments(config: ModelConfig) -> tuple[TensorSpec, ...]:
     shape = (config.encoder_batch, 2 * channels, h, w)
     meaning = "mean | log-variance of each, unscaled"
     return (TensorSpec(name="latent_parameters", shape=shape, dtype="float32", range=None, meaning=meaning),)
+
+
+def _latent_or_tile(config: ModelConfig) -> tuple[TensorSpec, ...]:
+    n, channels, h, w = config.latent_shape
+    h, w = config.decoder_tile or (h, w)
+    meaning = "latent divided by the latent scale" + ("" if config.decoder_tile is None else ", or a tile of it")
+    return (TensorSpec(name="latent_sample", shape=(n, channels, h, w), dtype="float32", range=None, meaning=meaning),)
+
+
+def _painted(config: ModelConfig) -> tuple[TensorSpec, ...]:
+    _, _, h, w = config.latent_shape
+    h, w = config.decoder_tile or (h, w)
+    shape, meaning = (
+        (1, 3, h * config.autoencoder.downscale, w * config.autoencoder.downscale),
+        "RGB picture, not clipped",
+    )
+    return (TensorSpec(name="sample", shape=shape, dtype="float32", range=(-1.0, 1.0), meaning=meaning),)
 
 
 def _garment_picture(config: ModelConfig) -> tuple[TensorSpec, ...]:
@@ -150,8 +159,8 @@ COMPONENTS: dict[str, ComponentSpec] = {
         ComponentSpec(
             name="vae_decoder",
             wrap=lambda networks: VaeDecoder(networks.autoencoder),
-            inputs=_latent("latent_sample", "latent divided by the latent scale"),
-            outputs=_picture("sample", "RGB picture, not clipped"),
+            inputs=_latent_or_tile,
+            outputs=_painted,
         ),
     )
 }
