@@ -1,4 +1,4 @@
-"""A latent decoded in tiles: exactly what is painted of the whole where the decoder looks no further than the overlap."""
+"""A latent decoded in tiles: what is painted of the whole, exactly if the decoder looks no further than the overlap."""
 
 from __future__ import annotations
 
