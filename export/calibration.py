@@ -61,6 +61,8 @@ def record_in_torch(networks: Networks, person: TryOnInputs, *, steps: int, seed
         schedule=config.schedule,
         latent_scale=networks.latent_scale,
         told=config.unet.told,
+        encoder_batch=config.encoder_batch,
+        decoder_tile=config.decoder_tile,
         method=config.default_sampler,
         steps=steps,
         seed=seed,

@@ -66,6 +66,8 @@ def record_trajectory(
     schedule: NoiseSchedule,
     latent_scale: float,
     told: Sequence[str] = ("mask", "masked_person", "pose"),
+    encoder_batch: int = 1,
+    decoder_tile: tuple[int, int] | None = None,
     method: str = "ddim",
     steps: int = 8,
     seed: int = 0,
@@ -75,7 +77,16 @@ def record_trajectory(
         inputs = replace(inputs, garment=None)
     recorder = _Recorder(runtime)
     result = try_on(
-        recorder, inputs, schedule=schedule, latent_scale=latent_scale, told=told, method=method, steps=steps, seed=seed
+        recorder,
+        inputs,
+        schedule=schedule,
+        latent_scale=latent_scale,
+        told=told,
+        encoder_batch=encoder_batch,
+        decoder_tile=decoder_tile,
+        method=method,
+        steps=steps,
+        seed=seed,
     )
     return Trajectory(tuple(recorder.calls), inputs, result.picture, result.decoded, method, steps, seed)
 

@@ -78,6 +78,7 @@ def config_of_folder(folder: Path, model: ModelConfig) -> tuple[ModelConfig, flo
         unet=_unet(_settings(folder / "unet/config.json"), folder, model.unet),
         shipped_weights=None,
         teacher=None,
+        encoder_batch=1,  # what any of them takes; some have it fixed
     )
     scale = autoencoder.get("scaling_factor", model.autoencoder.latent_scale)
     if not isinstance(scale, int | float) or not 0 < scale < float("inf"):
@@ -187,6 +188,8 @@ def import_onnx(
             schedule=config.schedule,
             latent_scale=latent_scale,
             told=config.unet.told,
+            encoder_batch=config.encoder_batch,
+            decoder_tile=config.decoder_tile,
             method=config.default_sampler,
             steps=config.default_steps if steps is None else steps,
             seed=seed,

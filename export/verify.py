@@ -175,6 +175,8 @@ def _picture(bundle: Bundle, runtime: Runtime, golden: Trajectory) -> float:
         schedule=manifest.model.schedule,
         latent_scale=manifest.latent_scale,
         told=manifest.model.unet.told,
+        encoder_batch=manifest.model.encoder_batch,
+        decoder_tile=manifest.model.decoder_tile,
         method=golden.method,
         steps=golden.steps,
         seed=golden.seed,

@@ -138,7 +138,11 @@ def load(
 
 
 class TryOn:
-    """A bundle on one backend, ready to dress people. A context manager; `close` frees the backend."""
+    """A bundle on one backend, ready to dress people. A context manager; `close` frees the backend.
+
+    `low_memory` holds one network at a time, loaded for each try-on anew (`runtimes.one_at_a_time`); the picture is the
+    same. `UserError` for a backend that cannot.
+    """
 
     def __init__(
         self,
@@ -147,9 +151,13 @@ class TryOn:
         precision: str = "fp32",
         *,
         provider: str | None = None,
+        low_memory: bool = False,
     ) -> None:
+        from runtimes.one_at_a_time import OneAtATime
+
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(Path(bundle))
-        self.runtime = load(self.bundle, backend, precision, provider=provider)
+        loaded = load(self.bundle, backend, precision, provider=provider)
+        self.runtime = OneAtATime(loaded) if low_memory else loaded
 
     def __call__(
         self,
@@ -174,6 +182,8 @@ class TryOn:
             schedule=manifest.model.schedule,
             latent_scale=manifest.latent_scale,
             told=manifest.model.unet.told,
+            encoder_batch=manifest.model.encoder_batch,
+            decoder_tile=manifest.model.decoder_tile,
             method=sampler or manifest.default_sampler,
             steps=manifest.default_steps if steps is None else steps,
             seed=seed,

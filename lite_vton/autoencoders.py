@@ -10,12 +10,15 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from lite_vton.errors import UserError
-from lite_vton.presets import AUTOENCODERS, AutoencoderKLConfig, ModelConfig
+from lite_vton.presets import AUTOENCODERS, AutoencoderConfig, AutoencoderKLConfig, ModelConfig, UNetConfig
 
-__all__ = ["KINDS", "autoencoder_kind", "with_autoencoder"]
+__all__ = ["KINDS", "PICTURES", "autoencoder_kind", "encoder_batch", "with_autoencoder"]
 
 KINDS = ("kl", "tiny")
 """diffusers' `AutoencoderKL` and `AutoencoderTiny`."""
+
+PICTURES = ("masked_person", "pose")
+"""Conditions that are pictures, and encoded before the U-Net is told them."""
 
 
 def autoencoder_kind(config: ModelConfig) -> str:
@@ -36,4 +39,11 @@ def with_autoencoder(config: ModelConfig, kind: str) -> ModelConfig:
         return config
     if config.name not in AUTOENCODERS:
         raise UserError(f"{config.name} has its {autoencoder_kind(config)} autoencoder and no other: choose that")
-    return replace(config, autoencoder=AUTOENCODERS[config.name][kind], shipped_weights=None)
+    autoencoder = AUTOENCODERS[config.name][kind]
+    batch = encoder_batch(autoencoder, config.unet)
+    return replace(config, autoencoder=autoencoder, encoder_batch=batch, shipped_weights=None)
+
+
+def encoder_batch(autoencoder: AutoencoderConfig, unet: UNetConfig) -> int:
+    """How many pictures an exported encoder takes at once: all that the U-Net is told, if it is a small one."""
+    return 1 if isinstance(autoencoder, AutoencoderKLConfig) else sum(name in PICTURES for name in unet.told)

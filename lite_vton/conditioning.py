@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import get_args
 
-from lite_vton.autoencoders import autoencoder_kind, with_autoencoder
+from lite_vton.autoencoders import autoencoder_kind, encoder_batch, with_autoencoder
 from lite_vton.errors import UserError
 from lite_vton.presets import MaskKind, ModelConfig, preset
 
@@ -47,7 +47,8 @@ class Conditioning:
         others = tuple(condition for condition in config.unet.conditions if condition[0] != "pose")
         pose = (("pose", config.autoencoder.latent_channels),) if self.pose else ()
         unet = replace(config.unet, conditions=(*others, *pose))
-        return replace(config, mask=self.mask, unet=unet, shipped_weights=None)
+        batch = encoder_batch(config.autoencoder, unet)
+        return replace(config, mask=self.mask, unet=unet, shipped_weights=None, encoder_batch=batch)
 
 
 COMPONENTS_OF_PAPER: Mapping[str, Conditioning] = MappingProxyType(

@@ -170,7 +170,10 @@ class ModelConfig:
 
     `image_encoder` is there where the U-Net attends to tokens of the garment. `teacher` names the preset a student is
     distilled from. `shipped_weights` names the autoencoder's and the U-Net's file in lite_vton/assets, where there
-    are any. `mask` says what the pictures it is trained on and run on leave to be repainted.
+    are any. `mask` says what the pictures it is trained on and run on leave to be repainted. `encoder_batch` is how
+    many pictures an exported encoder takes at once: where the autoencoder is small as many as the U-Net is told, so
+    that a try-on calls it once; Stable Diffusion's takes no less time for it, and 0.2 to 0.4 GB more.
+    `decoder_tile` (h, w) is the part of a latent an exported decoder takes at once (`runtimes.tiles`); None: all of it.
     """
 
     name: str
@@ -186,6 +189,8 @@ class ModelConfig:
     image_encoder: ImageEncoderConfig | None = None
     teacher: str | None = None
     mask: MaskKind = "improved"
+    encoder_batch: int = 1
+    decoder_tile: tuple[int, int] | None = None
 
     @property
     def components(self) -> tuple[str, ...]:
@@ -248,6 +253,7 @@ PRESETS: dict[str, ModelConfig] = {
             description="the demo student's teacher, trained here on drawn pairs",
             height=256,
             width=192,
+            encoder_batch=2,
             autoencoder=_DEMO_AUTOENCODER,
             unet=UNetConfig(
                 channels=(64, 112, 128),
@@ -262,6 +268,7 @@ PRESETS: dict[str, ModelConfig] = {
             description="the demo student, distilled from demo-teacher; what `lite-vton demo` runs",
             height=256,
             width=192,
+            encoder_batch=2,
             autoencoder=_DEMO_AUTOENCODER,
             unet=UNetConfig(
                 channels=(64, 96, 128),
@@ -312,6 +319,7 @@ PRESETS: dict[str, ModelConfig] = {
             description="random weights, for tests of distillation",
             height=64,
             width=48,
+            encoder_batch=2,
             autoencoder=_TINY_AUTOENCODER,
             unet=UNetConfig(
                 channels=(16, 32),
@@ -327,6 +335,7 @@ PRESETS: dict[str, ModelConfig] = {
             description="random weights, for tests: every operator of demo at a size that exports in seconds",
             height=64,
             width=48,
+            encoder_batch=2,
             autoencoder=_TINY_AUTOENCODER,
             unet=UNetConfig(
                 channels=(16, 16),

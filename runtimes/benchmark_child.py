@@ -29,7 +29,7 @@ from runtimes.tryon import try_on
 __all__ = ["TRY_ON", "Job", "main"]
 
 TRY_ON = "try_on"
-"""The target that runs everything: encoder twice, the sampling, decoder."""
+"""The target that runs everything: encoder, the sampling, decoder twice."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,8 @@ def _work(
         schedule=manifest.model.schedule,
         latent_scale=manifest.latent_scale,
         told=manifest.model.unet.told,
+        encoder_batch=manifest.model.encoder_batch,
+        decoder_tile=manifest.model.decoder_tile,
         method=job.method,
         steps=job.steps,
         seed=job.seed,

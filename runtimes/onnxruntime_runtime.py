@@ -84,6 +84,10 @@ class _LazySession:
         feeds = {spec.name: array for spec, array in zip(self._tensors.inputs, arrays, strict=True)}
         return dict(zip(names, self._session.run(names, feeds), strict=True))
 
+    def release(self) -> None:
+        """Free the session; the next call starts it again."""
+        self._session = None
+
     def _start(self) -> ort.InferenceSession:
         options = ort.SessionOptions()
         options.log_severity_level = 3  # errors; warnings about fallbacks are raised below instead

@@ -14,8 +14,9 @@ from lite_vton.inputs import TryOnInputs, latent_mask, to_picture
 from lite_vton.presets import NoiseSchedule
 from runtimes.base import Array, Runtime
 from runtimes.sampler import Step, sample
+from runtimes.tiles import decoded_in_tiles
 
-__all__ = ["TryOnResult", "encode", "try_on"]
+__all__ = ["TryOnResult", "decode", "encode", "try_on"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ def try_on(
     schedule: NoiseSchedule,
     latent_scale: float,
     told: Sequence[str] = ("mask", "masked_person", "pose"),
+    encoder_batch: int = 1,
+    decoder_tile: tuple[int, int] | None = None,
     method: str = "ddim",
     steps: int = 8,
     seed: int = 0,
@@ -50,15 +53,17 @@ def try_on(
 
     Sampling starts from the noised latent of the masked person, which already holds the warped garment. The U-Net
     sees the noisy latent, then the conditions `told` in that order (`UNetConfig.told`; what is not among them is not
-    even encoded), and the garment's tokens where the model has an image encoder.
+    even encoded), and the garment's tokens where the model has an image encoder. `encoder_batch` is how many pictures
+    the encoder takes at once, `decoder_tile` the part of a latent the decoder does (both as in `ModelConfig`).
     `latent_scale` multiplies latents after encoding and divides them before decoding. `detail` carries stripes and
     letters over from the warp (`lite_vton.detail`), which takes one more decoding. `on_step` is called after each step;
     what it raises stops the sampling and is passed on.
 
     Raises `UserError` for options or inputs that do not fit, and for a network that answers NaN or infinity.
     """
-    masked_person = encode(runtime, inputs.masked_person, latent_scale)
-    conditions = _conditions(runtime, inputs, masked_person, told, latent_scale)
+    latents = _encoded(runtime, inputs, told, latent_scale, encoder_batch)
+    masked_person = latents["masked_person"]
+    conditions = _conditions(inputs, latents, told)
     tokens = _tokens(runtime, inputs)
 
     done: list[Step] = []
@@ -69,40 +74,59 @@ def try_on(
         if on_step is not None:
             on_step(step)
 
-    reconstruction = _decode(runtime, masked_person, latent_scale) if detail else None
-    decoded = _decode(runtime, done[-1].x_prev, latent_scale)
+    reconstruction = decode(runtime, masked_person, latent_scale, decoder_tile) if detail else None
+    decoded = decode(runtime, done[-1].x_prev, latent_scale, decoder_tile)
     painted = decoded if reconstruction is None else carry_detail(decoded, inputs.masked_person, reconstruction)
     repaint = inputs.mask[0, 0, :, :, None] > 0.5
     picture = np.where(repaint, to_picture(painted), to_picture(inputs.person))
     return TryOnResult(picture, decoded, tuple(done))
 
 
-def encode(runtime: Runtime, picture: Array, latent_scale: float) -> Array:
-    """(1, 3, H, W) in [-1, 1] to its scaled latent (1, C, h, w): the mean of the moments, no noise."""
-    moments = runtime.components["vae_encoder"]({"sample": picture})["latent_parameters"]
+def encode(runtime: Runtime, pictures: Array, latent_scale: float, batch: int = 1) -> Array:
+    """(N, 3, H, W) in [-1, 1] to scaled latents (N, C, h, w): the mean of the moments, no noise.
+
+    The encoder takes `batch` pictures a call; the last one is repeated to fill the last call up.
+    """
+    count = len(pictures)
+    filled = np.concatenate([pictures, np.repeat(pictures[-1:], -count % batch, axis=0)])
+    calls = [filled[first : first + batch] for first in range(0, len(filled), batch)]
+    encoder = runtime.components["vae_encoder"]
+    moments = np.concatenate([encoder({"sample": call})["latent_parameters"] for call in calls])[:count]
     _check_finite(moments, "vae_encoder", runtime)
     return np.ascontiguousarray(moments[:, : moments.shape[1] // 2]) * np.float32(latent_scale)
 
 
-def _decode(runtime: Runtime, latent: Array, latent_scale: float) -> Array:
-    """Scaled latent (1, C, h, w) to its picture (1, 3, H, W), not clipped."""
-    picture = runtime.components["vae_decoder"]({"latent_sample": latent / np.float32(latent_scale)})["sample"]
+def decode(runtime: Runtime, latent: Array, latent_scale: float, tile: tuple[int, int] | None = None) -> Array:
+    """Scaled latent (1, C, h, w) to its picture (1, 3, H, W), not clipped; in tiles where the decoder takes those."""
+    decoder = runtime.components["vae_decoder"]
+
+    def run(part: Array) -> Array:
+        return decoder({"latent_sample": part})["sample"]
+
+    unscaled = latent / np.float32(latent_scale)
+    picture = run(unscaled) if tile is None else decoded_in_tiles(run, unscaled, tile)
     _check_finite(picture, "vae_decoder", runtime)
     return picture
 
 
-def _conditions(
-    runtime: Runtime, inputs: TryOnInputs, masked_person: Array, told: Sequence[str], latent_scale: float
-) -> Array:
-    known: Mapping[str, Callable[[], Array]] = {
-        "mask": lambda: latent_mask(inputs.mask, inputs.mask.shape[2] // masked_person.shape[2]),
-        "masked_person": lambda: masked_person,
-        "pose": lambda: encode(runtime, inputs.pose, latent_scale),
-    }
+def _encoded(
+    runtime: Runtime, inputs: TryOnInputs, told: Sequence[str], latent_scale: float, batch: int
+) -> dict[str, Array]:
+    """The latent (1, C, h, w) of each picture the U-Net is told, and of the masked person, where sampling starts."""
+    pictures = {"masked_person": inputs.masked_person}
+    if "pose" in told:
+        pictures["pose"] = inputs.pose
+    latents = encode(runtime, np.concatenate(list(pictures.values())), latent_scale, batch)
+    return {name: latents[index : index + 1] for index, name in enumerate(pictures)}
+
+
+def _conditions(inputs: TryOnInputs, latents: Mapping[str, Array], told: Sequence[str]) -> Array:
+    masked_person = latents["masked_person"]
+    known = {"mask": latent_mask(inputs.mask, inputs.mask.shape[2] // masked_person.shape[2]), **latents}
     unknown = [name for name in told if name not in known]
     if unknown:
         raise UserError(f"this model is told {unknown[0]!r}, which this lite-vton does not know: upgrade lite-vton")
-    return np.concatenate([known[name]() for name in told], axis=1)
+    return np.concatenate([known[name] for name in told], axis=1)
 
 
 def _tokens(runtime: Runtime, inputs: TryOnInputs) -> Array | None:

@@ -46,6 +46,7 @@ class How:
     sampler: str | None = None
     seed: int = 0
     detail: bool = True
+    low_memory: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def dress(
     person = load_photo(photographs.person)
     prepared = _prepare(bundle, photographs, person)
 
-    with TryOn(bundle, how.backend, precision, provider=how.provider) as model:
+    with TryOn(bundle, how.backend, precision, provider=how.provider, low_memory=how.low_memory) as model:
         began = perf_counter()
         steps = bundle.manifest.default_steps if how.steps is None else how.steps
         with progress_bar("sampling", steps) as update:
@@ -103,7 +104,7 @@ def dress(
         save_photo(output, pasted, person.icc_profile)
         written: tuple[Path, ...] = (output,)
         if save_steps is not None:
-            _save_steps(save_steps, model.runtime, bundle.manifest.latent_scale, result.steps)
+            _save_steps(save_steps, model.runtime, bundle, result.steps)
             written = (output, save_steps)
     return Dressed(
         written, person.height, person.width, model.runtime.name, bundle.manifest.source.checkpoint, sampling_s
@@ -144,13 +145,14 @@ def _prepare(bundle: Bundle, photographs: Photographs, person: Photo) -> Prepare
     return prepare(person, keypoints, garment, model.height, model.width, category, mask=model.mask, parse=parse)
 
 
-def _save_steps(folder: Path, runtime: Runtime, latent_scale: float, steps: tuple[Step, ...]) -> None:
+def _save_steps(folder: Path, runtime: Runtime, bundle: Bundle, steps: tuple[Step, ...]) -> None:
     """What the network thinks the clean picture is, at every step."""
     from lite_vton.inputs import to_picture
     from lite_vton.photo import save_photo
+    from runtimes.tryon import decode
 
     folder.mkdir(parents=True, exist_ok=True)
     for step in steps:
-        latent = (step.x_0 / latent_scale).astype("float32")
-        decoded = runtime.components["vae_decoder"]({"latent_sample": latent})["sample"]
+        latent, tile = step.x_0.astype("float32"), bundle.manifest.model.decoder_tile
+        decoded = decode(runtime, latent, bundle.manifest.latent_scale, tile)
         save_photo(folder / f"step-{step.index:03d}-t{step.timestep:03d}.png", to_picture(decoded))

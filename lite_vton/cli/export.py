@@ -22,6 +22,12 @@ def export(
     ] = "onnx",
     precisions: Annotated[str, typer.Option("--precision", help="Comma-separated, or all.")] = "fp32,fp16",
     autoencoder: Autoencoder = None,
+    decoder_tile: Annotated[
+        str | None,
+        typer.Option(
+            "--decoder-tile", metavar="H,W", help="Decode in tiles of so many pixels: less memory, more time."
+        ),
+    ] = None,
     steps: Steps = None,
     seed: Seed = 0,
     min_psnr: Annotated[float | None, typer.Option("--min-psnr", help="dB each component must reach.")] = None,
@@ -72,6 +78,7 @@ def export(
         output,
         *asked,
         autoencoder=autoencoder,
+        decoder_tile=decoder_tile,
         steps=steps,
         seed=seed,
         min_psnr=min_psnr,

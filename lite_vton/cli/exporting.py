@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from lite_vton.inputs import TryOnInputs
     from lite_vton.presets import ModelConfig
 
-__all__ = ["export_model", "export_options", "plan", "target_of"]
+__all__ = ["export_model", "export_options", "plan", "target_of", "tile_of"]
 
 
 def plan(
@@ -78,6 +79,7 @@ def export_model(
     precisions: Sequence[str],
     *,
     autoencoder: str | None = None,
+    decoder_tile: str | None = None,
     steps: int | None = None,
     seed: int = 0,
     min_psnr: float | None = None,
@@ -90,7 +92,8 @@ def export_model(
 
     Returns the bundle, its report, and a line for each artifact that failed and was left out, which only `keep_going`
     lets happen. What has to be calibrated is calibrated on pairs of the dataset `calibration`, or else on other
-    held-out drawn ones. `autoencoder` as for `lite_vton.cli.weights.load_model`.
+    held-out drawn ones. `autoencoder` as for `lite_vton.cli.weights.load_model`,
+    `decoder_tile` as for `tile_of`.
     Raises `export.verify.VerificationError` when a file misses its gate; then nothing is written.
     """
     from export.bundle import export_bundle, extend_bundle
@@ -109,10 +112,13 @@ def export_model(
         failures.append(f"{artifact}: {reason}")
 
     existing = _bundle_at(model, check=True)
+    if existing is not None and decoder_tile is not None:
+        raise UserError(f"{model} has its decoder already: leave --decoder-tile out")
     if existing is not None and (steps is not None or seed != 0):
         raise UserError(f"{model} has its golden trajectory already: leave --steps and --seed out")
     with stages(f"exporting {model}") as say:
         config = existing.manifest.model if existing is not None else config_of(model, autoencoder)
+        tile = None if decoder_tile is None else tile_of(decoder_tile, config)
         if steps is not None:
             timesteps(config.schedule, steps)  # refuses a count that sampling would refuse later
         people, source = ((), "") if calibration is None else _people_of(calibration, config, needed)
@@ -136,9 +142,31 @@ def export_model(
             bundle = extend_bundle(existing, *asked, **more)
         else:
             trained = load_model(model, autoencoder)
+            networks = replace(trained.networks, config=replace(trained.networks.config, decoder_tile=tile))
             more |= {"steps": steps, "seed": seed, "checkpoint": trained.origin}
-            bundle = export_bundle(trained.networks, inputs, *asked, **more)
+            bundle = export_bundle(networks, inputs, *asked, **more)
     return bundle, "\n".join(_figures(bundle)), failures
+
+
+def tile_of(words: str, config: ModelConfig) -> tuple[int, int] | None:
+    """`"256,192"`, pixels, as latent positions (h, w); None where that is the whole picture.
+
+    `UserError` for what is no size, no multiple of a latent position, larger than the picture, or all overlap.
+    """
+    from runtimes.tiles import OVERLAP
+
+    scale = config.autoencoder.downscale
+    try:
+        height, width = (int(word) for word in words.split(","))
+    except ValueError:
+        raise UserError(f"no tile in {words!r}: write height and width in pixels, such as 256,192") from None
+    for side, whole in ((height, config.height), (width, config.width)):
+        if side % scale or not (OVERLAP * scale < side <= whole or side == whole):
+            raise UserError(
+                f"a tile of {height}x{width} does not do for {config.height}x{config.width}: "
+                f"choose multiples of {scale} above {OVERLAP * scale}"
+            )
+    return None if (height, width) == (config.height, config.width) else (height // scale, width // scale)
 
 
 def _people_of(folder: Path, config: ModelConfig, count: int) -> tuple[tuple[TryOnInputs, ...], str]:

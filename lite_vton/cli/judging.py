@@ -192,6 +192,8 @@ def _sampling(model: _Model, sampling: Sampling) -> Paint:
             schedule=model.config.schedule,
             latent_scale=model.latent_scale,
             told=model.config.unet.told,
+            encoder_batch=model.config.encoder_batch,
+            decoder_tile=model.config.decoder_tile,
             method=sampling.sampler or model.config.default_sampler,
             steps=model.config.default_steps if sampling.steps is None else sampling.steps,
             seed=sampling.seed,
@@ -205,11 +207,11 @@ def _sampling(model: _Model, sampling: Sampling) -> Paint:
 def _ceiling(model: _Model) -> Paint:
     """Decoding the encoded truth: what a perfect U-Net would reach with this autoencoder."""
     from lite_vton.inputs import to_picture
-    from runtimes.tryon import encode
+    from runtimes.tryon import decode, encode
 
     def paint(inputs: TryOnInputs) -> Picture:
-        latent = encode(model.runtime, inputs.person, 1.0)
-        return to_picture(model.runtime.components["vae_decoder"]({"latent_sample": latent})["sample"])
+        latent = encode(model.runtime, inputs.person, 1.0, model.config.encoder_batch)
+        return to_picture(decode(model.runtime, latent, 1.0, model.config.decoder_tile))
 
     return paint
 

@@ -44,6 +44,9 @@ def run(
     detail: Annotated[
         bool, typer.Option("--detail/--no-detail", help="Carry stripes and letters over from the warped garment.")
     ] = True,
+    low_memory: Annotated[
+        bool, typer.Option("--low-memory", help="One network in memory at a time; the same picture.")
+    ] = False,
     save_steps: Annotated[
         Path | None, typer.Option("--save-steps", help="Folder for a picture of every sampling step.")
     ] = None,
@@ -61,7 +64,7 @@ def run(
     dressed = dress(
         path,
         Photographs(person, garment, keypoints, garment_mask, parse, category, person_index),
-        How(backend, precision, provider, steps, sampler, seed, detail),
+        How(backend, precision, provider, steps, sampler, seed, detail, low_memory),
         output,
         save_steps=save_steps,
         overwrite=overwrite,

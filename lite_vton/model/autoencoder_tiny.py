@@ -69,18 +69,28 @@ class TinyAutoencoder(Autoencoder):
         `mean` (3 t t,), `components` (C, 3 t t) orthonormal, `deviations` (C,) along them. Latents come out halfway
         to unit deviation, so that the strong components keep more of the signal once noise is added.
         """
-        tile = self.to_latent.weight.shape
         gain = deviations.sqrt()[:, None]
-        self.to_latent.weight.copy_((components / gain).view(tile))
-        self.to_latent.bias.copy_(-(components @ mean) / gain[:, 0])  # type: ignore[union-attr]
-        self.to_picture.weight.copy_((components * gain).view(tile))
+        self.start_fitted(components / gain, -(components @ mean) / gain[:, 0], components * gain, mean)
+
+    @torch.no_grad()
+    def start_fitted(
+        self, to_latent: torch.Tensor, latent_bias: torch.Tensor, to_picture: torch.Tensor, picture_bias: torch.Tensor
+    ) -> None:
+        """Make the autoencoder linear: from tiles (3, t, t), flattened, to latents of unit variance and back.
+
+        `to_latent` and `to_picture` (C, 3 t t), `latent_bias` (C,), `picture_bias` (3 t t,).
+        """
+        tile = self.to_latent.weight.shape
+        self.to_latent.weight.copy_(to_latent.view(tile))
+        self.to_latent.bias.copy_(latent_bias)  # type: ignore[union-attr]
+        self.to_picture.weight.copy_(to_picture.view(tile))
         # The network starts at nothing, and each block as the identity: random output would be one large error.
         ends = [self.network.encoder.layers[-1], self.network.decoder.layers[-1]]
         for convolution in (*ends, *(block.conv[-1] for block in self._blocks())):
             nn.init.zeros_(convolution.weight)
             nn.init.zeros_(convolution.bias)
         # The bias is one a channel, so the mean is taken as flat; diffusers' decoder adds -1 to what it returns.
-        self.to_picture.bias.copy_(mean.view(3, -1).mean(dim=1) + 1.0)  # type: ignore[union-attr]
+        self.to_picture.bias.copy_(picture_bias.view(3, -1).mean(dim=1) + 1.0)  # type: ignore[union-attr]
 
     def _blocks(self) -> Iterator[AutoencoderTinyBlock]:
         return (module for module in self.network.modules() if isinstance(module, AutoencoderTinyBlock))

@@ -26,7 +26,7 @@ class VaeEncoder(nn.Module):
         self.autoencoder = autoencoder
 
     def forward(self, sample: torch.Tensor) -> torch.Tensor:
-        """`sample` (1, 3, H, W) in [-1, 1] to `latent_parameters` (1, 2C, h, w): mean | log-variance -30."""
+        """`sample` (K, 3, H, W) in [-1, 1] to `latent_parameters` (K, 2C, h, w): mean | log-variance -30."""
         mean = self.autoencoder.encode(sample)
         # -30 is where diffusers clips the log-variance of a DiagonalGaussianDistribution.
         return torch.cat([mean, torch.full_like(mean, -30.0)], dim=1)
@@ -58,21 +58,42 @@ class ComponentSpec:
     outputs: Callable[[ModelConfig], tuple[TensorSpec, ...]]
 
 
-def _picture(name: str, meaning: str) -> Callable[[ModelConfig], tuple[TensorSpec, ...]]:
+def _latent(name: str, meaning: str) -> Callable[[ModelConfig], tuple[TensorSpec, ...]]:
     def specs(config: ModelConfig) -> tuple[TensorSpec, ...]:
-        shape = (1, 3, config.height, config.width)
-        return (TensorSpec(name=name, shape=shape, dtype="float32", range=(-1.0, 1.0), meaning=meaning),)
-
-    return specs
-
-
-def _latent(name: str, meaning: str, repeats: int = 1) -> Callable[[ModelConfig], tuple[TensorSpec, ...]]:
-    def specs(config: ModelConfig) -> tuple[TensorSpec, ...]:
-        n, channels, h, w = config.latent_shape
-        shape = (n, channels * repeats, h, w)
+        shape = config.latent_shape
         return (TensorSpec(name=name, shape=shape, dtype="float32", range=None, meaning=meaning),)
 
     return specs
+
+
+def _encoded_pictures(config: ModelConfig) -> tuple[TensorSpec, ...]:
+    shape = (config.encoder_batch, 3, config.height, config.width)
+    meaning = "RGB pictures; a shorter list is filled up with any"
+    return (TensorSpec(name="sample", shape=shape, dtype="float32", range=(-1.0, 1.0), meaning=meaning),)
+
+
+def _moments(config: ModelConfig) -> tuple[TensorSpec, ...]:
+    _, channels, h, w = config.latent_shape
+    shape = (config.encoder_batch, 2 * channels, h, w)
+    meaning = "mean | log-variance of each, unscaled"
+    return (TensorSpec(name="latent_parameters", shape=shape, dtype="float32", range=None, meaning=meaning),)
+
+
+def _latent_or_tile(config: ModelConfig) -> tuple[TensorSpec, ...]:
+    n, channels, h, w = config.latent_shape
+    h, w = config.decoder_tile or (h, w)
+    meaning = "latent divided by the latent scale" + ("" if config.decoder_tile is None else ", or a tile of it")
+    return (TensorSpec(name="latent_sample", shape=(n, channels, h, w), dtype="float32", range=None, meaning=meaning),)
+
+
+def _painted(config: ModelConfig) -> tuple[TensorSpec, ...]:
+    _, _, h, w = config.latent_shape
+    h, w = config.decoder_tile or (h, w)
+    shape, meaning = (
+        (1, 3, h * config.autoencoder.downscale, w * config.autoencoder.downscale),
+        "RGB picture, not clipped",
+    )
+    return (TensorSpec(name="sample", shape=shape, dtype="float32", range=(-1.0, 1.0), meaning=meaning),)
 
 
 def _garment_picture(config: ModelConfig) -> tuple[TensorSpec, ...]:
@@ -126,8 +147,8 @@ COMPONENTS: dict[str, ComponentSpec] = {
         ComponentSpec(
             name="vae_encoder",
             wrap=lambda networks: VaeEncoder(networks.autoencoder),
-            inputs=_picture("sample", "RGB picture"),
-            outputs=_latent("latent_parameters", "mean | log-variance, unscaled", repeats=2),
+            inputs=_encoded_pictures,
+            outputs=_moments,
         ),
         ComponentSpec(
             name="unet",
@@ -138,8 +159,8 @@ COMPONENTS: dict[str, ComponentSpec] = {
         ComponentSpec(
             name="vae_decoder",
             wrap=lambda networks: VaeDecoder(networks.autoencoder),
-            inputs=_latent("latent_sample", "latent divided by the latent scale"),
-            outputs=_picture("sample", "RGB picture, not clipped"),
+            inputs=_latent_or_tile,
+            outputs=_painted,
         ),
     )
 }

@@ -36,7 +36,8 @@ class Cost:
 
 
 def component_costs(config: ModelConfig) -> dict[str, Cost]:
-    """By component, in the order a try-on runs them, for one picture of the model's size."""
+    """By component, in the order a try-on runs them, for one call at the model's size; the encoder's takes
+    `encoder_batch` pictures."""
     with torch.device("meta"):
         networks = build_networks(config)
         return {

@@ -28,6 +28,7 @@ __all__ = [
     "load_autoencoder",
     "load_networks",
     "random_networks",
+    "save_autoencoder",
     "save_networks",
     "shipped_networks",
     "weight_files",
@@ -111,6 +112,13 @@ def load_autoencoder(config: ModelConfig, file: Path) -> tuple[Autoencoder, floa
     autoencoder = build_autoencoder(config.autoencoder)
     _load_weights(autoencoder, file)
     return autoencoder.eval(), _latent_scale(file, config.autoencoder)
+
+
+def save_autoencoder(config: ModelConfig, autoencoder: Autoencoder, latent_scale: float, file: Path) -> None:
+    """Write an autoencoder of `config` alone, as `save_networks` writes one: what `load_autoencoder` reads."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {"preset": config.name, "latent_scale": repr(latent_scale), **to_metadata(config)}
+    save_file({name: tensor.contiguous() for name, tensor in autoencoder.state_dict().items()}, file, metadata)
 
 
 def shipped_networks(config: ModelConfig) -> Networks:

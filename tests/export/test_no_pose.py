@@ -37,6 +37,10 @@ def test_it_passes_verification_and_its_manifest_says_what_it_is_told(exported: 
     assert manifest.model.mask == "plain"
 
 
+def test_its_encoder_takes_one_picture(exported: Bundle) -> None:
+    assert exported.manifest.components["vae_encoder"].inputs[0].shape == (1, 3, 64, 48)
+
+
 def test_the_pose_is_neither_encoded_nor_given(exported: Bundle) -> None:
     unet = onnx.load(exported.path("onnx-fp32/unet/model.onnx"), load_external_data=False)
     assert unet.graph.input[0].type.tensor_type.shape.dim[1].dim_value == 9

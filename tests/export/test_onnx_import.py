@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from export.bundle import extend_bundle
+from export.bundle import export_bundle, extend_bundle
 from export.golden import load_trajectory
 from export.onnx_import import REFERENCE, config_of_folder, import_onnx
 from export.parity import closeness
@@ -25,6 +26,7 @@ from lite_vton import load
 from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
+from lite_vton.model.networks import Networks
 from lite_vton.presets import preset
 
 PYTHON = Path(__file__).parents[2] / ".venv-optimum/bin/python"
@@ -72,6 +74,14 @@ def as_optimum_has_it(folder: Path) -> None:
             if len(value.type.tensor_type.shape.dim) == 4:
                 dynamic(value)
         onnx.save(model, path)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, networks: Networks, inputs: TryOnInputs) -> Bundle:
+    """Of encoders that take one picture, as Optimum's pipelines use them."""
+    single = replace(networks, config=replace(networks.config, encoder_batch=1))
+    target = tmp_path_factory.mktemp("single") / "tiny"
+    return export_bundle(single, inputs, target, steps=2, seed=7)
 
 
 @pytest.fixture(scope="module")

@@ -39,3 +39,10 @@ def test_a_kind_that_is_unknown_or_not_the_presets_is_refused() -> None:
         with_autoencoder(preset("litemp-vton"), "tinny")
     with pytest.raises(UserError, match="demo has its tiny autoencoder and no other"):
         with_autoencoder(preset("demo"), "kl")
+
+
+def test_a_small_encoder_takes_all_pictures_at_once_and_a_large_one_each() -> None:
+    assert with_autoencoder(preset("litemp-vton"), "tiny").encoder_batch == 2
+    assert COMPONENTS_OF_PAPER["A"].applied_to(with_autoencoder(preset("teacher"), "tiny")).encoder_batch == 1
+    assert preset("litemp-vton").encoder_batch == 1
+    assert preset("demo").encoder_batch == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ from lite_vton.inputs import TryOnInputs
 from lite_vton.presets import preset
 from runtimes.schedule import alpha_bar, timesteps
 
-CONFIG = preset("tiny")
+CONFIG = replace(preset("tiny"), encoder_batch=1)
 HEIGHT, WIDTH = CONFIG.height, CONFIG.width
 LATENT = CONFIG.latent_shape
 LATENT_SCALE = 0.7

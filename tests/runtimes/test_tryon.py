@@ -122,3 +122,31 @@ def test_a_network_that_answers_nan_is_named(made: Any, inputs: TryOnInputs) -> 
     poisoned = replace(inputs, pose=np.full_like(inputs.pose, np.nan))
     with pytest.raises(UserError, match="vae_encoder on onnxruntime-fp32 answered NaN"):
         try_on(OnnxRuntime(made.bundle), poisoned, schedule=SCHEDULE, latent_scale=SCALE)
+
+
+class Counting:
+    """An encoder that takes `batch` pictures, and answers with what it was given and its negative."""
+
+    def __init__(self, batch: int) -> None:
+        self.batch, self.calls = batch, 0
+
+    name = "counting"
+
+    @property
+    def components(self) -> dict[str, Any]:
+        return {"vae_encoder": self.encode}
+
+    def encode(self, tensors: Any) -> Any:
+        self.calls += 1
+        assert len(tensors["sample"]) == self.batch
+        return {"latent_parameters": np.concatenate([tensors["sample"], -tensors["sample"]], axis=1)}
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(("pictures", "batch", "calls"), [(1, 1, 1), (2, 1, 2), (2, 2, 1), (1, 2, 1), (3, 2, 2)])
+def test_pictures_are_encoded_in_as_many_calls_as_the_encoder_needs(pictures: int, batch: int, calls: int) -> None:
+    runtime = Counting(batch)
+    given = np.random.default_rng(0).standard_normal((pictures, 3, 8, 8), dtype=np.float32)
+    np.testing.assert_array_equal(encode(runtime, given, 0.5, batch), given * np.float32(0.5))
+    assert runtime.calls == calls
