@@ -12,7 +12,8 @@ demo *options:
 test *options:
     OMP_WAIT_POLICY=PASSIVE python -m pytest -n 2 --dist loadfile {{ options }}
 
-# An environment for Optimum, which needs older diffusers than ours; with it, the tests open our files in its classes
+# An environment for Optimum, which needs older diffusers than ours; with it, the tests open our files in its classes and the
+# full benchmark times its exports
 optimum:
     [ -e .venv-optimum/.installed ] || rm -rf .venv-optimum
     [ -e .venv-optimum/.installed ] || python -m venv .venv-optimum
@@ -42,3 +43,11 @@ evaluate *options:
 # The paper's tables in small: trains every missing row (hours; goes on where it was stopped) and writes docs/results.md
 reproduce *options:
     python -m training.reproduce {{ options }}
+
+# docs/performance.md: the paper's pipelines, ours and the peers (./justw optimum first) at full size; 20 minutes on 2 cores
+benchmark-full *options:
+    OMP_WAIT_POLICY=PASSIVE python -m tests.benchmarks.full {{ options }}
+
+# The same page's part on how cost grows with picture size, batch and steps
+benchmark-growth *options:
+    OMP_WAIT_POLICY=PASSIVE python -m tests.benchmarks.full growth {{ options }}
