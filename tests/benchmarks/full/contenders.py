@@ -98,7 +98,8 @@ QUICK = Scale(
     rounds=1,
     runs={UNET: 3},
     ceiling=256,
-    only=("teacher", "student", "torch fp32", "OpenVINO int8, tiny autoencoder", "Optimum on ONNX Runtime"),
+    targets=(UNET, ENCODER, DECODER, TRY_ON),
+    only=("teacher", "student", "torch fp32", "OpenVINO int8, tiny autoencoder"),
     ways=(("torch", "fp32"), ("openvino", "int8")),
 )
 """Tiny models and few contenders: whether all of it works together, in seconds."""

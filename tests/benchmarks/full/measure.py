@@ -54,7 +54,8 @@ def make_artifacts(scale: Scale, folder: Path, say: Callable[[str], None]) -> Ma
         bundles[autoencoder], reasons = bundle_of(config, scale.artifacts(autoencoder), folder, say)
         left_out |= {(autoencoder, name): reason for name, reason in reasons.items()}
     try:
-        peers, reasons = exported_by_peers(bundles["kl"], say)
+        wanted = any(row.engine in PEERS for row in scale.contenders)
+        peers, reasons = exported_by_peers(bundles["tiny"], say) if wanted else (folder, {})
     except UserError as error:
         peers, reasons = folder, dict.fromkeys(PEERS, str(error))
     return Made(bundles, left_out | {("", name): reason for name, reason in reasons.items()}, peers)
@@ -156,7 +157,7 @@ def _told(taken: Taken | None, missing: str | None) -> dict[str, Any]:
 
 def _command(row: Contender, target: str, scale: Scale, made: Made) -> list[str]:
     if row.engine in PEERS:
-        return peer_command(row.engine, made.peers, made.bundles["kl"].manifest.model)
+        return peer_command(row.engine, made.peers, made.bundles["tiny"].manifest.model)
     bundle = str(made.bundles[row.autoencoder].root.resolve()) if row.network == "ours" else None
     task = Task(row.engine, row.precision, target, scale.presets[row.network], row.autoencoder, bundle, scale.steps)
     return [*CHILD, "work", json.dumps(asdict(task))]

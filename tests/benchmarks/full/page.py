@@ -52,8 +52,8 @@ def _introduction(report: Report) -> str:
         "",
         f"**(a)** is the paper's teacher as a user would run it: torch float32, eager, AutoencoderKL, "
         f"{report.paper_steps} DDIM steps. **(b)** is the paper's student likewise. Both are extrapolated: two "
-        f"encodes, {report.paper_steps} times the median of the timed U-Net steps, one decode. The paper's totals fit two "
-        "networks; (b) is the one nearer to its 238 GFLOPs (preset `litemp-vton-paper`, 248.5), (b') is our preset "
+        f"encodes, {report.paper_steps} times the median of the timed U-Net steps, one decode. The paper's totals fit "
+        "two networks; (b) is the one nearer to its 238 GFLOPs (preset `litemp-vton-paper`, 248.5), (b') is our preset "
         "`litemp-vton` (207.9) in the same pipeline, which is the very network that all our rows run. "
         f"Ours sample {report.steps} steps, really run by `runtimes.tryon`.",
         "",
@@ -158,8 +158,8 @@ def _ceilings(report: Report) -> str:
         "## Ceilings",
         "",
         f"Products of two square matrices, {report.header.get('ceiling size', '4096')} a side, in the same run. A "
-        "share above is of the fastest way in the row's precision, whoever's it is. Rows in int8 still compute a part in "
-        "bfloat16.",
+        "share above is of the fastest way in the row's precision, whoever's it is. Rows in int8 still compute a part "
+        "in bfloat16.",
         "",
         "| | precision | GFLOP/s |",
         "|---|---|---:|",

@@ -31,17 +31,28 @@ class Entry:
 class Taken:
     """What an entry's processes told: each run's milliseconds, the longest loading, the highest peak of any of them.
 
-    `failed` says why there are no figures.
+    `failed` says why there are no figures; `started` counts its processes.
     """
 
     milliseconds: list[float] = field(default_factory=list)
     load_s: float = 0.0
     peak_rss_bytes: int | None = None
     failed: str | None = None
+    started: int = 0
 
 
-def take_turns(entries: Sequence[Entry], rounds: int, say: Callable[[str], None]) -> list[Taken]:
-    """Measure `entries` in `rounds`, in their order; an entry that fails does not stop the others."""
+def take_turns(
+    entries: Sequence[Entry],
+    rounds: int,
+    say: Callable[[str], None],
+    *,
+    together: int = _TOGETHER,
+    alone: int = _ALONE,
+) -> list[Taken]:
+    """Measure `entries` in `rounds`, in their order; an entry that fails does not stop the others.
+
+    `together` bytes may waiting processes hold in sum; one that holds `alone` or more is ended after each turn.
+    """
     found = [Taken() for _ in entries]
     waiting: dict[int, tuple[ExitStack, Child]] = {}
     try:
@@ -51,7 +62,11 @@ def take_turns(entries: Sequence[Entry], rounds: int, say: Callable[[str], None]
                     continue
                 say(f"round {turn + 1}/{rounds} {entry.label}")
                 try:
-                    _turn(place, entry, found[place], waiting, last=turn + 1 == rounds)
+                    child = _running(place, entry, found[place], waiting)
+                    found[place].milliseconds += child.ask(entry.runs)
+                    held = sum(other.resident_bytes() for _, other in waiting.values())
+                    if turn + 1 == rounds or child.resident_bytes() >= alone or held > together:
+                        _end(found[place], *waiting.pop(place))
                 except UserError as error:
                     found[place].failed = str(error)
                     if place in waiting:
@@ -62,19 +77,18 @@ def take_turns(entries: Sequence[Entry], rounds: int, say: Callable[[str], None]
     return found
 
 
-def _turn(place: int, entry: Entry, taken: Taken, waiting: dict[int, tuple[ExitStack, Child]], last: bool) -> None:
+def _running(place: int, entry: Entry, taken: Taken, waiting: dict[int, tuple[ExitStack, Child]]) -> Child:
     if place not in waiting:
         stack = ExitStack()
         child = stack.enter_context(started(entry.command, entry.label, entry.environment))
         taken.load_s = max(taken.load_s, child.load_s)
+        taken.started += 1
         waiting[place] = (stack, child)
-    stack, child = waiting[place]
-    taken.milliseconds += child.ask(entry.runs)
-    own = child.resident_bytes()
-    together = sum(other.resident_bytes() for _, other in waiting.values())
-    if last or own > _ALONE or together > _TOGETHER:
+    return waiting[place][1]
+
+
+def _end(taken: Taken, stack: ExitStack, child: Child) -> None:
+    with stack:
         peak = child.finish()
-        if peak is not None:
-            taken.peak_rss_bytes = max(peak, taken.peak_rss_bytes or 0)
-        stack.close()
-        del waiting[place]
+    if peak is not None:
+        taken.peak_rss_bytes = max(peak, taken.peak_rss_bytes or 0)
