@@ -44,7 +44,7 @@ def to_onnx(folder: Path) -> None:
     export_models(models, folder, output_names=["model.onnx"])
 
 
-def to_openvino(folder: Path, **settings: object) -> None:
+def to_openvino(folder: Path) -> None:
     from optimum.exporters.openvino.convert import export_models
     from optimum.exporters.openvino.model_configs import UNetOpenVINOConfig
     from optimum.intel import OVConfig
@@ -54,16 +54,24 @@ def to_openvino(folder: Path, **settings: object) -> None:
         models,
         folder,
         output_names=["openvino_model.xml"],
-        ov_config=OVConfig(**settings),
+        ov_config=OVConfig(),
         stateful=False,
         library_name="diffusers",
     )
 
 
 def to_openvino_int8(folder: Path) -> None:
+    import openvino as ov
     from optimum.intel import OVWeightQuantizationConfig
+    from optimum.intel.openvino.quantization import _weight_only_quantization
 
-    to_openvino(folder, quantization_config=OVWeightQuantizationConfig(bits=8))
+    to_openvino(folder)
+    # What its pipelines do when they are given this setting (1.27); exporting alone leaves it unheeded.
+    model = _weight_only_quantization(
+        ov.Core().read_model(folder / "openvino_model.xml", config={"ENABLE_MMAP": False}),
+        OVWeightQuantizationConfig(bits=8),
+    )
+    ov.save_model(model, folder / "openvino_model.xml", compress_to_fp16=False)
 
 
 EXPORTS = {
