@@ -45,9 +45,9 @@ class Point:
 
 def work_at(point: Point) -> Callable[[], object]:
     """The point's work, warm."""
-    inputs = _inputs(point.at(point.height, point.width), point.component, point.batch)
     if point.model is not None:
-        return _openvino(Path(point.model), inputs, point.precision)
+        return _openvino(Path(point.model), point)
+    inputs = _inputs(point.at(point.height, point.width), point.component, point.batch)
     return _torch(point, inputs)
 
 
@@ -79,15 +79,31 @@ def _module(point: Point) -> nn.Module:
     return components_of(config)[point.component].wrap(random_networks(config)).eval()
 
 
-def _openvino(file: Path, inputs: list[NDArray[np.generic]], precision: str) -> Callable[[], object]:
+def _openvino(file: Path, point: Point) -> Callable[[], object]:
+    """Without torch in the process, whose memory is measured too."""
     from runtimes.openvino_runtime import compiled, read
 
     model = read(file)
+    given = {"vae_encoder": ("picture",), "unet": ("sample", "timestep"), "vae_decoder": ("latent",)}[point.component]
+    inputs = [_array(name, point) for name in given]
     model.reshape({port: list(array.shape) for port, array in zip(model.inputs, inputs, strict=True)})
-    request = compiled(model, precision).create_infer_request()
+    request = compiled(model, point.precision).create_infer_request()
     feeds = dict(enumerate(inputs))
     request.infer(feeds)
     return lambda: request.infer(feeds, share_inputs=True)
+
+
+def _array(name: str, point: Point) -> NDArray[np.generic]:
+    config = point.at(point.height, point.width)
+    _, channels, height, width = config.latent_shape
+    if name == "timestep":
+        return np.zeros(point.batch, np.int64)
+    shape = {
+        "picture": (3, point.height, point.width),
+        "sample": (config.unet.in_channels, height, width),
+        "latent": (channels, height, width),
+    }[name]
+    return np.random.default_rng(0).standard_normal((point.batch, *shape), dtype=np.float32)
 
 
 def write_shapeless(point: Point, file: Path) -> None:
