@@ -120,8 +120,11 @@ def write_shapeless(point: Point, file: Path) -> None:
     with torch.no_grad():
         model = ov.convert_model(_module(point), example_input=tuple(torch.from_numpy(array) for array in inputs))
     if point.precision == "int8":
+        import logging
+
         import nncf
 
+        nncf.set_log_level(logging.ERROR)
         model = nncf.quantize(
             model,
             nncf.Dataset([dict(enumerate(inputs))]),

@@ -22,8 +22,8 @@ def growth_section(growth: Mapping[str, Any]) -> str:
         "## As work grows",
         "",
         "A run of its own: every point in a process of its own, one after another. OpenVINO's files are written once "
-        "without a size (`tests/benchmarks/full/growth_child.py`) and given one when read, which is as fast as our "
-        "artifacts of one size; a point's memory is its process' peak.",
+        "without a size (`tests/benchmarks/full/growth_child.py`) and given one when read, so times at the model's own "
+        "size need not be those of our artifacts above; a point's memory is its process' peak.",
         "",
         *(f"- {key}: {value}" for key, value in header.items()),
         "",
