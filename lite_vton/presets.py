@@ -124,6 +124,8 @@ class UNetConfig:
     `cross_attention` is the width of the tokens it attends to. None: no token, and every cross-attention removed,
     which is what dropping CLIP means in the paper.
 
+    `activation` is the name diffusers has for what stands after every normalisation: silu, relu, gelu or mish.
+
     `residual_deviation` says what its output means. None: epsilon itself, as Stable Diffusion's. A number: the
     difference between the clean latent and the masked person's, which is about that large (scaled latent units);
     `lite_vton.model.denoiser` turns it into epsilon.
@@ -135,6 +137,7 @@ class UNetConfig:
     mid_block: bool = False
     attention_heads: int = 4
     norm_groups: int = 16
+    activation: str = "silu"
     residual_deviation: float | None = None
     cross_attention: int | None = None
     conditions: tuple[tuple[str, int], ...] = (

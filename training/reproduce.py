@@ -55,7 +55,7 @@ def reproduce(trials: Trials, rows: Sequence[Row], seeds: Sequence[int], written
 def write_page(trials: Trials, written: Path, command: str = COMMAND) -> None:
     """`written` from the results there are, and beside it its pictures and every trial's figures as JSON.
 
-    A picture is drawn anew unless what is at hand is less than what it shows already.
+    A picture is drawn anew unless fewer rows are at hand than it shows already.
     """
     results = trials.results()
     written.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ def _draw(trials: Trials, results: Results, table: str, folder: Path) -> dict[st
         (f"results-{table}-people.jpg", "pictures.npz", people),
     ):
         files, file = at_hand(source), folder / name
-        if files and not set(files) < set(rows_shown(file)):
+        if len(files) >= max(1, len(rows_shown(file))):
             draw(files, file)
         if there and file.is_file():
             shown[name] = rows_shown(file)

@@ -35,6 +35,7 @@ def build_unet(config: UNetConfig, latent_channels: int = 4) -> UNet2DConditionM
         mid_block_type="UNetMidBlock2DCrossAttn" if config.mid_block else None,
         attention_head_dim=config.attention_heads,  # diffusers' historical name for the number of heads
         norm_num_groups=config.norm_groups,
+        act_fn=config.activation,
         # Without tokens it is the width of layers removed below; any will do.
         cross_attention_dim=config.cross_attention or config.norm_groups,
     )
