@@ -12,12 +12,12 @@ demo *options:
 test *options:
     OMP_WAIT_POLICY=PASSIVE python -m pytest -n 2 --dist loadfile {{ options }}
 
-# An environment for Optimum, which needs older diffusers than ours; with it, the tests open our files in its classes
+# An environment for Optimum, which needs older diffusers than ours: tests open our files in it, the full benchmark times its own
 optimum:
-    [ -e .venv-optimum/.installed ] || rm -rf .venv-optimum
-    [ -e .venv-optimum/.installed ] || python -m venv .venv-optimum
+    cmp -s constraints-optimum.txt .venv-optimum/.installed || rm -rf .venv-optimum
+    [ -e .venv-optimum ] || python -m venv .venv-optimum
     [ -e .venv-optimum/.installed ] || .venv-optimum/bin/python -m pip install --quiet --disable-pip-version-check -r constraints-optimum.txt
-    touch .venv-optimum/.installed
+    cp constraints-optimum.txt .venv-optimum/.installed
 
 # Style, types, and which package may import which
 check:
@@ -42,3 +42,11 @@ evaluate *options:
 # The paper's tables in small: trains every missing row (hours; goes on where it was stopped) and writes docs/results.md
 reproduce *options:
     python -m training.reproduce {{ options }}
+
+# docs/performance.md: the paper's pipelines, ours and the peers (./justw optimum first) at full size; 20 minutes on 2 cores
+benchmark-full *options:
+    OMP_WAIT_POLICY=PASSIVE python -m tests.benchmarks.full {{ options }}
+
+# The same page's part on how cost grows with picture size, batch and steps
+benchmark-growth *options:
+    OMP_WAIT_POLICY=PASSIVE python -m tests.benchmarks.full growth {{ options }}

@@ -315,6 +315,22 @@ PRESETS: dict[str, ModelConfig] = {
             teacher="teacher",
         ),
         ModelConfig(
+            name="litemp-vton-paper",
+            description="the paper's student as nearest its printed GFLOPs: self-attention on three levels; no weights",
+            height=512,
+            width=384,
+            autoencoder=_SD_AUTOENCODER,
+            unet=UNetConfig(
+                channels=(320, 448, 640, 640),
+                layers_per_block=(1, 2, 2, 1),
+                attention=(True, True, True, False),
+                attention_heads=8,
+                norm_groups=32,
+            ),
+            default_steps=20,
+            teacher="teacher",
+        ),
+        ModelConfig(
             name="tiny-teacher",
             description="random weights, for tests of distillation",
             height=64,
@@ -371,7 +387,7 @@ PRESETS: dict[str, ModelConfig] = {
 AUTOENCODERS: Mapping[str, Mapping[str, AutoencoderConfig]] = MappingProxyType(
     {
         **dict.fromkeys(
-            ("mp-vton", "teacher", "litemp-vton"),
+            ("mp-vton", "teacher", "litemp-vton", "litemp-vton-paper"),
             MappingProxyType({"kl": _SD_AUTOENCODER, "tiny": _SMALL_AUTOENCODER}),
         ),
         **dict.fromkeys(

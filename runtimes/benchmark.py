@@ -9,17 +9,14 @@ import json
 import os
 import platform
 import shlex
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 
@@ -27,11 +24,12 @@ from lite_vton import BACKENDS
 from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
 from runtimes.benchmark_child import TRY_ON, Job
+from runtimes.benchmark_process import started
 from runtimes.benchmark_report import BenchmarkReport, Row
 from runtimes.methods import METHODS
 from runtimes.schedule import timesteps
 
-__all__ = ["benchmark"]
+__all__ = ["benchmark", "load_average", "machine_and_versions"]
 
 
 def benchmark(
@@ -73,7 +71,7 @@ def benchmark(
     _known("sampling method", method, METHODS)
     timesteps(opened.manifest.model.schedule, steps)  # refuses a count now that the last target would refuse later
     say = on_progress or (lambda _: None)
-    load_before = _load_average()
+    load_before = load_average()
 
     # Rounds have equal shares of the runs, the first ones one more where they do not divide evenly.
     shares = [len(range(start, runs, rounds)) for start in range(min(rounds, runs))]
@@ -91,10 +89,12 @@ def benchmark(
         "picture": f"{opened.manifest.width}x{opened.manifest.height}",
         "sampling": f"{method}, {steps} steps, seed {seed}",
         "runs": f"{runs} in {len(shares)} rounds, after {warmup} to warm up",
-        "load average": f"{load_before} before, {_load_average()} after",
+        "load average": f"{load_before} before, {load_average()} after",
     }
     order = [(name, precision, target) for name, precision in backends for target in targets]
-    return BenchmarkReport(_header([name for name, _ in backends]) | settings, tuple(rows[key] for key in order))
+    return BenchmarkReport(
+        machine_and_versions([name for name, _ in backends]) | settings, tuple(rows[key] for key in order)
+    )
 
 
 @dataclass(frozen=True)
@@ -112,12 +112,12 @@ def _measure(jobs: Sequence[Job], shares: Sequence[int], say: Callable[[str], No
         children = []
         for job in jobs:
             say(f"load {_label(job)}")
-            children.append(stack.enter_context(_child(job)))
+            children.append(stack.enter_context(started(_command(job), _label(job))))
         for turn, share in enumerate(shares, start=1):
             for job, child, taken in zip(jobs, children, milliseconds, strict=True):
                 say(f"round {turn}/{len(shares)} {_label(job)}")
-                taken += child.ask(share)["ms"]
-        peaks = [child.finish()["peak_rss_bytes"] for child in children]
+                taken += child.ask(share)
+        peaks = [child.finish() for child in children]
     return [
         _Measured(child.load_s, tuple(taken), peak)
         for child, taken, peak in zip(children, milliseconds, peaks, strict=True)
@@ -144,61 +144,8 @@ def _row(
     )
 
 
-class _Child:
-    """A running `runtimes.benchmark_child`."""
-
-    def __init__(self, job: Job, process: subprocess.Popen[str], errors: IO[str]) -> None:
-        self._job = job
-        self._process = process
-        self._errors = errors
-        self.load_s: float = self._answer()["load_s"]
-
-    def ask(self, runs: int) -> dict[str, Any]:
-        """The answer to one round."""
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # it has ended: how is found out by reading
-            self._process.stdin.write(f"{runs}\n")
-            self._process.stdin.flush()
-        return self._answer()
-
-    def finish(self) -> dict[str, Any]:
-        """The last answer."""
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
-        return self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            status = self._process.wait()
-            self._errors.seek(0)
-            said = self._errors.read().strip().splitlines()
-            reason = said[-1] if said else "it said nothing; it may have run out of memory"
-            raise UserError(f"benchmark of {_label(self._job)} ended with status {status}: {reason}")
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise UserError(f"benchmark of {_label(self._job)}: {answer['error']}")
-        return answer
-
-
-@contextmanager
-def _child(job: Job) -> Iterator[_Child]:
-    command = [sys.executable, "-m", "runtimes.benchmark_child", job.to_json()]
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8"
-        )
-        try:
-            yield _Child(job, process, errors)
-        finally:
-            process.kill()
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                assert pipe is not None
-                with suppress(BrokenPipeError):  # what was not sent to one that died
-                    pipe.close()
+def _command(job: Job) -> list[str]:
+    return [sys.executable, "-m", "runtimes.benchmark_child", job.to_json()]
 
 
 def _label(job: Job) -> str:
@@ -257,9 +204,10 @@ def _verified(bundle: Bundle) -> tuple[_Figures, _Figures]:
     return parity, shares
 
 
-def _header(backends: Sequence[str]) -> dict[str, str]:
+def machine_and_versions(packages: Sequence[str]) -> dict[str, str]:
+    """The start of a report's header: machine, date, command, and versions, those of `packages` too."""
     versions = {"python": platform.python_version()}
-    for package in dict.fromkeys(("lite-vton", "numpy", *backends)):
+    for package in dict.fromkeys(("lite-vton", "numpy", *packages)):
         with suppress(PackageNotFoundError):  # a backend need not be called like a package
             versions[package] = version(package)
     # Only the program's name: where it is installed says nothing about speed.
@@ -272,7 +220,7 @@ def _header(backends: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _load_average() -> str:
+def load_average() -> str:
     """Runnable processes over the last minute."""
     return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
 

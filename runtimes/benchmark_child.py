@@ -1,16 +1,14 @@
 """One backend running one target, in a process of its own, so that load time and peak memory are its alone.
 
-Started by `runtimes.benchmark` as `python -m runtimes.benchmark_child '<json of Job>'`. Speaks JSON lines: it says
-`{"load_s": ...}` once warm, answers each number of runs on stdin with `{"ms": [...]}`, and the end of stdin with
-`{"peak_rss_bytes": ...}`. Something the user can mend comes as `{"error": ...}`.
+Started by `runtimes.benchmark` as `python -m runtimes.benchmark_child '<json of Job>'`; `runtimes.benchmark_process`
+has what it says and is asked.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
@@ -18,15 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.bundle import Bundle, Manifest, TensorSpec
-from lite_vton.errors import UserError
+from lite_vton.bundle import Bundle, ComponentTensors, Manifest, TensorSpec
 from lite_vton.garment import Cutout, on_white
 from lite_vton.inputs import TryOnInputs
 from runtimes.base import Runtime
-from runtimes.peak_memory import peak_rss_bytes
+from runtimes.benchmark_process import Prepared, serve
 from runtimes.tryon import try_on
 
-__all__ = ["TRY_ON", "Job", "main"]
+__all__ = ["TRY_ON", "Job", "main", "random_inputs", "random_try_on"]
 
 TRY_ON = "try_on"
 """The target that runs everything: encoder, the sampling, decoder twice."""
@@ -52,27 +49,17 @@ class Job:
 
 def main(argument: str) -> None:
     """Serve one job over stdin and stdout."""
-    # Whatever a backend prints must not end up between the answers.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-
-    def say(answer: dict[str, Any]) -> None:
-        print(json.dumps(answer), file=answers, flush=True)
-
-    try:
-        _serve(Job(**json.loads(argument)), say)
-    except UserError as error:
-        say({"error": str(error)})
+    serve(lambda: _prepare(Job(**json.loads(argument))))
 
 
-def _serve(job: Job, say: Callable[[dict[str, Any]], None]) -> None:
+def _prepare(job: Job) -> Prepared:
     # The front door, so that what is timed is what a user gets.
     from lite_vton import load
 
     begin = perf_counter()
     bundle = Bundle.open(job.bundle)
     opened_s = perf_counter() - begin
-    random = _random_inputs(bundle.manifest)
+    random = random_inputs(bundle.manifest.components)
 
     begin = perf_counter()
     runtime = load(bundle, backend=job.backend, precision=job.precision)
@@ -83,18 +70,7 @@ def _serve(job: Job, say: Callable[[dict[str, Any]], None]) -> None:
     run = _work(job, bundle.manifest, runtime, random)
     for _ in range(job.warmup):
         run()
-    say({"load_s": load_s})  # only now: whoever is told may start to measure another process
-    for line in sys.stdin:
-        run()  # the processes that had their turn since have taken the caches
-        say({"ms": [_milliseconds(run) for _ in range(int(line))]})
-    say({"peak_rss_bytes": peak_rss_bytes()})
-    runtime.close()
-
-
-def _milliseconds(run: Callable[[], object]) -> float:
-    begin = perf_counter()
-    run()
-    return (perf_counter() - begin) * 1e3
+    return Prepared(load_s, run, runtime.close)
 
 
 def _work(
@@ -103,7 +79,7 @@ def _work(
     if job.target != TRY_ON:
         component = runtime.components[job.target]
         return lambda: component(random[job.target])
-    inputs = _random_try_on(manifest)
+    inputs = random_try_on(manifest.height, manifest.width)
     return lambda: try_on(
         runtime,
         inputs,
@@ -118,7 +94,8 @@ def _work(
     )
 
 
-def _random_inputs(manifest: Manifest) -> dict[str, dict[str, NDArray[Any]]]:
+def random_inputs(components: Mapping[str, ComponentTensors]) -> dict[str, dict[str, NDArray[Any]]]:
+    """By component, arrays for its inputs: standard normal, timesteps 0; the same every time."""
     generator = np.random.default_rng(0)
 
     def array(spec: TensorSpec) -> NDArray[Any]:
@@ -126,11 +103,12 @@ def _random_inputs(manifest: Manifest) -> dict[str, dict[str, NDArray[Any]]]:
             return np.zeros(spec.shape, dtype=spec.dtype)
         return generator.standard_normal(spec.shape, dtype=np.float32).astype(spec.dtype)
 
-    return {name: {spec.name: array(spec) for spec in tensors.inputs} for name, tensors in manifest.components.items()}
+    return {name: {spec.name: array(spec) for spec in tensors.inputs} for name, tensors in components.items()}
 
 
-def _random_try_on(manifest: Manifest) -> TryOnInputs:
-    size = (manifest.height, manifest.width)
+def random_try_on(height: int, width: int) -> TryOnInputs:
+    """A person, a garment and a pose of noise, in pixels of (height, width), the middle to be repainted."""
+    size = (height, width)
     generator = np.random.default_rng(0)
     person, garment, skeleton = generator.integers(0, 256, (3, *size, 3), dtype=np.uint8)
     mask = np.zeros(size, dtype=np.float32)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lite_vton.errors import UserError
 from runtimes.benchmark_report import BenchmarkReport, Row
+from runtimes.figure import new_figure, save_figure
 
 __all__ = ["draw_chart"]
 
@@ -18,16 +19,9 @@ def draw_chart(report: BenchmarkReport, path: str | Path) -> Path:
     """
     if not report.rows:
         raise UserError("the benchmark has no rows to draw: measure at least one backend")
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import LogFormatter
-    except ImportError as error:
-        raise UserError("drawing a chart takes matplotlib: pip install 'lite-vton[chart]'") from error
+    figure = new_figure(figsize=(11, 1.6 + 0.42 * len(report.rows)))
+    from matplotlib.ticker import LogFormatter
 
-    # Figure and canvas without pyplot: no display is opened and no global state touched.
-    figure = Figure(figsize=(11, 1.6 + 0.42 * len(report.rows)), layout="constrained")
-    FigureCanvasAgg(figure)
     latency, memory = figure.subplots(1, 2, sharey=True, width_ratios=[2, 1])
     places = range(len(report.rows))
     backends = list(dict.fromkeys((row.backend, row.precision) for row in report.rows))
@@ -51,14 +45,7 @@ def draw_chart(report: BenchmarkReport, path: str | Path) -> Path:
     header = report.header
     figure.suptitle(f"{header.get('model', '')}  {header.get('machine', '')}  {header.get('date', '')}", fontsize=9)
 
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        figure.savefig(partial, format="png", dpi=120)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-    return target
+    return save_figure(figure, path)
 
 
 def _caption(row: Row) -> str:
