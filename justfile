@@ -42,3 +42,7 @@ evaluate *options:
 # The paper's tables in small: trains every missing row (hours; goes on where it was stopped) and writes docs/results.md
 reproduce *options:
     python -m training.reproduce {{ options }}
+
+# Distillation of steps on the demo student: trains every missing row and writes docs/few-steps.md
+reproduce-steps *options:
+    python -m training.reproduce_steps {{ options }}

@@ -29,8 +29,10 @@ class HeldOut:
 
 
 @torch.no_grad()
-def paint(denoiser: Denoiser, held_out: HeldOut, autoencoder: Autoencoder, latent_scale: float) -> NDArray[np.uint8]:
-    """(N, H, W, 3): inside the mask what a try-on gives, detail carried over; outside what the decoder made.
+def paint(
+    denoiser: Denoiser, held_out: HeldOut, autoencoder: Autoencoder, latent_scale: float, *, detail: bool = True
+) -> NDArray[np.uint8]:
+    """(N, H, W, 3): inside the mask what a try-on gives, with or without `detail`; outside what the decoder made.
 
     By DDIM in the preset's steps, from the same noise for every denoiser.
     """
@@ -46,7 +48,7 @@ def paint(denoiser: Denoiser, held_out: HeldOut, autoencoder: Autoencoder, laten
         latents, held_out.pairs.masked_person, people.masked_person, people.mask, strict=True
     ):
         plain = decoded(latent)
-        detailed = carry_detail(plain, to_network(composite), decoded(warp))
+        detailed = carry_detail(plain, to_network(composite), decoded(warp)) if detail else plain
         found.append(repainted(to_picture(detailed), to_picture(plain), mask > 0))
     return np.stack(found)
 
