@@ -52,7 +52,7 @@ class StepBudget:
     learning_rate: float = 2e-4
     ema_decay: float = 0.99
     counts: tuple[int, ...] = (4, 2, 1)
-    substeps: int = 8
+    substeps: int = 4
     many: int = 50
     data_seed: int = 20251
 
