@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import torch
 from diffusers import UNet2DConditionModel
 from numpy.typing import NDArray
 
@@ -27,7 +28,8 @@ from training.few_steps import FewStepConfig, train_few_steps, train_progressive
 from training.latents import LatentPairs, encode_pairs, kept_pairs
 from training.loop import LoopConfig
 from training.metrics import Backbones, relative_sharpness
-from training.scoring_held_out import HeldOut, figures, paint, psnr_to_teacher
+from training.sampling import sample_latents
+from training.scoring_held_out import HeldOut, decoded, figures, psnr_to_teacher
 from training.stages import Clock, stage
 from training.trial import atomically
 from training.weights_digest import weights_digest
@@ -99,14 +101,14 @@ class StepTrials:
         return {"budget": _plain(asdict(self.budget)), "bf16": self.bf16, "weights": weights_digest(*unets)}
 
     def untaught(self) -> dict[str, Found]:
-        """The student and the teacher as they are, in few steps and in many."""
+        """The teacher as it is in many steps, the student in few and in many."""
         file = self.folder / "untaught.json"
         if not file.is_file():
+            student = Denoiser(self.student.config, self.student.unet)
             counts = tuple(dict.fromkeys((self.budget.many, 8, *self.budget.counts)))
-            networks = {TEACHER: self.teacher, STUDENT: self.student}
             found = {
-                name: {str(count): self._judged(Denoiser(each.config, each.unet), count) for count in counts}
-                for name, each in networks.items()
+                TEACHER: {str(self.budget.many): self._judged(self._teachers_latents)},
+                STUDENT: {str(count): self._judged(self._sampled(student, count)) for count in counts},
             }
             self.folder.mkdir(parents=True, exist_ok=True)
             atomically(file, json.dumps(found, indent=1) + "\n")
@@ -120,7 +122,7 @@ class StepTrials:
         if not file.is_file():
             folder.mkdir(parents=True, exist_ok=True)
             taught = self._taught(way, seed, folder)
-            found = {str(count): self._judged(denoiser, count) for count, denoiser in taught.items()}
+            found = {str(count): self._judged(self._sampled(each, count)) for count, each in taught.items()}
             atomically(file, json.dumps(found, indent=1) + "\n")
         read: Found = json.loads(file.read_text(encoding="utf-8"))
         return read
@@ -157,8 +159,8 @@ class StepTrials:
             bf16=self.bf16,
         )
 
-    def _judged(self, denoiser: Denoiser, count: int) -> dict[str, float | None]:
-        painted, plain = (self._painted(denoiser, count, detail=detail) for detail in (True, False))
+    def _judged(self, latents: torch.Tensor) -> dict[str, float | None]:
+        painted, plain = (self._decoded(latents, detail=detail) for detail in (True, False))
         found = figures(painted, self._held_out, Backbones())
         found["psnr_to_teacher"] = psnr_to_teacher(painted, self._teachers_pictures, self._held_out)
         people = self._held_out.pictures
@@ -166,14 +168,20 @@ class StepTrials:
         found["sharpness"] = float(np.nanmedian(sharp))
         return found
 
-    def _painted(self, denoiser: Denoiser, count: int, *, detail: bool) -> NDArray[np.uint8]:
-        counted = Denoiser(replace(denoiser.config, default_steps=count), denoiser.unet)
+    def _sampled(self, denoiser: Denoiser, count: int) -> torch.Tensor:
+        return sample_latents(replace(denoiser.config, default_steps=count), denoiser.eval(), self._held_out.pairs)
+
+    def _decoded(self, latents: torch.Tensor, *, detail: bool) -> NDArray[np.uint8]:
         autoencoder, scale = self.student.autoencoder, self.student.latent_scale
-        return paint(counted, self._held_out, autoencoder, scale, detail=detail)
+        return decoded(latents, self._held_out, autoencoder, scale, detail=detail)
+
+    @cached_property
+    def _teachers_latents(self) -> torch.Tensor:
+        return self._sampled(Denoiser(self.teacher.config, self.teacher.unet), self.budget.many)
 
     @cached_property
     def _teachers_pictures(self) -> NDArray[np.uint8]:
-        return self._painted(Denoiser(self.teacher.config, self.teacher.unet), self.budget.many, detail=True)
+        return self._decoded(self._teachers_latents, detail=True)
 
     @cached_property
     def _pairs(self) -> LatentPairs:
