@@ -50,3 +50,7 @@ benchmark-full *options:
 # The same page's part on how cost grows with picture size, batch and steps
 benchmark-growth *options:
     OMP_WAIT_POLICY=PASSIVE python -m tests.benchmarks.full growth {{ options }}
+
+# Distillation of steps on the demo student: trains every missing row and writes docs/few-steps.md
+reproduce-steps *options:
+    python -m training.reproduce_steps {{ options }}

@@ -17,7 +17,7 @@ from training.metrics import Backbones, Tally, masked_psnr, repainted
 from training.pictures import PicturePairs
 from training.sampling import sample_latents
 
-__all__ = ["HeldOut", "figures", "paint", "psnr_to_teacher"]
+__all__ = ["HeldOut", "decoded", "figures", "paint", "psnr_to_teacher"]
 
 
 @dataclass(frozen=True)
@@ -28,26 +28,33 @@ class HeldOut:
     pairs: LatentPairs
 
 
-@torch.no_grad()
 def paint(denoiser: Denoiser, held_out: HeldOut, autoencoder: Autoencoder, latent_scale: float) -> NDArray[np.uint8]:
     """(N, H, W, 3): inside the mask what a try-on gives, detail carried over; outside what the decoder made.
 
     By DDIM in the preset's steps, from the same noise for every denoiser.
     """
     latents = sample_latents(denoiser.config, denoiser.eval(), held_out.pairs)
+    return decoded(latents, held_out, autoencoder, latent_scale)
 
-    def decoded(latent: torch.Tensor) -> FloatArray:
-        picture: FloatArray = autoencoder.decode(latent[None] / latent_scale).numpy()
-        return picture
+
+@torch.no_grad()
+def decoded(
+    latents: torch.Tensor, held_out: HeldOut, autoencoder: Autoencoder, latent_scale: float, *, detail: bool = True
+) -> NDArray[np.uint8]:
+    """Pictures (N, H, W, 3) of the people's scaled latents (N, 4, h, w), inside the mask with or without `detail`."""
+
+    def picture(latent: torch.Tensor) -> FloatArray:
+        found: FloatArray = autoencoder.decode(latent[None] / latent_scale).numpy()
+        return found
 
     found = []
     people = held_out.pictures
     for latent, warp, composite, mask in zip(
         latents, held_out.pairs.masked_person, people.masked_person, people.mask, strict=True
     ):
-        plain = decoded(latent)
-        detailed = carry_detail(plain, to_network(composite), decoded(warp))
-        found.append(repainted(to_picture(detailed), to_picture(plain), mask > 0))
+        plain = picture(latent)
+        inside = carry_detail(plain, to_network(composite), picture(warp)) if detail else plain
+        found.append(repainted(to_picture(inside), to_picture(plain), mask > 0))
     return np.stack(found)
 
 

@@ -2,6 +2,7 @@
 
 from training.metrics.backbones import Backbones, find_backbones
 from training.metrics.scoring import Figures, Paint, Scores, Similarity, Tally, evaluate, pasted_warp, repainted
+from training.metrics.sharpness import relative_sharpness
 from training.metrics.similarity import Picture, masked_psnr, masked_ssim, psnr, ssim
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "masked_ssim",
     "pasted_warp",
     "psnr",
+    "relative_sharpness",
     "repainted",
     "ssim",
 ]
