@@ -67,10 +67,29 @@ def build_networks(config: ModelConfig) -> Networks:
 
 
 def random_networks(config: ModelConfig, seed: int = 0) -> Networks:
-    """Untrained networks; the same seed gives the same weights, and the caller's random state is left alone."""
+    """Untrained networks; the same seed gives the same weights, and the caller's random state is left alone.
+
+    An `AutoencoderKL`'s latents have the deviation its latent scale promises, as a trained one's have.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build_networks(config)
+        networks = build_networks(config)
+        if isinstance(networks.autoencoder, KLAutoencoder):
+            _scale_latents(networks.autoencoder, networks.latent_scale)
+        return networks
+
+
+@torch.no_grad()
+def _scale_latents(autoencoder: KLAutoencoder, latent_scale: float) -> None:
+    """Give its latents a deviation of 1 / `latent_scale`.
+
+    As drawn they are some twenty times smaller than what sampling ends with: a decoder quantised to the range of both
+    would be judged by a mismatch that no trained model has.
+    """
+    noise = torch.rand((1, 3, 64, 64)) * 2 - 1
+    factor = 1 / (latent_scale * float(autoencoder.encode(noise).std()))
+    autoencoder.quant_conv.weight.mul_(factor)
+    autoencoder.quant_conv.bias.mul_(factor)
 
 
 def image_encoder_file(unet: Path) -> Path:

@@ -20,7 +20,7 @@ from training.loop import LoopConfig
 
 LARGE = random_networks(preset("tiny-kl"))
 SMALL = with_autoencoder(preset("tiny-kl"), "tiny")
-LOOP = LoopConfig(steps=40, batch_size=4, learning_rate=3e-3, warmup_steps=2, checkpoint_every=10, ema_decay=0.9)
+LOOP = LoopConfig(steps=40, batch_size=4, learning_rate=1e-3, warmup_steps=2, checkpoint_every=10, ema_decay=0.9)
 
 
 @pytest.fixture(scope="module")

@@ -145,3 +145,11 @@ def test_unusable_weights_are_named_in_one_line(tmp_path: Path) -> None:
 def test_a_misspelt_preset_gets_a_suggestion() -> None:
     with pytest.raises(UserError, match="did you mean 'demo-teacher'"):
         preset("demo-techer")
+
+
+def test_random_latents_are_as_large_as_their_scale_says() -> None:
+    networks = random_networks(CLIP)
+    noise = torch.rand((1, 3, CLIP.height, CLIP.width), generator=torch.Generator().manual_seed(5)) * 2 - 1
+    with torch.no_grad():
+        latent = networks.autoencoder.encode(noise) * networks.latent_scale
+    assert 0.7 < float(latent.std()) < 1.4
