@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lite_vton.autoencoders import KINDS, autoencoder_kind, with_autoencoder
+from lite_vton.cli.weights_file import metadata_of
 from lite_vton.errors import UserError
 from lite_vton.presets import PRESETS, ModelConfig
 
@@ -53,13 +54,7 @@ def with_file(networks: Networks, file: Path) -> Networks:
 
 def _kind_of(file: Path, config: ModelConfig) -> str:
     """As the file says it, else that of the preset it names, else the model's own."""
-    from safetensors import SafetensorError, safe_open
-
     if not file.is_file():
         raise UserError(f"no autoencoder at {file}: give the autoencoder.safetensors of a run")
-    try:
-        with safe_open(file, framework="numpy") as opened:
-            metadata = opened.metadata() or {}
-    except SafetensorError as error:
-        raise UserError(f"{file} is not a readable safetensors file ({error}): copy or train it again") from error
+    metadata = metadata_of(file)
     return metadata.get("autoencoder") or autoencoder_kind(PRESETS.get(metadata.get("preset", ""), config))

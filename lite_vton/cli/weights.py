@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lite_vton.autoencoders import autoencoder_kind
 from lite_vton.cli.autoencoder_choice import chosen, is_file, with_file
+from lite_vton.cli.weights_file import metadata_of
 from lite_vton.conditioning import from_metadata
 from lite_vton.errors import UserError
 from lite_vton.presets import PRESETS, ModelConfig, preset
@@ -97,16 +98,10 @@ def _weights_of(model: str, config: ModelConfig) -> Trained:
 
 
 def _preset_of_run(folder: Path) -> ModelConfig:
-    from safetensors import SafetensorError, safe_open
-
     _, unet = run_files(folder)
     if not unet.is_file():
         raise UserError(f"{folder} holds no finished weights: run `lite-vton train` to its end, or with --resume")
-    try:
-        with safe_open(unet, framework="numpy") as file:
-            metadata = file.metadata() or {}
-    except SafetensorError as error:
-        raise UserError(f"{unet} is not a readable safetensors file ({error}): copy or train it again") from error
+    metadata = metadata_of(unet)
     if "preset" not in metadata:
         raise UserError(f"{unet} does not say which preset it is of: train it with `lite-vton train`")
     config = from_metadata(preset(metadata["preset"]), metadata)
