@@ -33,6 +33,9 @@ def step_page(results: StepResults, budget: StepBudget, command: str, ran: str) 
         lines += [f"| {row} | " + " | ".join(_cells(results, row, count)) + " |" for row in rows]
         lines.append("")
     lines += ["## What the figures say", "", *(f"- {said}" for said in _said(results, budget))]
+    absent = [way for way in WAYS if way not in results]
+    if absent:
+        lines += ["", f"Not run yet: {', '.join(absent)}."]
     return "\n".join(lines) + "\n"
 
 
