@@ -18,10 +18,10 @@ Refused = Callable[..., str]
 
 def test_all_is_what_the_formats_have_and_the_rest_is_listed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     words = ["export", "tiny", "-o", str(tmp_path / "b"), "--dry-run", "--format", "all"]
-    assert main([*words, "--precision", "fp32,fp16"]) == 0
+    assert main([*words, "--precision", "fp32,fp16,bf16"]) == 0
     shown = capfd.readouterr().out
     assert "  onnx-fp16/unet\n" in shown
-    assert "left out  openvino-fp16: openvino has fp32, bf16, int8" in shown
+    assert "left out  coreai-bf16: coreai has fp32, fp16" in shown
     assert main([*words, "--precision", "all"]) == 0
     shown = capfd.readouterr().out
     assert all(f"  {row.name}-{precision}/unet\n" in shown for row in FORMATS.values() for precision in row.precisions)
