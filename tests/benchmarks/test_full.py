@@ -163,6 +163,7 @@ def test_a_run_of_tiny_models_writes_page_figures_and_picture(quick: Path) -> No
     whole = found["OpenVINO fp32", "try_on"]
     assert whole["times_a"] == pytest.approx(teacher["p50_ms"] / whole["p50_ms"])
     assert whole["runs"] == 1
+    assert found["OpenVINO fp32, tiny autoencoder", "try_on"]["runs"] == 1
     assert whole["peak_rss_bytes"] is None or whole["peak_rss_bytes"] < found["torch fp32", "try_on"]["peak_rss_bytes"]
     assert f"{whole['times_a']:.1f}"[:3] in (quick / "performance.md").read_text(encoding="utf-8")
     assert (quick / "performance.png").read_bytes().startswith(b"\x89PNG")

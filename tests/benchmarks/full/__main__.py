@@ -14,7 +14,7 @@ from lite_vton.autoencoders import with_autoencoder
 from lite_vton.presets import preset
 from tests.benchmarks.full.artifacts import CHECKOUT, bundle_of
 from tests.benchmarks.full.chart import draw
-from tests.benchmarks.full.contenders import FULL, QUICK
+from tests.benchmarks.full.contenders import CONTENDERS, FULL, QUICK
 from tests.benchmarks.full.figures import Report
 from tests.benchmarks.full.growth import Sizes, measure_growth
 from tests.benchmarks.full.growth_page import draw_growth
@@ -33,6 +33,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, help="default: 3")
     parser.add_argument("--targets", default="", help="comma-separated, for trials; the page lacks the others")
+    parser.add_argument("--only", action="append", metavar="NAME", help="a contender, for trials; may be repeated")
     parser.add_argument("--output", type=Path, help="folder of the page; default: docs, of --quick outputs")
     parser.add_argument("--artifacts", type=Path, default=Path("outputs/benchmark-full"), help="folder of the bundles")
     arguments = parser.parse_args()
@@ -41,6 +42,11 @@ def main() -> None:
         scale = replace(scale, rounds=arguments.rounds)
     if arguments.targets:
         scale = replace(scale, targets=tuple(arguments.targets.split(",")))
+    if arguments.only:
+        unknown = set(arguments.only) - {row.name for row in scale.contenders}
+        if unknown:
+            sys.exit(f"no contender {sorted(unknown)[0]!r}: choose among {', '.join(row.name for row in CONTENDERS)}")
+        scale = replace(scale, only=tuple(arguments.only))
     output = arguments.output or (arguments.artifacts / "quick" if arguments.quick else CHECKOUT / "docs")
     output.mkdir(parents=True, exist_ok=True)
     begin = monotonic()

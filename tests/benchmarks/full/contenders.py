@@ -99,7 +99,7 @@ QUICK = Scale(
     runs={UNET: 3},
     ceiling=256,
     targets=(UNET, ENCODER, DECODER, TRY_ON),
-    only=("teacher", "student", "torch fp32", "OpenVINO fp32"),
+    only=("teacher", "student", "torch fp32", "OpenVINO fp32", "OpenVINO fp32, tiny autoencoder"),
     ways=(("torch", "fp32"), ("openvino", "fp32")),
 )
 """Tiny models and few contenders: whether all of it works together, in seconds."""
