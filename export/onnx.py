@@ -70,12 +70,13 @@ def export_onnx(
     else:
         raise ValueError("neither a module nor its trace")
     keep = {} if safety is None else safety.kept.nodes
-    return {
-        precision: _write(
-            _CONVERTERS[precision](_copy(traced), calibration, keep), spec, config, folder, precision, latent_scale
-        )
-        for precision, folder in folders.items()
-    }
+    written: dict[str, Path] = {}
+    graphs = _copies(traced, len(folders))
+    del traced
+    for precision, folder in folders.items():
+        model = _CONVERTERS[precision](next(graphs), calibration, keep)
+        written[precision] = _write(model, spec, config, folder, precision, latent_scale)
+    return written
 
 
 def trace_onnx(module: nn.Module, spec: ComponentSpec, config: ModelConfig, folder: Path) -> Path:
@@ -107,10 +108,13 @@ def _trace(module: nn.Module, spec: ComponentSpec, config: ModelConfig, opset: i
     return program.model_proto
 
 
-def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    return copy
+def _copies(model: onnx.ModelProto, count: int) -> Iterator[onnx.ModelProto]:
+    """`count` graphs to change; the last is `model` itself, since a second one of a large network takes gigabytes."""
+    for _ in range(count - 1):
+        copy = onnx.ModelProto()
+        copy.CopyFrom(model)
+        yield copy
+    yield model
 
 
 def _write(
