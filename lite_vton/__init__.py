@@ -153,11 +153,12 @@ class TryOn:
         provider: str | None = None,
         low_memory: bool = False,
     ) -> None:
-        from runtimes.one_at_a_time import OneAtATime
-
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(Path(bundle))
-        loaded = load(self.bundle, backend, precision, provider=provider)
-        self.runtime = OneAtATime(loaded) if low_memory else loaded
+        self.runtime = load(self.bundle, backend, precision, provider=provider)
+        if low_memory:
+            from runtimes.one_at_a_time import OneAtATime
+
+            self.runtime = OneAtATime(self.runtime)
 
     def __call__(
         self,

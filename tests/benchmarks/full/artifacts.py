@@ -34,7 +34,10 @@ _MADE_BY = (
     "export/onnx*.py",
     "export/openvino*.py",
     "export/float_layers.py",
+    "export/half_*.py",
+    "export/int8_ladder.py",
     "export/quantised.py",
+    "export/watched_values.py",
     "lite_vton/model/*.py",
 )
 """What decides what is in an artifact, beside the versions of tools; from the root of the checkout."""

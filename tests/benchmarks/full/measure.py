@@ -69,7 +69,7 @@ def measure(scale: Scale, made: Made, say: Callable[[str], None]) -> Report:
     for target in scale.targets:
         rows += _rows(target, scale, made, say)
     header = machine_and_versions(["torch", "diffusers", "onnxruntime", "openvino", "nncf"]) | {
-        "command": "just benchmark-full",
+        "command": f"just benchmark-full --rounds {scale.rounds}",
         "peers": peer_versions() or "not installed",
         "load average": f"{before} before, {load_average()} after; the benchmark itself makes up to 2",
         "picture": "{}x{}".format(*_size(scale)),
