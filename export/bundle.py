@@ -21,7 +21,7 @@ from lite_vton.bundle import (
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
 from lite_vton.model.components import component_tensors
-from lite_vton.model.networks import Networks, load_networks, save_networks
+from lite_vton.model.networks import Networks, check_saved, load_networks, save_networks
 
 __all__ = ["Plan", "export_bundle", "extend_bundle", "plan_export"]
 
@@ -67,7 +67,7 @@ def export_bundle(
     steps = config.default_steps if steps is None else steps
     with write_bundle(plan.output, overwrite) as folder:
         say("weights")
-        networks = _ship_weights(networks, folder / WEIGHTS_PATH)
+        _ship_weights(networks, folder / WEIGHTS_PATH)
         say("golden trajectory")
         golden = _record_golden(networks, inputs, folder, steps, seed)
         feeds, calibrated = _calibrated(networks, plan, calibration, calibration_source, steps, seed, say)
@@ -169,8 +169,8 @@ def _calibrated(
     return feeds, Calibration(source=source, people=len(people), steps=steps, seed=seed + 1)
 
 
-def _ship_weights(networks: Networks, folder: Path) -> Networks:
-    """Save the weights and load them back, so that everything after is made from what is shipped.
+def _ship_weights(networks: Networks, folder: Path) -> None:
+    """Save the weights and read them back: everything after is made of `networks`, which they have to equal bit by bit.
 
     float16 where that loses nothing, as with weights that came in float16; else float32.
     """
@@ -185,7 +185,7 @@ def _ship_weights(networks: Networks, folder: Path) -> Networks:
         save_networks(networks, *paths, dtype=torch.float16 if lossless else torch.float32)
     except SafetensorError as error:  # how safetensors reports a full disk
         raise UserError(f"cannot write the weights ({error}): free some space, or choose another output") from error
-    return load_networks(networks.config, *paths)
+    check_saved(networks, *paths)
 
 
 def _record_golden(

@@ -30,6 +30,8 @@ __all__ = ["WEIGHTS_PATH", "manifest_of", "tool_versions"]
 
 WEIGHTS_PATH = "weights"
 
+_PART = 1 << 24  # bytes of a file in memory at once
+
 _TOOLS = (
     "lite-vton",
     "torch",
@@ -110,7 +112,9 @@ def _sha256_of_all(paths: Iterable[Path]) -> str:
     """Over their bytes, one file after another."""
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(path.read_bytes())
+        with path.open("rb") as file:
+            while part := file.read(_PART):
+                digest.update(part)
     return digest.hexdigest()
 
 

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from export.half_safety import HalfSafety
+from export.onnx_file import save_onnx
 from export.onnx_int8 import to_int8, to_w8
 from export.precision import FP32_NODES, to_mixed_fp16
 from lite_vton.bundle import compact_metadata
@@ -37,7 +39,6 @@ _CONVERTERS: Mapping[str, Callable[[onnx.ModelProto, _Feeds, _Keep], onnx.ModelP
         "w8": lambda model, _feeds, _keep: to_w8(model),
     }
 )
-_ONE_FILE = 2_000_000_000  # bytes; protobuf ends at 2 GiB, and the graph itself needs some
 
 
 def export_onnx(
@@ -63,36 +64,35 @@ def export_onnx(
     for precision in folders:
         if precision not in _CONVERTERS:
             raise UserError(f"ONNX files are not written in {precision!r}: choose one of {', '.join(_CONVERTERS)}")
-    if safety is not None:
-        traced = onnx.load(safety.traced)
-    elif module is not None:
-        traced = _trace(module, spec, config, opset)
-    else:
-        raise ValueError("neither a module nor its trace")
     keep = {} if safety is None else safety.kept.nodes
     written: dict[str, Path] = {}
-    graphs = _copies(traced, len(folders))
-    del traced
-    for precision, folder in folders.items():
-        model = _CONVERTERS[precision](next(graphs), calibration, keep)
-        written[precision] = _write(model, spec, config, folder, precision, latent_scale)
+    with TemporaryDirectory(prefix="lite-vton-") as scratch:
+        if safety is not None:
+            traced = safety.traced
+        elif module is not None:
+            traced = trace_onnx(module, spec, config, Path(scratch), opset)
+        else:
+            raise ValueError("neither a module nor its trace")
+        for precision, folder in folders.items():
+            # Read again for each: two graphs of a large network at once are gigabytes.
+            model = _CONVERTERS[precision](onnx.load(traced), calibration, keep)
+            written[precision] = _write(model, spec, config, folder, precision, latent_scale)
+            del model
     return written
 
 
-def trace_onnx(module: nn.Module, spec: ComponentSpec, config: ModelConfig, folder: Path) -> Path:
+def trace_onnx(
+    module: nn.Module, spec: ComponentSpec, config: ModelConfig, folder: Path, opset: int = DEFAULT_OPSET
+) -> Path:
     """Write the float32 graph that every precision is made from, with the exporter's notes on where its nodes are from.
 
-    Returns `model.onnx` in `folder`, its weights in a file beside it.
+    Returns `model.onnx` in `folder`; its weights are in a file beside it, written from the module's own, so that they
+    are not in memory twice.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "model.onnx"
-    onnx.save(_trace(module, spec, config, DEFAULT_OPSET), path, save_as_external_data=True, location="model.onnx.data")
-    return path
-
-
-def _trace(module: nn.Module, spec: ComponentSpec, config: ModelConfig, opset: int) -> onnx.ModelProto:
     inputs, outputs = spec.inputs(config), spec.outputs(config)
     example = tuple(torch.zeros(tensor.shape, dtype=getattr(torch, tensor.dtype)) for tensor in inputs)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "model.onnx"
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             module.eval(),
@@ -103,18 +103,10 @@ def _trace(module: nn.Module, spec: ComponentSpec, config: ModelConfig, opset: i
             output_names=[tensor.name for tensor in outputs],
             verbose=False,
         )
-    if program is None:
-        raise RuntimeError(f"torch exported nothing for {spec.name}")
-    return program.model_proto
-
-
-def _copies(model: onnx.ModelProto, count: int) -> Iterator[onnx.ModelProto]:
-    """`count` graphs to change; the last is `model` itself, since a second one of a large network takes gigabytes."""
-    for _ in range(count - 1):
-        copy = onnx.ModelProto()
-        copy.CopyFrom(model)
-        yield copy
-    yield model
+        if program is None:
+            raise RuntimeError(f"torch exported nothing for {spec.name}")
+        program.save(path, external_data=True)
+    return path
 
 
 def _write(
@@ -123,10 +115,7 @@ def _write(
     _describe(model, config, spec.name, precision, latent_scale)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.onnx"
-    if model.ByteSize() <= _ONE_FILE:
-        onnx.save(model, path)
-    else:
-        onnx.save(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location="model.onnx.data")
+    save_onnx(model, path)
     onnx.checker.check_model(str(path), full_check=True)
     return path
 

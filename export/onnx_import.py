@@ -44,7 +44,6 @@ REFERENCE = "onnxruntime-fp32"
 """What the golden trajectory of such a bundle was recorded on."""
 
 _ARTIFACT = "onnx-fp32"
-_ONE_FILE = 2_000_000_000  # bytes
 _STABLE_DIFFUSION = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012}
 _SAID_OTHERWISE = {"beta_schedule": "scaled_linear", "prediction_type": "epsilon"}
 
@@ -216,11 +215,10 @@ def _loaded(path: Path) -> onnx.ModelProto:
 
 
 def _save(graph: onnx.ModelProto, path: Path) -> None:
-    import onnx
+    from export.onnx_file import save_onnx
 
     path.parent.mkdir(parents=True)
-    external = graph.ByteSize() > _ONE_FILE
-    onnx.save(graph, path, save_as_external_data=external, location="model.onnx.data")
+    save_onnx(graph, path)
 
 
 def _settings(path: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from export.int8_ladder import rungs
+from export.onnx_file import save_onnx, weights_beside
 from export.precision import PRODUCTS
 from export.quantised import Answering, closest, judged
 from lite_vton.errors import UserError
@@ -28,7 +29,6 @@ from lite_vton.errors import UserError
 __all__ = ["to_int8", "to_w8"]
 
 _QUANTISED = ["Conv", "MatMul", "Gemm"]  # transposed convolutions hardly any runtime has in integers
-_ONE_FILE = 2_000_000_000  # bytes; protobuf ends at 2 GiB
 
 
 def to_int8(model: onnx.ModelProto, feeds: Sequence[Mapping[str, NDArray[Any]]]) -> onnx.ModelProto:
@@ -42,7 +42,7 @@ def to_int8(model: onnx.ModelProto, feeds: Sequence[Mapping[str, NDArray[Any]]])
         raise UserError("int8 needs a calibration set, and it is empty: give one, or export w8, which needs none")
     with tempfile.TemporaryDirectory(prefix="lite-vton-") as temporary:
         source = Path(temporary) / "model.onnx"
-        _save(model, source)
+        save_onnx(model, source)
         judge = judged(_session(source), feeds)
         ranges = _ranges(source, feeds)
         # Lazily: the next is only made where the one before falls short.
@@ -69,7 +69,7 @@ def _ranges(source: Path, feeds: Sequence[Mapping[str, NDArray[Any]]]) -> Any:
         source,
         _QUANTISED,
         augmented_model_path=str(source.with_name("augmented.onnx")),
-        use_external_data_format=source.with_name("weights").exists(),
+        use_external_data_format=weights_beside(source).exists(),
     )
     # Its own session (1.32) has an arena, which never gives back its largest moment; nothing is optimised either way.
     options = _options()
@@ -99,7 +99,7 @@ def _quantise(source: Path, target: Path, ranges: Any, excluded: frozenset[str],
         extra_options={"ActivationSymmetric": symmetric, "WeightSymmetric": True},
     )
     quantizer.quantize_model()
-    quantizer.model.save_model_to_file(str(target), source.with_name("weights").exists())
+    quantizer.model.save_model_to_file(str(target), weights_beside(source).exists())
     return target
 
 
@@ -168,10 +168,3 @@ def _session(path: Path) -> Answering:
         return outputs
 
     return answer
-
-
-def _save(model: onnx.ModelProto, path: Path) -> None:
-    if model.ByteSize() <= _ONE_FILE:
-        onnx.save(model, path)
-    else:
-        onnx.save(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location="weights")

@@ -24,6 +24,7 @@ __all__ = [
     "Networks",
     "build_autoencoder",
     "build_networks",
+    "check_saved",
     "image_encoder_file",
     "load_autoencoder",
     "load_networks",
@@ -112,6 +113,18 @@ def save_networks(networks: Networks, autoencoder: Path, unet: Path, dtype: torc
         save_file({name: tensor.to(dtype).contiguous() for name, tensor in module.state_dict().items()}, path, metadata)
 
 
+def check_saved(networks: Networks, autoencoder: Path, unet: Path) -> None:
+    """Read the files of `save_networks` back: each weight has to be `networks`', bit by bit, whatever it is stored in.
+
+    No second network is made for it. Raises `UserError` naming the first weight that is another.
+    """
+    for path, module in weight_files(networks, autoencoder, unet).items():
+        with safe_open(path, framework="pt") as file:
+            for name, tensor in module.state_dict().items():
+                if not torch.equal(_bits(file.get_tensor(name).to(tensor.dtype)), _bits(tensor)):
+                    raise UserError(f"{path} holds another {name} than was written: the disk may be failing")
+
+
 def load_networks(config: ModelConfig, autoencoder: Path, unet: Path) -> Networks:
     """Networks of `config` with the weights of `save_networks`' files, whatever precision they are stored in.
 
@@ -154,6 +167,11 @@ def weight_files(networks: Networks, autoencoder: Path, unet: Path) -> dict[Path
     if networks.image_encoder is not None:
         files[image_encoder_file(unet)] = networks.image_encoder
     return files
+
+
+def _bits(tensor: torch.Tensor) -> torch.Tensor:
+    """As bytes, of which NaN equals itself."""
+    return tensor.contiguous().reshape(-1).view(torch.uint8)
 
 
 def _unfilled_networks(config: ModelConfig) -> Networks:

@@ -12,11 +12,13 @@ from lite_vton.errors import UserError
 from lite_vton.model.components import COMPONENTS, components_of
 from lite_vton.model.networks import (
     build_networks,
+    check_saved,
     image_encoder_file,
     load_networks,
     random_networks,
     save_networks,
     shipped_networks,
+    weight_files,
 )
 from lite_vton.presets import PRESETS, preset
 
@@ -65,6 +67,31 @@ def test_saved_networks_answer_as_before(name: str, tmp_path: Path) -> None:
         inputs = [torch.randn(shape, generator=generator).to(dtype) for shape, dtype in tensors]
         with torch.no_grad():
             assert torch.equal(spec.wrap(loaded)(*inputs), spec.wrap(networks)(*inputs))
+
+
+def test_files_hold_what_was_written_in_half_too_where_that_loses_nothing(tmp_path: Path) -> None:
+    networks = random_networks(CLIP, seed=1)
+    paths = tmp_path / "autoencoder.safetensors", tmp_path / "unet.safetensors"
+    save_networks(networks, *paths)
+    check_saved(networks, *paths)
+    save_networks(networks, *paths, dtype=torch.float16)
+    with pytest.raises(UserError, match=r"autoencoder.safetensors holds another .* than was written"):
+        check_saved(networks, *paths)
+    for module in weight_files(networks, *paths).values():
+        module.half().float()
+    check_saved(networks, *paths)
+
+
+def test_one_changed_weight_is_found_and_a_nan_that_was_saved_is_not_one(tmp_path: Path) -> None:
+    networks = random_networks(TINY, seed=1)
+    weight = next(networks.unet.parameters()).data.view(-1)
+    weight[1] = float("nan")
+    paths = tmp_path / "autoencoder.safetensors", tmp_path / "unet.safetensors"
+    save_networks(networks, *paths)
+    check_saved(networks, *paths)
+    weight[0] = torch.nextafter(weight[0], torch.tensor(9.0))
+    with pytest.raises(UserError, match=r"unet.safetensors holds another .* than was written"):
+        check_saved(networks, *paths)
 
 
 def test_the_kl_autoencoder_is_diffusers_with_its_mean() -> None:
