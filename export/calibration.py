@@ -55,18 +55,8 @@ def record_calibration(
 def record_in_torch(networks: Networks, person: TryOnInputs, *, steps: int, seed: int) -> Trajectory:
     """One try-on in torch float32 by the model's own sampler, with every call of every component."""
     config = networks.config
-    return record_trajectory(
-        TorchRuntime(wrapped(networks), component_tensors(config)),
-        person,
-        schedule=config.schedule,
-        latent_scale=networks.latent_scale,
-        told=config.unet.told,
-        encoder_batch=config.encoder_batch,
-        decoder_tile=config.decoder_tile,
-        method=config.default_sampler,
-        steps=steps,
-        seed=seed,
-    )
+    runtime = TorchRuntime(wrapped(networks), component_tensors(config))
+    return record_trajectory(runtime, person, config, networks.latent_scale, steps=steps, seed=seed)
 
 
 def check_people(people: Sequence[TryOnInputs], config: ModelConfig) -> None:

@@ -14,7 +14,7 @@ call. Its keys:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from lite_vton.bundle import load_arrays
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
-from lite_vton.presets import NoiseSchedule
+from lite_vton.presets import ModelConfig
 from runtimes.base import Array, Component, Runtime
 from runtimes.tryon import try_on
 
@@ -62,33 +62,20 @@ class Trajectory:
 def record_trajectory(
     runtime: Runtime,
     inputs: TryOnInputs,
-    *,
-    schedule: NoiseSchedule,
+    model: ModelConfig,
     latent_scale: float,
-    told: Sequence[str] = ("mask", "masked_person", "pose"),
-    encoder_batch: int = 1,
-    decoder_tile: tuple[int, int] | None = None,
-    method: str = "ddim",
-    steps: int = 8,
+    *,
+    steps: int | None = None,
     seed: int = 0,
 ) -> Trajectory:
-    """Run one try-on on `runtime` and keep every call; options as `try_on`'s, and it raises what that raises."""
+    """Run one try-on on `runtime` by the model's own sampler and keep every call; the rest is as `try_on` has it."""
     if "image_encoder" not in runtime.components:
         inputs = replace(inputs, garment=None)
     recorder = _Recorder(runtime)
-    result = try_on(
-        recorder,
-        inputs,
-        schedule=schedule,
-        latent_scale=latent_scale,
-        told=told,
-        encoder_batch=encoder_batch,
-        decoder_tile=decoder_tile,
-        method=method,
-        steps=steps,
-        seed=seed,
+    result = try_on(recorder, inputs, model, latent_scale, steps=steps, seed=seed)
+    return Trajectory(
+        tuple(recorder.calls), inputs, result.picture, result.decoded, model.default_sampler, len(result.steps), seed
     )
-    return Trajectory(tuple(recorder.calls), inputs, result.picture, result.decoded, method, steps, seed)
 
 
 class _Recorder:

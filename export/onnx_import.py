@@ -181,18 +181,7 @@ def import_onnx(
         )
         say("golden trajectory")
         runtime = OnnxRuntime(Bundle(target, manifest))
-        golden = record_trajectory(
-            runtime,
-            inputs,
-            schedule=config.schedule,
-            latent_scale=latent_scale,
-            told=config.unet.told,
-            encoder_batch=config.encoder_batch,
-            decoder_tile=config.decoder_tile,
-            method=config.default_sampler,
-            steps=config.default_steps if steps is None else steps,
-            seed=seed,
-        )
+        golden = record_trajectory(runtime, inputs, config, latent_scale, steps=steps, seed=seed)
         runtime.close()
         save_trajectory(golden, target / GOLDEN_PATH)
         finished = manifest.model_copy(update={"files": record_files(target)})

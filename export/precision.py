@@ -54,6 +54,7 @@ PRODUCTS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 """Operator kinds that multiply matrices: where nearly all of a network's time goes."""
 
 _FP16_MAX = 65504.0
+_SMALL = 64  # numbers: what shapes are computed from has no more
 
 
 def to_mixed_fp16(model: onnx.ModelProto, keep: Collection[str] = ()) -> onnx.ModelProto:
@@ -67,12 +68,14 @@ def to_mixed_fp16(model: onnx.ModelProto, keep: Collection[str] = ()) -> onnx.Mo
     from onnxruntime.transformers.onnx_model import OnnxModel
 
     _check_range(model, frozenset(keep))
+    _infer_shapes(model)
     converted = OnnxModel(
         convert_float_to_float16(
             model,
             keep_io_types=True,
             op_block_list=list(FP32_OPS),
             node_block_list=[*_timestep_embedding(model), *keep],
+            disable_shape_infer=True,
         )
     )
     # The converter casts to float16 and back between two neighbours that both stay float32, which would
@@ -101,6 +104,30 @@ def _check_range(model: onnx.ModelProto, keep: Collection[str]) -> None:
                 f"weight {tensor.name!r} reaches {largest:g}, beyond float16's {_FP16_MAX:g}: "
                 "export fp32, or train with weight decay"
             )
+
+
+def _infer_shapes(model: onnx.ModelProto) -> None:
+    """Put into `model` what type and shape each of its values has, as the converter wants to know.
+
+    onnx's inference (1.22) takes a model as bytes, of which protobuf has 2 GiB at most, and above that gives back an
+    empty one (https://github.com/onnx/onnx/issues/6150). So it sees large weights as inputs, by their shape alone.
+    """
+    import math
+
+    import onnx
+
+    light = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions)
+    light.graph.MergeFrom(
+        onnx.GraphProto(name="light", node=model.graph.node, input=model.graph.input, output=model.graph.output)
+    )
+    for tensor in model.graph.initializer:
+        if math.prod(tensor.dims) > _SMALL:
+            light.graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+        else:
+            light.graph.initializer.append(tensor)
+    inferred = onnx.shape_inference.infer_shapes(light)
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(inferred.graph.value_info)
 
 
 def _timestep_embedding(model: onnx.ModelProto) -> list[str]:

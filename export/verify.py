@@ -172,11 +172,8 @@ def _picture(bundle: Bundle, runtime: Runtime, golden: Trajectory) -> float:
     result = try_on(
         runtime,
         golden.inputs,
-        schedule=manifest.model.schedule,
-        latent_scale=manifest.latent_scale,
-        told=manifest.model.unet.told,
-        encoder_batch=manifest.model.encoder_batch,
-        decoder_tile=manifest.model.decoder_tile,
+        manifest.model,
+        manifest.latent_scale,
         method=golden.method,
         steps=golden.steps,
         seed=golden.seed,

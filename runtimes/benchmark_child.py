@@ -83,11 +83,8 @@ def _work(
     return lambda: try_on(
         runtime,
         inputs,
-        schedule=manifest.model.schedule,
-        latent_scale=manifest.latent_scale,
-        told=manifest.model.unet.told,
-        encoder_batch=manifest.model.encoder_batch,
-        decoder_tile=manifest.model.decoder_tile,
+        manifest.model,
+        manifest.latent_scale,
         method=job.method,
         steps=job.steps,
         seed=job.seed,

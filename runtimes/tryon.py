@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lite_vton.detail import carry_detail
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs, latent_mask, to_picture
-from lite_vton.presets import NoiseSchedule
+from lite_vton.presets import ModelConfig
 from runtimes.base import Array, Runtime
 from runtimes.sampler import Step, sample
 from runtimes.tiles import decoded_in_tiles
@@ -37,14 +37,11 @@ class TryOnResult:
 def try_on(
     runtime: Runtime,
     inputs: TryOnInputs,
-    *,
-    schedule: NoiseSchedule,
+    model: ModelConfig,
     latent_scale: float,
-    told: Sequence[str] = ("mask", "masked_person", "pose"),
-    encoder_batch: int = 1,
-    decoder_tile: tuple[int, int] | None = None,
-    method: str = "ddim",
-    steps: int = 8,
+    *,
+    method: str | None = None,
+    steps: int | None = None,
     seed: int = 0,
     detail: bool = True,
     on_step: Callable[[Step], None] | None = None,
@@ -52,30 +49,38 @@ def try_on(
     """Dress the person of `inputs` with the garment of `inputs`, whatever backend `runtime` is.
 
     Sampling starts from the noised latent of the masked person, which already holds the warped garment. The U-Net
-    sees the noisy latent, then the conditions `told` in that order (`UNetConfig.told`; what is not among them is not
-    even encoded), and the garment's tokens where the model has an image encoder. `encoder_batch` is how many pictures
-    the encoder takes at once, `decoder_tile` the part of a latent the decoder does (both as in `ModelConfig`).
-    `latent_scale` multiplies latents after encoding and divides them before decoding. `detail` carries stripes and
-    letters over from the warp (`lite_vton.detail`), which takes one more decoding. `on_step` is called after each step;
-    what it raises stops the sampling and is passed on.
+    sees the noisy latent, then the conditions `model` tells it in that order (`UNetConfig.told`; what is not among
+    them is not even encoded), and the garment's tokens where the model has an image encoder. `latent_scale` multiplies
+    latents after encoding and divides them before decoding. `method` and `steps` are the model's own unless given.
+    `detail` carries stripes and letters over from the warp (`lite_vton.detail`), which takes one more decoding.
+    `on_step` is called after each step; what it raises stops the sampling and is passed on.
 
     Raises `UserError` for options or inputs that do not fit, and for a network that answers NaN or infinity.
     """
-    latents = _encoded(runtime, inputs, told, latent_scale, encoder_batch)
+    latents = _encoded(runtime, inputs, model, latent_scale)
     masked_person = latents["masked_person"]
-    conditions = _conditions(inputs, latents, told)
+    conditions = _conditions(inputs, latents, model.unet.told)
     tokens = _tokens(runtime, inputs)
 
     done: list[Step] = []
     unet = runtime.components["unet"]
-    for step in sample(unet, conditions, masked_person, schedule, method=method, steps=steps, seed=seed, tokens=tokens):
+    for step in sample(
+        unet,
+        conditions,
+        masked_person,
+        model.schedule,
+        method=model.default_sampler if method is None else method,
+        steps=model.default_steps if steps is None else steps,
+        seed=seed,
+        tokens=tokens,
+    ):
         _check_finite(step.eps, "unet", runtime)
         done.append(step)
         if on_step is not None:
             on_step(step)
 
-    reconstruction = decode(runtime, masked_person, latent_scale, decoder_tile) if detail else None
-    decoded = decode(runtime, done[-1].x_prev, latent_scale, decoder_tile)
+    reconstruction = decode(runtime, masked_person, latent_scale, model.decoder_tile) if detail else None
+    decoded = decode(runtime, done[-1].x_prev, latent_scale, model.decoder_tile)
     painted = decoded if reconstruction is None else carry_detail(decoded, inputs.masked_person, reconstruction)
     repaint = inputs.mask[0, 0, :, :, None] > 0.5
     picture = np.where(repaint, to_picture(painted), to_picture(inputs.person))
@@ -109,14 +114,12 @@ def decode(runtime: Runtime, latent: Array, latent_scale: float, tile: tuple[int
     return picture
 
 
-def _encoded(
-    runtime: Runtime, inputs: TryOnInputs, told: Sequence[str], latent_scale: float, batch: int
-) -> dict[str, Array]:
+def _encoded(runtime: Runtime, inputs: TryOnInputs, model: ModelConfig, latent_scale: float) -> dict[str, Array]:
     """The latent (1, C, h, w) of each picture the U-Net is told, and of the masked person, where sampling starts."""
     pictures = {"masked_person": inputs.masked_person}
-    if "pose" in told:
+    if "pose" in model.unet.told:
         pictures["pose"] = inputs.pose
-    latents = encode(runtime, np.concatenate(list(pictures.values())), latent_scale, batch)
+    latents = encode(runtime, np.concatenate(list(pictures.values())), latent_scale, model.encoder_batch)
     return {name: latents[index : index + 1] for index, name in enumerate(pictures)}
 
 

@@ -189,13 +189,10 @@ def _sampling(model: _Model, sampling: Sampling) -> Paint:
         result = try_on(
             model.runtime,
             inputs,
-            schedule=model.config.schedule,
-            latent_scale=model.latent_scale,
-            told=model.config.unet.told,
-            encoder_batch=model.config.encoder_batch,
-            decoder_tile=model.config.decoder_tile,
-            method=sampling.sampler or model.config.default_sampler,
-            steps=model.config.default_steps if sampling.steps is None else sampling.steps,
+            model.config,
+            model.latent_scale,
+            method=sampling.sampler,
+            steps=sampling.steps,
             seed=sampling.seed,
             detail=sampling.detail,
         )

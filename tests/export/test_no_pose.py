@@ -58,4 +58,4 @@ def test_both_backends_paint_the_same_picture_whatever_the_pose(exported: Bundle
 
 def test_a_condition_from_the_future_is_refused(exported: Bundle, inputs: TryOnInputs) -> None:
     with TryOn(exported) as model, pytest.raises(UserError, match="told 'depth', which this lite-vton does not know"):
-        try_on(model.runtime, inputs, schedule=BLIND.schedule, latent_scale=1.0, told=("mask", "depth"))
+        try_on(model.runtime, inputs, replace(BLIND, unet=replace(BLIND.unet, told=("mask", "depth"))), 1.0)

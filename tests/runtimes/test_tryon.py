@@ -9,7 +9,7 @@ import pytest
 from lite_vton.detail import carry_detail
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs, to_picture
-from lite_vton.presets import NoiseSchedule
+from lite_vton.presets import ModelConfig
 from runtimes.base import Runtime
 from runtimes.methods import METHODS
 from runtimes.onnxruntime_runtime import OnnxRuntime
@@ -17,34 +17,33 @@ from runtimes.sampler import Step
 from runtimes.torch_runtime import TorchRuntime
 from runtimes.tryon import encode, try_on
 
-SCHEDULE = NoiseSchedule()
-SCALE = 0.7
-
 
 def torch_runtime(made: Any) -> Runtime:
     return TorchRuntime(made.modules, made.bundle.manifest.components)
 
 
+def of(made: Any) -> tuple[ModelConfig, float]:
+    return made.bundle.manifest.model, made.bundle.manifest.latent_scale
+
+
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_the_same_seed_gives_the_same_picture_on_every_backend(method: str, made: Any, inputs: TryOnInputs) -> None:
-    options: dict[str, Any] = {"schedule": SCHEDULE, "latent_scale": SCALE, "method": method, "steps": 5, "seed": 9}
-    reference = try_on(torch_runtime(made), inputs, **options)
-    ours = try_on(OnnxRuntime(made.bundle), inputs, **options)
+    options: dict[str, Any] = {"method": method, "steps": 5, "seed": 9}
+    reference = try_on(torch_runtime(made), inputs, *of(made), **options)
+    ours = try_on(OnnxRuntime(made.bundle), inputs, *of(made), **options)
     assert np.abs(ours.decoded - reference.decoded).max() < 1e-4
     assert np.abs(ours.picture.astype(int) - reference.picture.astype(int)).max() <= 1
 
 
 def test_another_seed_gives_another_picture(made: Any, inputs: TryOnInputs) -> None:
     runtime = OnnxRuntime(made.bundle)
-    one, two, again = (
-        try_on(runtime, inputs, schedule=SCHEDULE, latent_scale=SCALE, steps=3, seed=seed).picture for seed in (1, 2, 1)
-    )
+    one, two, again = (try_on(runtime, inputs, *of(made), steps=3, seed=seed).picture for seed in (1, 2, 1))
     assert one.tobytes() == again.tobytes()
     assert one.tobytes() != two.tobytes()
 
 
 def test_pixels_outside_the_mask_are_the_persons_own(made: Any, inputs: TryOnInputs) -> None:
-    result = try_on(OnnxRuntime(made.bundle), inputs, schedule=SCHEDULE, latent_scale=SCALE, steps=2, detail=False)
+    result = try_on(OnnxRuntime(made.bundle), inputs, *of(made), steps=2, detail=False)
     repaint = inputs.mask[0, 0] > 0.5
     assert result.picture.dtype == np.uint8
     np.testing.assert_array_equal(result.picture[~repaint], to_picture(inputs.person)[~repaint])
@@ -53,11 +52,12 @@ def test_pixels_outside_the_mask_are_the_persons_own(made: Any, inputs: TryOnInp
 
 
 def test_detail_is_carried_over_unless_declined(made: Any, inputs: TryOnInputs) -> None:
-    options: dict[str, Any] = {"schedule": SCHEDULE, "latent_scale": SCALE, "steps": 2}
+    options: dict[str, Any] = {"steps": 2}
     runtime = OnnxRuntime(made.bundle)
-    result = try_on(runtime, inputs, **options)
+    result = try_on(runtime, inputs, *of(made), **options)
     repaint = inputs.mask[0, 0] > 0.5
-    latent = encode(runtime, inputs.masked_person, SCALE) / np.float32(SCALE)
+    _, scale = of(made)
+    latent = encode(runtime, inputs.masked_person, scale) / np.float32(scale)
     reconstruction = runtime.components["vae_decoder"]({"latent_sample": latent})["sample"]
     carried = to_picture(carry_detail(result.decoded, inputs.masked_person, reconstruction))
     np.testing.assert_array_equal(result.picture[repaint], carried[repaint])
@@ -83,13 +83,14 @@ def test_the_unet_sees_noisy_latent_mask_masked_person_and_pose(made: Any, input
         def close(self) -> None:
             real.close()
 
-    result = try_on(Watching(), inputs, schedule=SCHEDULE, latent_scale=SCALE, steps=3)
-    masked = encode(real, inputs.masked_person, SCALE)
+    result = try_on(Watching(), inputs, *of(made), steps=3)
+    _, scale = of(made)
+    masked = encode(real, inputs.masked_person, scale)
     moments = real.components["vae_encoder"]({"sample": inputs.pose})["latent_parameters"]
     for call, step in zip(seen, result.steps, strict=True):
         np.testing.assert_array_equal(call["sample"][:, :4], step.x_t)
         np.testing.assert_array_equal(call["sample"][:, 5:9], masked)
-        np.testing.assert_array_equal(call["sample"][:, 9:], moments[:, :4] * np.float32(SCALE))
+        np.testing.assert_array_equal(call["sample"][:, 9:], moments[:, :4] * np.float32(scale))
         assert call["timestep"].tolist() == [step.timestep]
         mask = call["sample"][0, 4]
         expected = np.zeros_like(mask)
@@ -100,7 +101,7 @@ def test_the_unet_sees_noisy_latent_mask_masked_person_and_pose(made: Any, input
 def test_each_step_is_reported_as_it_is_done_and_the_caller_can_stop(made: Any, inputs: TryOnInputs) -> None:
     runtime = OnnxRuntime(made.bundle)
     seen: list[Step] = []
-    result = try_on(runtime, inputs, schedule=SCHEDULE, latent_scale=SCALE, steps=4, on_step=seen.append)
+    result = try_on(runtime, inputs, *of(made), steps=4, on_step=seen.append)
     assert [step.index for step in seen] == [0, 1, 2, 3]
     assert tuple(seen) == result.steps
 
@@ -109,19 +110,19 @@ def test_each_step_is_reported_as_it_is_done_and_the_caller_can_stop(made: Any, 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        try_on(runtime, inputs, schedule=SCHEDULE, latent_scale=SCALE, steps=4, on_step=stop)
+        try_on(runtime, inputs, *of(made), steps=4, on_step=stop)
 
 
 def test_inputs_of_another_size_are_refused(made: Any, inputs: TryOnInputs) -> None:
     narrow = TryOnInputs(*(a[..., :-8] for a in (inputs.person, inputs.mask, inputs.masked_person, inputs.pose)))
     with pytest.raises(UserError, match="at the size of this bundle"):
-        try_on(OnnxRuntime(made.bundle), narrow, schedule=SCHEDULE, latent_scale=SCALE)
+        try_on(OnnxRuntime(made.bundle), narrow, *of(made))
 
 
 def test_a_network_that_answers_nan_is_named(made: Any, inputs: TryOnInputs) -> None:
     poisoned = replace(inputs, pose=np.full_like(inputs.pose, np.nan))
     with pytest.raises(UserError, match="vae_encoder on onnxruntime-fp32 answered NaN"):
-        try_on(OnnxRuntime(made.bundle), poisoned, schedule=SCHEDULE, latent_scale=SCALE)
+        try_on(OnnxRuntime(made.bundle), poisoned, *of(made))
 
 
 class Counting:

@@ -80,12 +80,8 @@ def _on(runtime: Runtime, tensors: Mapping[str, ComponentTensors], task: Task) -
     return lambda: try_on(
         runtime,
         inputs,
-        schedule=config.schedule,
-        latent_scale=config.autoencoder.latent_scale,
-        told=config.unet.told,
-        encoder_batch=config.encoder_batch,
-        decoder_tile=config.decoder_tile,
-        method=config.default_sampler,
+        config,
+        config.autoencoder.latent_scale,
         steps=task.steps,
         detail=task.target == DETAIL,
     )
