@@ -54,3 +54,7 @@ benchmark-growth *options:
 # Distillation of steps on the demo student: trains every missing row and writes docs/few-steps.md
 reproduce-steps *options:
     python -m training.reproduce_steps {{ options }}
+
+# What a small autoencoder costs the demo in quality: trains AutoencoderKL and a small one, writes docs/small-autoencoder.md
+reproduce-autoencoder *options:
+    python -m training.reproduce_autoencoder {{ options }}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from training.latents import to_tensor
 from training.loop import LoopConfig, OnStep, fit
 from training.weights_digest import weights_digest
 
-__all__ = ["FULL_SIZE", "Agreement", "agreement", "distil_autoencoder", "encoded"]
+__all__ = ["FULL_SIZE", "Agreement", "agreement", "distil_autoencoder", "encoded", "fit_to_latents"]
 
 LATENT_WEIGHT = 2.0
 """Of the mean squared difference of latents, which are of unit variance, beside the decoder's terms."""
@@ -88,9 +89,31 @@ def distil_autoencoder(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(loop.seed)
         small = TinyAutoencoder(shape)
-    small.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub has no such form
     small.start_fitted(*_least_squares(pictures[:_FITTED], latents[:_FITTED] * latent_scale, shape.downscale))
-    tile = shape.downscale
+    about = {"preset": config.name, "large": weights_digest(large), "latent_weight": LATENT_WEIGHT}
+    fit_to_latents(small, latents, latent_scale, pictures, loop, folder, about, resume=resume, on_step=on_step)
+    return small
+
+
+def fit_to_latents(
+    autoencoder: Autoencoder,
+    latents: torch.Tensor,
+    latent_scale: float,
+    pictures: NDArray[np.uint8],
+    loop: LoopConfig,
+    folder: Path,
+    about: Mapping[str, object],
+    *,
+    resume: bool = False,
+    on_step: OnStep | None = None,
+) -> None:
+    """Train `autoencoder` to have `latents` (N, C, h, w), unscaled, of `pictures` (N, H, W, 3), and to paint from them.
+
+    `about` is what else the run depends on: a folder of another is refused. Ends in evaluation mode.
+    """
+    # Crops come channels last from their pictures, and convolutions keep them so: a quarter less time on a CPU.
+    autoencoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub has no such form
+    tile = pictures.shape[1] // latents.shape[2]
     height, width = latents.shape[2] // 2, latents.shape[3] // 2
 
     def loss(module: nn.Module, generator: torch.Generator) -> dict[str, torch.Tensor]:
@@ -109,9 +132,8 @@ def distil_autoencoder(
             **reconstruction_terms(module.decode(latent), picture),
         }
 
-    about = {"preset": config.name, "large": weights_digest(large), "latent_weight": LATENT_WEIGHT}
-    fit(small, loss, loop, folder, resume=resume, on_step=on_step, about=about)
-    return small.eval()
+    fit(autoencoder, loss, loop, folder, resume=resume, on_step=on_step, about=about)
+    autoencoder.eval()
 
 
 @torch.no_grad()
