@@ -51,7 +51,7 @@ __all__ = ["AutoencoderTrial", "Dressed", "reproduce_autoencoder"]
 COMMAND = "just reproduce-autoencoder"
 
 
-_LARGE = AutoencoderKLConfig(channels=(32, 64, 96, 96), layers_per_block=1, norm_groups=8)
+_LARGE = AutoencoderKLConfig(channels=(24, 48, 64, 64), layers_per_block=1, norm_groups=8)
 _SMALL = AutoencoderTinyConfig(
     patch=4, channels=(32, 32), blocks=(2, 3), decoder_channels=(64, 64), decoder_blocks=(2, 3)
 )
@@ -70,8 +70,8 @@ class AutoencoderTrial:
     model: str = "demo"
     large: AutoencoderKLConfig = _LARGE
     small: AutoencoderTinyConfig = _SMALL
-    large_loop: LoopConfig = field(default_factory=lambda: _loop(3000))
-    small_loop: LoopConfig = field(default_factory=lambda: _loop(5000))
+    large_loop: LoopConfig = field(default_factory=lambda: _loop(1500))
+    small_loop: LoopConfig = field(default_factory=lambda: _loop(4000))
 
 
 def _loop(steps: int) -> LoopConfig:
