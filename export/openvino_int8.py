@@ -31,18 +31,18 @@ def to_int8(model: ov.Model, source: Path, feeds: Sequence[Mapping[str, NDArray[
     Weights per output channel and symmetric, activations asymmetric (nncf's mixed preset); before linear layers what
     is uneven between channels is moved into the weights (SmoothQuant, arXiv:2211.10438), which lifts the demo U-Net
     from 41 to 45 dB. What `export.float_layers` names stays float, and as much more as int8's gate takes
-    (`export.int8_ladder`). First with nncf's own ranges and bias correction;
-    where the gate is missed so, with ranges that hold the loudest call. Raises `UserError` for an empty set.
+    (`export.int8_ladder`). First with nncf's own ranges, the mean of the calls', and its bias correction; where the gate
+    is missed so, with ranges that hold the loudest call. Raises `UserError` for an empty set.
     """
     if not feeds:
         raise UserError("int8 needs a calibration set, and it is empty: give one, or export bf16, which needs none")
     judge = judged(_answering(model, "fp32"), feeds)
-    candidates = (_quantise(model, feeds, kept, clipped=clipped) for clipped, kept in _ways(rungs(source, feeds)))
+    candidates = (_quantise(model, feeds, kept, averaged=averaged) for averaged, kept in _ways(rungs(source, feeds)))
     return closest(candidates, lambda made: _answering(made, "int8"), judge)
 
 
 def _ways(kept: Iterator[frozenset[str]]) -> Iterator[tuple[bool, frozenset[str]]]:
-    """Whether loud calls are clipped, and what stays float."""
+    """Whether ranges are averages over the calls, which clips the loud ones, and what stays float."""
     always, linear = next(kept), next(kept)
     yield from ((True, always), (True, linear), (False, always))
     for more in kept:
@@ -50,7 +50,7 @@ def _ways(kept: Iterator[frozenset[str]]) -> Iterator[tuple[bool, frozenset[str]
 
 
 def _quantise(
-    model: ov.Model, feeds: Sequence[Mapping[str, NDArray[Any]]], kept: frozenset[str], *, clipped: bool
+    model: ov.Model, feeds: Sequence[Mapping[str, NDArray[Any]]], kept: frozenset[str], *, averaged: bool
 ) -> ov.Model:
     with _quiet():
         import nncf
@@ -68,7 +68,7 @@ def _quantise(
             subset_size=len(feeds),
             model_type=nncf.ModelType.TRANSFORMER,
             advanced_parameters=None
-            if clipped
+            if averaged
             else nncf.AdvancedQuantizationParameters(
                 activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX, disable_bias_correction=True
             ),
