@@ -31,8 +31,8 @@ def to_int8(model: ov.Model, source: Path, feeds: Sequence[Mapping[str, NDArray[
     Weights per output channel and symmetric, activations asymmetric (nncf's mixed preset); before linear layers what
     is uneven between channels is moved into the weights (SmoothQuant, arXiv:2211.10438), which lifts the demo U-Net
     from 41 to 45 dB. What `export.float_layers` names stays float, and as much more as int8's gate takes
-    (`export.int8_ladder`). First with nncf's own ranges, the mean of the calls', and its bias correction; where the gate
-    is missed so, with ranges that hold the loudest call. Raises `UserError` for an empty set.
+    (`export.int8_ladder`). First with nncf's own ranges, the mean of the calls', and its bias correction; where that
+    misses the gate, with ranges that hold the loudest call. Raises `UserError` for an empty set.
     """
     if not feeds:
         raise UserError("int8 needs a calibration set, and it is empty: give one, or export bf16, which needs none")
