@@ -194,7 +194,8 @@ _COUNTED: dict[ModelConfig, Any] = {}
 
 
 def _costs(name: str, autoencoder: str, height: int, width: int) -> Any:
-    config = replace(with_autoencoder(preset(name), autoencoder), height=height, width=width)
+    """Of a call with one picture, whatever the model's own encoder takes."""
+    config = replace(with_autoencoder(preset(name), autoencoder), height=height, width=width, encoder_batch=1)
     if config not in _COUNTED:
         _COUNTED[config] = component_costs(config)
     return _COUNTED[config]

@@ -207,8 +207,8 @@ def draw_growth(growth: Mapping[str, Any], file: Path) -> Path:
         pixels = [_pixels(row) for row in sizes]
         time.plot(pixels, [row["ms"] / 1e3 for row in sizes], label=curve["label"], **style)
         memory.plot(pixels, [(row["peak_rss_bytes"] or float("nan")) / 1e6 for row in sizes], **style)
-        batches = sorted(_at_batch(growth, curve["label"], None), key=lambda row: row["batch"])
-        batch.plot([row["batch"] for row in batches], [row["ms"] / 1e3 for row in batches], **style)
+        several = sorted(_at_batch(growth, curve["label"], None), key=lambda row: row["batch"])
+        batch.plot([row["batch"] for row in several], [row["ms"] / 1e3 for row in several], **style)
     for place, (engine, precision) in enumerate(
         dict.fromkeys((row["engine"], row["precision"]) for row in growth["steps"])
     ):
@@ -221,18 +221,23 @@ def draw_growth(growth: Mapping[str, Any], file: Path) -> Path:
             linestyle="--" if engine == "torch" else "-",
             label=f"{engine} {precision}",
         )
-    for axes, across, up in (
-        (time, "pixels", "seconds"),
-        (memory, "pixels", "peak RSS MB"),
-        (batch, "batch at the model's own size", "seconds"),
-        (steps, "steps of a try-on, tiny autoencoder", "seconds"),
+    pictures = {_pixels(row): f"{row['height']}x{row['width']}" for row in growth["points"]}
+    batches = {row["batch"]: str(row["batch"]) for row in growth["points"]}
+    counts = {row["steps"]: str(row["steps"]) for row in growth["steps"]}
+    for axes, across, ticks, up in (
+        (time, "picture", pictures, "seconds"),
+        (memory, "picture", pictures, "peak RSS MB"),
+        (batch, "batch at the model's own size", batches, "seconds"),
+        (steps, "steps of a try-on, tiny autoencoder", counts, "seconds"),
     ):
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.grid(which="both", alpha=0.25)
+        axes.set_xticks(list(ticks), list(ticks.values()))
+        axes.xaxis.minorticks_off()
+        axes.grid(alpha=0.25)
         axes.set_xlabel(across)
         axes.set_ylabel(up)
-    time.legend(fontsize=8)
+    figure.legend(*time.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
     steps.legend(fontsize=8)
     figure.suptitle(f"{growth['header'].get('machine', '')}  {growth['header'].get('date', '')}", fontsize=9)
     return save_figure(figure, file)
