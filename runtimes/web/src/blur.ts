@@ -1,4 +1,4 @@
-/** Gaussian blur as OpenCV's `GaussianBlur` does it with no size given: mirrored at the border, the edge not repeated. */
+/** Gaussian blur as OpenCV's `GaussianBlur` does it when given no size: mirrored at the border. */
 
 import { roundHalfToEven } from "./rounding.js";
 

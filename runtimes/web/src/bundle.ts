@@ -57,14 +57,23 @@ export class Bundle {
     return this.onnx().map((artifact) => artifact.precision);
   }
 
-  /** The path of each network's ONNX file at a precision. Throws a `TryOnError` ("precision") if there is none. */
+  /**
+   * The path of each network's ONNX file at a precision.
+   *
+   * Throws a `TryOnError`: "precision" if there is none, "not-a-bundle" if a network is missing from it.
+   */
   models(precision: string): Readonly<Record<string, string>> {
     const artifact = this.onnx().find((each) => each.precision === precision);
     if (artifact === undefined) {
       const known = this.precisions.join(", ") || "no ONNX at all";
       throw new TryOnError("precision", `the bundle has no ONNX at precision ${precision}, it has ${known}: export it`);
     }
-    return Object.fromEntries(Object.entries(artifact.components).map(([name, { model }]) => [name, model]));
+    return Object.fromEntries(
+      Object.keys(this.manifest.components).map((name) => {
+        if (Object.hasOwn(artifact.components, name)) return [name, artifact.components[name].model];
+        throw new TryOnError("not-a-bundle", `${name} is not among the ${precision} files: export the bundle again`);
+      }),
+    );
   }
 
   /**
@@ -112,8 +121,9 @@ export class Bundle {
   }
 }
 
+/** Asks whether a file has changed: a browser's own cache may hold one from before the last export. */
 function fromUrl(base: URL): FetchFile {
-  return (path, signal) => fetch(urlBelow(base, path), { signal: signal ?? null });
+  return (path, signal) => fetch(urlBelow(base, path), { cache: "no-cache", signal: signal ?? null });
 }
 
 /** A URL that files can be resolved against, whether or not it was given with a slash at its end. */

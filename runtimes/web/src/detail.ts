@@ -1,4 +1,4 @@
-/** What the autoencoder cannot hold: stripes, prints and letters, given back where the network left the warp as it was. */
+/** What the autoencoder cannot hold, stripes and letters, given back where the network left the warp as it was. */
 
 import type { FloatArray } from "./arrays.js";
 import { blurred } from "./blur.js";

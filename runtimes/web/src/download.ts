@@ -18,8 +18,8 @@ export async function downloaded(
   onBytes: (count: number) => void,
   signal?: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = allocated(path, record.bytes); // before anything is opened that would have to be closed again
   const body = await opened(fetchFile, path, signal);
-  const bytes = allocated(path, record.bytes);
   let length = 0;
   for await (const piece of pieces(body, path, signal)) {
     if (length + piece.length > bytes.length) throw differs(path, `more than ${record.bytes} bytes`);
@@ -53,6 +53,9 @@ export async function downloadedText(
 /** Whether bytes are those that the manifest means. */
 export async function matches(bytes: Uint8Array<ArrayBuffer>, record: FileRecord): Promise<boolean> {
   if (bytes.length !== record.bytes) return false;
+  if (globalThis.crypto?.subtle === undefined) {
+    throw new TryOnError("insecure", "a browser checks no hashes on a page over plain HTTP: use https or localhost");
+  }
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("") === record.sha256;
 }

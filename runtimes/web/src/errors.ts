@@ -7,6 +7,7 @@ export type Trouble =
   | "not-a-bundle"
   | "schema" // made by a later lite-vton
   | "precision" // not among the bundle's
+  | "insecure" // the page came over plain HTTP, where browsers check no hashes
   | "webgpu" // asked for, and there is none
   | "memory"
   | "cancelled"
