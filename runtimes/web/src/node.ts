@@ -10,7 +10,7 @@ import type { Store } from "./store.js";
 
 /** ONNX Runtime's CPU provider. */
 export async function cpuProvider(): Promise<Provider> {
-  return { name: "cpu", runtime: await import("onnxruntime-node") };
+  return { name: "cpu", runtime: await import("onnxruntime-node"), lacks: [] };
 }
 
 /** Fetches the files of the bundle in `folder`. */

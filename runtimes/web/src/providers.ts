@@ -14,28 +14,32 @@ export interface OnnxRuntime {
 export interface Provider {
   readonly name: string;
   readonly runtime: OnnxRuntime;
+  /** Precisions that it cannot compute on this device. */
+  readonly lacks: readonly string[];
 }
 
 /** What a page can ask for. `auto` is WebGPU where the browser has a usable adapter, WebAssembly otherwise. */
-export type WebChoice = "auto" | keyof typeof LOADERS;
-
-/** Each is fetched only when it is chosen: 27 MB of WebAssembly with WebGPU, 14 MB without. */
-const LOADERS = {
-  webgpu: (): Promise<OnnxRuntime> => import("onnxruntime-web/webgpu"),
-  wasm: (): Promise<OnnxRuntime> => import("onnxruntime-web/wasm"),
-} as const;
+export type WebChoice = "auto" | "webgpu" | "wasm";
 
 /** The provider of that name in this browser. Rejects with a `TryOnError` ("webgpu") where it was asked for in vain. */
 export async function webProvider(choice: WebChoice = "auto"): Promise<Provider> {
-  const name = choice === "auto" ? ((await hasWebGpu()) ? "webgpu" : "wasm") : choice;
-  if (name === "webgpu" && choice === "webgpu" && !(await hasWebGpu())) {
-    throw new TryOnError("webgpu", "this browser has no WebGPU adapter: choose wasm, or auto");
+  const adapter = choice === "wasm" ? null : await webGpuAdapter();
+  // Each runtime is fetched only when it is chosen: 27 MB of WebAssembly with WebGPU, 14 MB without.
+  if (adapter !== null) {
+    const lacks = adapter.features.has("shader-f16") ? [] : ["fp16"];
+    return { name: "webgpu", runtime: await import("onnxruntime-web/webgpu"), lacks };
   }
-  return { name, runtime: await LOADERS[name]() };
+  if (choice === "webgpu") throw new TryOnError("webgpu", "this browser has no WebGPU adapter: choose wasm, or auto");
+  return { name: "wasm", runtime: await import("onnxruntime-web/wasm"), lacks: [] };
 }
 
-async function hasWebGpu(): Promise<boolean> {
-  const gpu = (globalThis.navigator as { gpu?: { requestAdapter(): Promise<unknown> } } | undefined)?.gpu;
-  // Browsers with WebGPU switched off for this device answer null.
-  return gpu !== undefined && (await gpu.requestAdapter()) !== null;
+/** As much of WebGPU as is asked here; its types are not yet among TypeScript's own for every browser. */
+interface Adapter {
+  readonly features: ReadonlySet<string>;
+}
+
+async function webGpuAdapter(): Promise<Adapter | null> {
+  const { gpu } = (globalThis.navigator ?? {}) as { gpu?: { requestAdapter(): Promise<Adapter | null> } };
+  // Browsers in which WebGPU is switched off for this device answer null.
+  return (await gpu?.requestAdapter()) ?? null;
 }

@@ -22,7 +22,7 @@ import { startSessions } from "./sessions.js";
 import type { Sessions } from "./sessions.js";
 import { decodedInTiles } from "./tiles.js";
 
-/** How to start: on `webProvider()` and at the bundle's first precision unless said otherwise. */
+/** How to start: on `webProvider()`, at the bundle's first precision that it computes, unless said otherwise. */
 export interface Starting extends Fetching {
   readonly provider?: Provider | undefined;
   readonly precision?: string | undefined;
@@ -67,9 +67,11 @@ export class TryOn {
   /** Starts the networks of a bundle that is open; errors as `open` has them. */
   static async start(bundle: Bundle, { provider, precision, ...fetching }: Starting = {}): Promise<TryOn> {
     const needs = needsOf(bundle.manifest);
-    const wanted = precision ?? bundle.precisions[0] ?? "fp32";
-    bundle.models(wanted); // says so before a runtime is loaded
     const chosen = provider ?? (await webProvider());
+    const wanted = precision ?? bundle.precisions.find((each) => !chosen.lacks.includes(each)) ?? "fp32";
+    if (chosen.lacks.includes(wanted)) {
+      throw new TryOnError("precision", `${chosen.name} computes no ${wanted} on this device: choose fp32, or wasm`);
+    }
     const sessions = await startSessions(bundle, wanted, chosen, fetching);
     return new TryOn(bundle, chosen.name, wanted, needs, sessions);
   }

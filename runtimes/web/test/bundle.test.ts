@@ -69,7 +69,12 @@ const REFUSED: Record<string, [Trouble, Changed, Starting?]> = {
   ],
   "a file with one bit changed": ["truncated", { [UNET]: altered }],
   "a file larger than memory": ["memory", rewritten([size, `"bytes": ${2 ** 53 - 1}`])],
-  "a precision it has not": ["precision", {}, { precision: "int8" }],
+  "a precision the device cannot compute": [
+    "precision",
+    {},
+    { provider: { ...provider, lacks: ["fp32", "fp16", "int8"] } },
+  ],
+  "a precision it has not": ["precision", {}, { precision: "bf16" }],
 };
 
 for (const [what, [trouble, changed, starting]] of Object.entries(REFUSED)) {

@@ -49,16 +49,17 @@ test("a manifest with any value replaced is read, or refused in one line", () =>
   assert(read > 100 && refused > 1000, `${read} read, ${refused} refused`);
 });
 
+const UNREAD = ["kept_in_float32", "parity"];
 let root: unknown;
 
-/** Every place in the JSON that holds a value, with its holder; of long lists the first two. */
+/** Every place in the JSON that holds a value, with its holder; of lists the first two, and not what nobody reads. */
 function everyValue(whole: unknown): [Record<string, unknown>, string][] {
   root = whole;
   const places: [Record<string, unknown>, string][] = [];
   const visit = (holder: unknown): void => {
     if (typeof holder !== "object" || holder === null) return;
     const keys = Object.keys(holder);
-    for (const key of Array.isArray(holder) ? keys.slice(0, 2) : keys) {
+    for (const key of Array.isArray(holder) ? keys.slice(0, 2) : keys.filter((key) => !UNREAD.includes(key))) {
       places.push([holder as Record<string, unknown>, key]);
       visit((holder as Record<string, unknown>)[key]);
     }

@@ -7,16 +7,19 @@ import { cpuProvider, folderSource } from "../dist/node.js";
 import { floats, folder, npz, psnr } from "./references.js";
 import type { Arrays } from "./references.js";
 
-const GATES = { fp32: 70, fp16: 40 } as const; // dB, of docs/bundle.md
+/** In dB, of each answer and of the picture; fp16 and int8 as in docs/bundle.md. */
+const GATES = { fp32: [70, 60], fp16: [40, 35], int8: [30, 28] } as const;
 
 for (const [name, precision] of [
   ["TINY", "fp32"],
   ["TINY", "fp16"],
+  ["TINY", "int8"],
   ["TINY_CLIP", "fp32"],
 ] as const) {
   describe(`the golden trajectory of ${name} at ${precision}`, () => {
     let [golden, inputs]: [Arrays, TryOnInputs] = [{}, {} as TryOnInputs];
     let tryOn: TryOn;
+    const [ofAnswers, ofPicture] = GATES[precision];
     before(async () => {
       golden = await npz(folder(name), "golden/trajectory.npz");
       inputs = inputsOf(golden);
@@ -30,7 +33,7 @@ for (const [name, precision] of [
       for (const key of answers) {
         const [component, call, , tensor] = key.split(".");
         const found = await tryOn.components[component](given(golden, `${component}.${call}.in.`));
-        assert(psnr(found[tensor].data, floats(golden, key).data) >= GATES[precision], key);
+        assert(psnr(found[tensor].data, floats(golden, key).data) >= ofAnswers, key);
       }
     });
 
@@ -41,8 +44,8 @@ for (const [name, precision] of [
         onStep: ({ index }) => steps.push(index),
       });
       assert.deepEqual([picture.height, picture.width, 3], golden.picture.shape);
-      assert(psnr(picture.data, golden.picture.data as Uint8Array, 255) >= (precision === "fp32" ? 60 : 35));
-      assert(psnr(decoded.data, floats(golden, "decoded").data) >= GATES[precision]);
+      assert(psnr(picture.data, golden.picture.data as Uint8Array, 255) >= ofPicture);
+      assert(psnr(decoded.data, floats(golden, "decoded").data) >= ofAnswers);
       assert.deepEqual(steps, [0, 1, 2]);
     });
   });

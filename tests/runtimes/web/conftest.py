@@ -61,7 +61,7 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return exported("tiny", tmp_path_factory.mktemp("web"), ("fp32", "fp16"))
+    return exported("tiny", tmp_path_factory.mktemp("web"), ("fp32", "fp16", "int8"))
 
 
 @pytest.fixture(scope="session")
@@ -78,4 +78,5 @@ def exported(name: str, folder: Path, precisions: tuple[str, ...]) -> Bundle:
     person, garment, pose = (random.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(3))
     on_white = random.integers(0, 256, (224, 224, 3), dtype=np.uint8) if networks.config.image_encoder else None
     inputs = TryOnInputs.compose(person, mask, garment, mask, pose, on_white)
-    return export_bundle(networks, inputs, folder / name, precisions=precisions, steps=3, seed=7)
+    people = [inputs] if "int8" in precisions else []
+    return export_bundle(networks, inputs, folder / name, precisions=precisions, steps=3, seed=7, calibration=people)

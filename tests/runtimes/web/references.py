@@ -73,7 +73,7 @@ def pictures() -> Iterator[tuple[str, NDArray[Any]]]:
 
 
 def details() -> Iterator[tuple[str, NDArray[Any]]]:
-    """`detail.<H>.out` of `.painted`, `.pasted` and `.reconstruction`; alike in the left half, different in the right."""
+    """`detail.<H>.out` of `.painted`, `.pasted` and `.reconstruction`, which differ in the right half."""
     for height, width in ((64, 48), (256, 192)):
         random = np.random.default_rng(height)
         pasted = random.uniform(-1, 1, (1, 3, height, width)).astype(np.float32)

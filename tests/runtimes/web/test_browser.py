@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 PAGE = Path(__file__).with_name("page.html")
+SOFTWARE_GPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
+"""Chromium's own Vulkan on the CPU: WebGPU on any machine, slowly, without float16."""
 
 
 @dataclass
@@ -71,7 +73,7 @@ def page(site: Site) -> Iterator[Page]:
     if chromium is None:
         pytest.skip("needs a browser: install Debian's package chromium")
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", *SOFTWARE_GPU])
         page = browser.new_page()
         opened(page, site)
         yield page
@@ -101,6 +103,7 @@ def test_the_picture_in_the_browser_is_pythons(page: Page, tiny: Bundle, tiny_cl
     for bundle, name, precision, least in (
         (tiny, "tiny", "fp32", 60),
         (tiny, "tiny", "fp16", 35),
+        (tiny, "tiny", "int8", 28),
         (tiny_clip, "tiny-clip", "fp32", 60),
     ):
         answer = dressed(page, name, precision=precision, choice="wasm")
@@ -108,11 +111,21 @@ def test_the_picture_in_the_browser_is_pythons(page: Page, tiny: Bundle, tiny_cl
         assert psnr(answer, bundle) >= least, (name, precision)
 
 
+def test_webgpu_gives_the_same_picture_and_says_what_it_cannot_compute(page: Page, tiny: Bundle) -> None:
+    refused = dressed(page, "tiny", precision="fp16", choice="webgpu")
+    if refused.get("trouble") == "webgpu":
+        pytest.skip("needs a Chromium with SwiftShader for WebGPU: this one has no adapter")
+    assert refused["trouble"] == "precision"
+    answer = dressed(page, "tiny", choice="auto")
+    assert answer["provider"] == "webgpu"
+    assert psnr(answer, tiny) >= 60
+
+
 def test_the_noise_in_the_browser_is_numpys(page: Page) -> None:
     assert page.evaluate("Array.from(vton.gaussian(7)(2000))") == gaussian(7)((2000,)).tolist()
 
 
-def test_a_second_visit_takes_the_networks_from_the_cache(page: Page, site: Site, tiny: Bundle) -> None:
+def test_a_second_visit_takes_the_networks_from_the_cache(page: Page, site: Site) -> None:
     first = dressed(page, "tiny", choice="wasm")
     site.asked.clear()
     opened(page, site)

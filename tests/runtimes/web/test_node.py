@@ -8,8 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from export.golden import load_trajectory
 from lite_vton.bundle import Bundle
+from runtimes.onnxruntime_runtime import OnnxRuntime
+from runtimes.tryon import try_on
 
 TESTS = Path(__file__).parents[3] / "runtimes/web/test"
 
@@ -21,6 +25,25 @@ def test_node(name: str, package: Path, references: Path, tiny: Bundle, tiny_cli
     done = run(package, "--test", "--test-reporter=spec", f"build/{name}.js", environment=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "tests 0" not in done.stdout
+
+
+def test_the_example_gives_the_picture_of_the_command_line(package: Path, tiny: Bundle, tmp_path: Path) -> None:
+    inputs = tiny.root / "golden/trajectory.npz"
+    done = run(package, "examples/dress.mjs", str(tiny.root), str(inputs), str(tmp_path / "out.ppm"))
+    assert done.returncode == 0, done.stderr
+    found = np.asarray(Image.open(tmp_path / "out.ppm"), np.float64)
+    manifest = tiny.manifest
+    wanted = try_on(
+        OnnxRuntime(tiny), load_trajectory(inputs).inputs, manifest.model, manifest.latent_scale, seed=7
+    ).picture
+    assert np.abs(found - wanted).max() <= 1
+    assert done.stdout.count("step") == manifest.default_steps
+
+
+def test_the_example_says_what_is_wrong_in_one_line(package: Path, tmp_path: Path) -> None:
+    done = run(package, "examples/dress.mjs", str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == ["manifest.json is not there (status 404): look at the bundle's address"]
 
 
 def test_the_tables_of_the_ziggurat_are_those_in_numpys_own_file(package: Path) -> None:
