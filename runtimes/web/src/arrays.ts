@@ -45,7 +45,8 @@ export function row(array: FloatArray, index: number): FloatArray {
 }
 
 /** Throws unless `array` has the shape and as many numbers; `name` is what the error calls it. */
-export function checkShape(name: string, array: FloatArray | IntArray, shape: readonly number[]): void {
+export function checkShape(name: string, array: FloatArray | IntArray | undefined, shape: readonly number[]): void {
+  if (array === undefined) throw new TryOnError("options", `${name} is missing: give it as (${shape.join(", ")})`);
   const same = array.shape.length === shape.length && array.shape.every((side, axis) => side === shape[axis]);
   if (same && array.data.length === sizeOf(shape)) return;
   const found = same ? `${array.data.length} numbers` : `(${array.shape.join(", ")})`;

@@ -12,13 +12,14 @@ import { latentMask } from "./pictures.js";
  *
  * `person` (1, 3, H, W) in [-1, 1], the untouched crop. `mask` (1, 1, H, W) in {0, 1}, 1 = repaint. `masked_person`
  * (1, 3, H, W), the person with that region grey (0) and the warped garment pasted into it. `pose` (1, 3, H, W), the
- * skeleton on black. `garment` (1, 3, 224, 224), the garment on white, for a model with an image encoder.
+ * skeleton on black, for a model that is told it. `garment` (1, 3, 224, 224), the garment on white, for a model with an
+ * image encoder.
  */
 export interface TryOnInputs {
   readonly person: FloatArray;
   readonly mask: FloatArray;
   readonly masked_person: FloatArray;
-  readonly pose: FloatArray;
+  readonly pose?: FloatArray;
   readonly garment?: FloatArray;
 }
 
@@ -35,17 +36,11 @@ export async function conditioning(
   needs: Needs,
   latentScale: number,
 ): Promise<Conditioning> {
-  const pictures = ["masked_person", ...needs.conditions.filter((name) => name === "pose")] as const;
-  const latents = await encoded(
-    encoder,
-    pictures.map((name) => inputs[name as "pose"]),
-    needs,
-    latentScale,
-  );
-  const known: Record<string, FloatArray> = {
-    mask: latentMask(inputs.mask, needs.downscale),
-    ...Object.fromEntries(pictures.map((name, index) => [name, latents[index]])),
-  };
+  const pictures: Record<string, FloatArray> = { masked_person: inputs.masked_person };
+  if (inputs.pose && needs.conditions.includes("pose")) pictures.pose = inputs.pose;
+  const latents = await encoded(encoder, Object.values(pictures), needs, latentScale);
+  const known: Record<string, FloatArray> = { mask: latentMask(inputs.mask, needs.downscale) };
+  Object.keys(pictures).forEach((name, index) => (known[name] = latents[index]));
   const told = needs.conditions.map((name) => {
     if (Object.hasOwn(known, name)) return known[name];
     throw new TryOnError("schema", `this model is told ${JSON.stringify(name)}, which this does not know: upgrade`);

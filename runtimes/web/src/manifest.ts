@@ -11,7 +11,8 @@ export const SCHEMA_VERSION = 1;
 const KIND = "lite-vton-bundle";
 
 const path = value("a plain path", (found): found is string => typeof found === "string" && isConfined(found));
-const tensor = record({ name: text(), shape: list(whole(1)), dtype: optional(text(), "float32") });
+const dtype = value("float32 or int64", (found): found is string => found === "float32" || found === "int64");
+const tensor = record({ name: text(), shape: list(whole(1)), dtype: optional(dtype, "float32") });
 const tensors = record({ inputs: list(tensor, 1), outputs: list(tensor, 1) });
 const share = value("a number between 0 and 1", (v): v is number => typeof v === "number" && v > 0 && v < 1);
 const schedule = record({

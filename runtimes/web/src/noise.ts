@@ -9,14 +9,15 @@ import { TAIL, ziggurat } from "./ziggurat.js";
 export type Noise = (length: number) => Float32Array;
 
 const { widths, inside, heights } = ziggurat();
-const INVERSE_TAIL = Math.fround(1 / TAIL);
+const EDGE = Math.fround(TAIL);
+const INVERSE_EDGE = Math.fround(1 / TAIL);
 
 /**
  * The stream of `numpy.random.Generator(numpy.random.Philox(seed)).standard_normal(dtype=float32)`.
  *
  * Every bit is numpy's, but for this: one draw in 3900 lies beyond 3.65, and there numpy asks the C library for a
- * logarithm in float32. Here that is rounded correctly, as in glibc 2.41; an older glibc rounds one in 200 of those
- * few otherwise, in the last bit.
+ * logarithm in float32. Here that is rounded correctly; glibc 2.36 rounds one in 200 of those few otherwise, in
+ * the last bit.
  *
  * A sampling run draws one latent for the warm start, then one per step that injects noise (see `METHODS`).
  */
@@ -46,13 +47,11 @@ function underTheCurve(x: number, layer: number, u: number): boolean {
 /** A draw beyond `TAIL`, by rejection from an exponential; each operation rounded to float32. */
 function tail(words: Words, negative: number): number {
   for (;;) {
-    const xx = Math.fround(-INVERSE_TAIL * logOneMinus(uniform(words)));
+    const xx = Math.fround(-INVERSE_EDGE * logOneMinus(uniform(words)));
     const yy = -logOneMinus(uniform(words));
-    if (Math.fround(yy + yy) > Math.fround(xx * xx)) return Math.fround(TAIL_F32 + xx) * (negative ? -1 : 1);
+    if (Math.fround(yy + yy) > Math.fround(xx * xx)) return Math.fround(EDGE + xx) * (negative ? -1 : 1);
   }
 }
-
-const TAIL_F32 = Math.fround(TAIL);
 
 function logOneMinus(u: number): number {
   return Math.fround(Math.log1p(-u));

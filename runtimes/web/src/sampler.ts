@@ -55,13 +55,14 @@ export function sample(
   const noise = gaussian(sampling.seed);
   const { shape } = start;
   const draw = (): Float32Array => noise(start.data.length);
+  const latent = (data: Float32Array): FloatArray => ({ data, shape });
 
   async function* run(): AsyncGenerator<Step, void> {
     let xT = noised(start.data, draw(), visited[0].alphaBar);
     let before: Before | undefined;
     for (const [index, { timestep: t, alphaBar }] of visited.entries()) {
       const answer = await unet({
-        sample: alongChannels([{ data: xT, shape }, conditions]),
+        sample: alongChannels([latent(xT), conditions]),
         timestep: { data: BigInt64Array.of(BigInt(t)), shape: [1] },
         ...(tokens && { encoder_hidden_states: tokens }),
       });
@@ -70,9 +71,15 @@ export function sample(
       const x0 = over(Math.sqrt(alphaBar), mix(1, xT, -Math.sqrt(1 - alphaBar), eps));
       const alphaBarPrev = visited[index + 1]?.alphaBar ?? 1;
       const xPrev = update({ t, xT, eps, x0, alphaBar, alphaBarPrev, before }, draw);
-      const latent = (data: Float32Array): FloatArray => ({ data, shape });
-      const [seen, answered, clean, next] = [xT, eps, x0, xPrev].map(latent);
-      yield { index, steps: visited.length, timestep: t, xT: seen, eps: answered, x0: clean, xPrev: next };
+      yield {
+        index,
+        steps: visited.length,
+        timestep: t,
+        xT: latent(xT),
+        eps: latent(eps),
+        x0: latent(x0),
+        xPrev: latent(xPrev),
+      };
       [xT, before] = [xPrev, { x0, alphaBar }];
     }
   }

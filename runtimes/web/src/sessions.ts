@@ -9,6 +9,9 @@ import { TryOnError, throwIfCancelled } from "./errors.js";
 import type { ComponentTensors } from "./manifest.js";
 import type { OnnxRuntime, Provider } from "./providers.js";
 
+/** Runs work in the order it comes: ONNX Runtime Web refuses a call while another is under way, of any session. */
+const turn = oneAtATime();
+
 /** Started networks. */
 export interface Sessions {
   /** The networks by name: `vae_encoder`, `unet`, `vae_decoder`, with CLIP `image_encoder`. */
@@ -34,19 +37,18 @@ export async function startSessions(
   const release = async (): Promise<void> => {
     for (const session of sessions.splice(0)) await session.release();
   };
-  const turn = oneAtATime();
   const components: Record<string, Component> = {};
   try {
     for await (const bytes of bundle.read(Object.values(models), fetching)) {
       const name = names[sessions.length];
       const tensors = bundle.manifest.components[name];
-      const session = await start(name, bytes, tensors, provider);
+      const session = await turn(() => start(name, bytes, tensors, provider));
       sessions.push(session);
       components[name] = (inputs) => turn(() => run(name, session, tensors, provider.runtime, inputs));
       throwIfCancelled(fetching.signal);
     }
   } catch (error) {
-    await release();
+    await turn(release);
     throw error;
   }
   return { components, dispose: () => turn(release) };
@@ -98,7 +100,6 @@ async function run(
   const feeds: Record<string, OnnxValue> = {};
   for (const { name, shape } of tensors.inputs) {
     const given = inputs[name];
-    if (given === undefined) throw new TryOnError("options", `${component} was given no ${name}`);
     checkShape(`${name} of ${component}`, given, shape);
     feeds[name] =
       given.data instanceof Float32Array
@@ -110,14 +111,26 @@ async function run(
   });
   return Object.fromEntries(
     tensors.outputs.map(({ name, shape }) => {
-      const answer: FloatArray = { data: answers[name].data as Float32Array, shape };
+      const { data, dims } = answers[name];
+      const answer: FloatArray = { data: data as Float32Array, shape: dims }; // the file's type was checked at its start
       checkShape(`${name} of ${component}`, answer, shape);
       return [name, answer];
     }),
   );
 }
 
-/** Runs what it is given in the order it is given it: ONNX Runtime Web refuses a call while another is under way. */
+const OUT_OF_MEMORY = /bad_alloc|out of memory|\bOOM\b|failed to allocate|allocation failed|array buffer allocation/i;
+
+/** ONNX Runtime's errors have several lines; what is thrown as a bare number is C++ out of memory in WebAssembly. */
+function translated(error: unknown, what: string): TryOnError {
+  const [said] = (error instanceof Error ? error.message : String(error)).split("\n");
+  if (typeof error === "number" || OUT_OF_MEMORY.test(said)) {
+    const advice = "out of memory; close other tabs, or use a smaller or int8 bundle";
+    return new TryOnError("memory", `${what}: ${advice}`, { cause: error });
+  }
+  return new TryOnError("network", `${what}: ${said}`, { cause: error });
+}
+
 function oneAtATime(): <T>(work: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {
@@ -125,16 +138,4 @@ function oneAtATime(): <T>(work: () => Promise<T>) => Promise<T> {
     last = mine;
     return mine;
   };
-}
-
-const OUT_OF_MEMORY = /bad_alloc|out of memory|OOM|failed to allocate|allocation failed|array buffer allocation/i;
-
-/** Emscripten throws bare numbers, browsers RangeErrors, ONNX Runtime errors of several lines. */
-function translated(error: unknown, what: string): TryOnError {
-  const said = (error instanceof Error ? error.message : String(error)).split("\n")[0];
-  return OUT_OF_MEMORY.test(said)
-    ? new TryOnError("memory", `${what}: out of memory; close other tabs, or use a smaller or int8 bundle`, {
-        cause: error,
-      })
-    : new TryOnError("network", `${what}: ${said}`, { cause: error });
 }

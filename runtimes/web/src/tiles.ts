@@ -8,7 +8,7 @@ import { roundHalfToEven } from "./rounding.js";
 export const OVERLAP = 12;
 
 /**
- * The picture (1, 3, H, W) of `latent` (1, C, h, w), decoded in pieces (1, C, *tile).
+ * The picture (1, 3, H, W) of `latent` (1, C, h, w), decoded in pieces (1, C, *tile); `scale` is H / h.
  *
  * A third of the overlap counts for nothing, in the next third one tile fades into the other, as `runtimes/tiles.py`
  * has it. A latent no larger than a tile takes one call.
@@ -17,31 +17,25 @@ export async function decodedInTiles(
   decode: (part: FloatArray) => Promise<FloatArray>,
   latent: FloatArray,
   tile: readonly [number, number],
+  scale: number,
 ): Promise<FloatArray> {
   const [rows, columns] = latent.shape.slice(2);
-  let picture = new Float32Array(0);
-  let weights = new Float32Array(0);
-  let shape: number[] = [];
+  const shape = [1, 3, rows * scale, columns * scale];
+  const weights = new Float32Array(shape[2] * shape[3]);
+  const picture = new Float32Array(3 * weights.length);
   for (const top of starts(rows, tile[0])) {
+    const down = trust(top, tile[0], rows, scale);
     for (const left of starts(columns, tile[1])) {
-      const piece = await decode(cut(latent, top, left, tile));
-      const scale = piece.shape[2] / tile[0];
-      if (shape.length === 0) {
-        shape = [1, piece.shape[1], rows * scale, columns * scale];
-        picture = new Float32Array(shape[1] * shape[2] * shape[3]);
-        weights = new Float32Array(shape[2] * shape[3]);
-      }
-      const down = trust(top, tile[0], rows, scale);
       const across = trust(left, tile[1], columns, scale);
-      const [height, width] = piece.shape.slice(2);
-      for (let y = 0; y < height; y++) {
-        for (let x = 0; x < width; x++) {
-          const weight = Math.fround(down[y] * across[x]);
-          const to = (top * scale + y) * shape[3] + left * scale + x;
-          weights[to] += weight;
-          for (let c = 0; c < shape[1]; c++) {
-            picture[c * weights.length + to] += Math.fround(weight * piece.data[(c * height + y) * width + x]);
-          }
+      const piece = await decode(cut(latent, top, left, tile));
+      for (let from = 0; from < down.length * across.length; from++) {
+        const [y, x] = [Math.floor(from / across.length), from % across.length];
+        const to = (top * scale + y) * shape[3] + left * scale + x;
+        const weight = Math.fround(down[y] * across[x]);
+        weights[to] += weight;
+        for (let c = 0; c < 3; c++) {
+          const value = piece.data[c * down.length * across.length + from];
+          picture[c * weights.length + to] += Math.fround(weight * value);
         }
       }
     }

@@ -119,23 +119,21 @@ export class TryOn {
   private async decoded(decoder: Component, scaled: FloatArray): Promise<FloatArray> {
     const latent = { data: over(this.bundle.manifest.latent_scale, scaled.data), shape: scaled.shape };
     const run = async (part: FloatArray): Promise<FloatArray> => (await decoder({ latent_sample: part })).sample;
-    const { decoderTile } = this.needs;
-    return checkFinite("vae_decoder", await (decoderTile ? decodedInTiles(run, latent, decoderTile) : run(latent)));
+    const { decoderTile, downscale } = this.needs;
+    return checkFinite(
+      "vae_decoder",
+      await (decoderTile ? decodedInTiles(run, latent, decoderTile, downscale) : run(latent)),
+    );
   }
 
   private check(inputs: TryOnInputs): void {
     const { height, width } = this.bundle.manifest;
-    for (const name of ["person", "masked_person", "pose"] as const)
-      checkShape(name, inputs[name], [1, 3, height, width]);
+    const { conditions, garment } = this.needs;
+    checkShape("person", inputs.person, [1, 3, height, width]);
     checkShape("mask", inputs.mask, [1, 1, height, width]);
-    if (this.needs.garment === undefined) return;
-    if (inputs.garment === undefined) {
-      throw new TryOnError(
-        "options",
-        "this model looks at the garment itself, and the inputs hold none: add `garment`",
-      );
-    }
-    checkShape("garment", inputs.garment, this.needs.garment);
+    checkShape("masked_person", inputs.masked_person, [1, 3, height, width]);
+    if (conditions.includes("pose")) checkShape("pose", inputs.pose, [1, 3, height, width]);
+    if (garment) checkShape("garment", inputs.garment, garment);
   }
 }
 

@@ -43,6 +43,12 @@ function troubled(trouble: Trouble): (error: TryOnError) => boolean {
   };
 }
 
+/** ONNX Runtime on a device with too little memory: what it throws in a browser, which no test can bring about at will. */
+function exhausted(thrown: unknown): Starting {
+  const InferenceSession = { create: () => Promise.reject(thrown) };
+  return { provider: { ...provider, runtime: { ...provider.runtime, InferenceSession } } };
+}
+
 const altered = Uint8Array.from(unet, (byte, index) => (index === 1000 ? byte ^ 1 : byte));
 const size = `"bytes": ${unet.length}`;
 
@@ -74,6 +80,8 @@ const REFUSED: Record<string, [Trouble, Changed, Starting?]> = {
     {},
     { provider: { ...provider, lacks: ["fp32", "fp16", "int8"] } },
   ],
+  "a network larger than memory": ["memory", {}, exhausted(new RangeError("Array buffer allocation failed"))],
+  "a bare number out of WebAssembly": ["memory", {}, exhausted(6119800)],
   "a precision it has not": ["precision", {}, { precision: "bf16" }],
 };
 

@@ -44,7 +44,7 @@ for (const [tile, calls] of [
   test(`tiles of ${tile.join(" x ")} are blended as in Python`, async () => {
     let asked = 0;
     const decode = (part: FloatArray): Promise<FloatArray> => ((asked += 1), Promise.resolve(enlarged(part)));
-    const found = await decodedInTiles(decode, floats(references, "tiles"), tile);
+    const found = await decodedInTiles(decode, floats(references, "tiles"), tile, 2);
     const wanted = floats(references, `tiles.${tile.join("x")}`);
     assert.deepEqual(found.shape, wanted.shape);
     assert(psnr(found.data, wanted.data) > 130);

@@ -97,12 +97,16 @@ describe("a try-on", () => {
     assert((await tryOn.run(inputs, { steps: 1 })).picture.data.length > 0);
   });
 
-  test("refuses arrays of another size, and those that are shorter than they say", async () => {
+  test("refuses arrays that are missing, of another size, or shorter than they say", async () => {
     const { person } = inputs;
     const wide = { ...person, shape: [1, 3, person.shape[3], person.shape[2]] };
     const short = { ...person, data: person.data.subarray(1) };
-    for (const wrong of [wide, short])
+    for (const wrong of [wide, short]) {
       await assert.rejects(tryOn.run({ ...inputs, person: wrong }), troubled("options"));
+    }
+    const { pose, ...without } = inputs;
+    assert(pose);
+    await assert.rejects(tryOn.run(without), troubled("options"));
   });
 });
 

@@ -68,7 +68,7 @@ def site(package: Path, tiny: Bundle, tiny_clip: Bundle) -> Iterator[Site]:
 @pytest.fixture
 def page(site: Site) -> Iterator[Page]:
     """A page with the package loaded, in a browser that has been nowhere yet."""
-    api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install 'lite-vton[dev]'")
+    api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("needs a browser: install Debian's package chromium")
