@@ -21,6 +21,7 @@ from lite_vton.errors import UserError
 from lite_vton.model.components import ComponentSpec, components_of
 from lite_vton.model.networks import Networks
 from lite_vton.presets import ModelConfig
+from runtimes.freed_memory import return_to_the_system
 
 if TYPE_CHECKING:
     from torch import nn
@@ -111,6 +112,7 @@ def _write_format(
     exporter, reader = load_attribute(row.exporter), load_attribute(row.reader)
     components: dict[str, dict[str, ComponentFiles]] = {precision: {} for precision in precisions}
     for component, spec in components_of(origin.config).items():
+        return_to_the_system()  # a converter leaves gigabytes behind that the next one cannot use
         say(f"{row.name} {component}")
         more: dict[str, Any] = {"safety": safety.get(component)} if row.keeps_float32 else {}
         paths: dict[str, Path] = exporter(

@@ -12,6 +12,7 @@ from export.artifacts import Failed
 from export.formats import caveats
 from export.verify import ArtifactReport, Report, VerificationError, verify
 from lite_vton.bundle import Artifact, Bundle, Manifest, Parity, write_manifest
+from runtimes.freed_memory import return_to_the_system
 
 __all__ = ["finish", "take_over"]
 
@@ -47,6 +48,7 @@ def finish(
     say: Callable[[str], None],
 ) -> None:
     """Verify the new `artifacts`, leave out or raise for those that do not pass, and write manifest and report."""
+    return_to_the_system()
     report = verify(Bundle(folder, manifest), artifacts=artifacts, min_psnr=min_psnr, write=False, on_progress=say)
     if failed is None:
         _stop_unless_passed(report)

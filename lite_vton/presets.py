@@ -300,14 +300,14 @@ PRESETS: dict[str, ModelConfig] = {
         ),
         ModelConfig(
             name="litemp-vton",
-            description="the paper's student: narrower, no mid block, self-attention on two levels; no weights yet",
+            description="the paper's student: narrower, no mid block, self-attention where it is cheap; no weights yet",
             height=512,
             width=384,
             autoencoder=_SD_AUTOENCODER,
             unet=UNetConfig(
-                channels=(320, 448, 640, 640),
-                layers_per_block=(2, 2, 2, 1),
-                attention=(False, True, True, False),
+                channels=(320, 384, 640, 704),
+                layers_per_block=(1, 2, 2, 2),
+                attention=(False, False, True, False),
                 attention_heads=8,
                 norm_groups=32,
             ),

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -13,6 +10,7 @@ from numpy.typing import NDArray
 
 from lite_vton.errors import UserError
 from runtimes.base import Array, Component, Runtime
+from runtimes.freed_memory import map_large_tensors, return_to_the_system
 
 __all__ = ["OneAtATime", "Releasable"]
 
@@ -35,7 +33,7 @@ class OneAtATime:
     def __init__(self, runtime: Runtime) -> None:
         if not all(isinstance(component, Releasable) for component in runtime.components.values()):
             raise UserError(f"{runtime.name} holds all its networks at once: leave out --low-memory")
-        _map_large_tensors()
+        map_large_tensors()
         self._runtime = runtime
         self._held: str | None = None
 
@@ -59,35 +57,8 @@ class OneAtATime:
                 held = self._runtime.components[self._held]
                 assert isinstance(held, Releasable)
                 held.release()
-                _return_to_the_system()
+                return_to_the_system()
             self._held = name
             return component(inputs)
 
         return run
-
-
-_M_MMAP_THRESHOLD = -3  # malloc.h
-
-
-def _map_large_tensors() -> None:
-    """Let glibc give every block of 1 MB its own pages, which go back when it is freed.
-
-    Left alone it raises that bound to 32 MB as blocks are freed, and tensors then leave holes between those that stay.
-    Measured on the full-size student in int8 on ONNX Runtime: 535 MB at most and not 599.
-    """
-    change = _of_glibc("mallopt")
-    if change is not None:
-        change(_M_MMAP_THRESHOLD, 1 << 20)
-
-
-def _return_to_the_system() -> None:
-    """Freed memory stays with the process otherwise: glibc keeps it for the next allocation."""
-    gc.collect()
-    trim = _of_glibc("malloc_trim")
-    if trim is not None:
-        trim(0)
-
-
-def _of_glibc(name: str) -> Callable[..., int] | None:
-    """A function of the C library; None where it has none of that name, as on musl, macOS and Windows."""
-    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -81,7 +84,7 @@ def _everywhere(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0 done, 1 a check failed, 2 could not be done as asked (one line on stderr says why), 130 interrupted.
+    0 done, 1 a check failed, 2 could not be done as asked (one line on stderr says why), 130 interrupted or terminated.
     """
     # Where another program uses the cores too, OpenMP's threads spin for each other: measured on two busy cores, one
     # U-Net call of the demo took 1970 ms instead of 45. Read when torch is loaded; inherited by benchmarks.
@@ -91,7 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbose = "--verbose" in words
     words = [word for word in words if word != "--verbose"]
     try:
-        code = app(words, prog_name="lite-vton", standalone_mode=False)
+        with _terminated_like_interrupted():
+            code = app(words, prog_name="lite-vton", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:
         failure = describe(error)
         if failure is None:
@@ -103,3 +107,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code == 130:  # how Typer reports Ctrl-C
         print("lite-vton: stopped; nothing was written", file=sys.stderr)
     return int(code or 0)
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM, as containers, schedulers and `timeout` send it, ends a verb like Ctrl-C: what it was writing goes."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # where Python lets nobody change handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -138,9 +138,9 @@ def test_a_full_size_student_has_room_for_what_is_kept() -> None:
     )
     narrow = replace(
         wide,
-        channels=(320, 448, 640, 640),
-        layers_per_block=(2, 2, 2, 1),
-        attention=(False, True, True, False),
+        channels=(320, 384, 640, 704),
+        layers_per_block=(1, 2, 2, 2),
+        attention=(False, False, True, False),
         mid_block=False,
     )
     with torch.device("meta"):
@@ -150,9 +150,9 @@ def test_a_full_size_student_has_room_for_what_is_kept() -> None:
         name: tuple(weight.shape) for name, weight in student.state_dict().items()
     }
     kept = kept_channels(teacher, student)
-    assert torch.equal(kept["level2"], kept["level3"])
+    assert set(kept["level2"].tolist()) < set(kept["level3"].tolist())
     groups = kept["level1"].div(640 // 32, rounding_mode="floor").bincount()
-    assert groups.tolist() == [448 // 32] * 32
+    assert groups.tolist() == [384 // 32] * 32
 
 
 def test_levels_added_up_keep_the_same_channels() -> None:

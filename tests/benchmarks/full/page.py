@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lite_vton.model.cost import component_costs
+from lite_vton.presets import preset
 from tests.benchmarks.full.contenders import DECODER, DETAIL, ENCODER, TRY_ON, UNET
 from tests.benchmarks.full.figures import Report, Row
 from tests.benchmarks.full.growth_page import growth_section
@@ -40,6 +42,11 @@ def page(report: Report, growth: Mapping[str, Any] | None = None) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _gflops(model: str) -> float:
+    """Of one step of a preset's U-Net."""
+    return component_costs(preset(model))["unet"].flops / 1e9
+
+
 def _introduction(report: Report) -> str:
     size = report.header.get("picture", "512x384")
     lines = [
@@ -53,8 +60,9 @@ def _introduction(report: Report) -> str:
         f"**(a)** is the paper's teacher as a user would run it: torch float32, eager, AutoencoderKL, "
         f"{report.paper_steps} DDIM steps. **(b)** is the paper's student likewise. Both are extrapolated: two "
         f"encodes, {report.paper_steps} times the median of the timed U-Net steps, one decode. The paper's totals fit "
-        "two networks; (b) is the one nearer to its 238 GFLOPs (preset `litemp-vton-paper`, 248.5), (b') is our preset "
-        "`litemp-vton` (207.9) in the same pipeline, which is the very network that all our rows run. "
+        "many networks; (b) is the one nearest to its 238 GFLOPs a step (preset `litemp-vton-paper`, "
+        f"{_gflops('litemp-vton-paper'):.1f}), (b') is our preset `litemp-vton` ({_gflops('litemp-vton'):.1f}) in the "
+        "same pipeline, which is the very network that all our rows run. "
         f"Ours sample {report.steps} steps, really run by `runtimes.tryon`.",
         "",
         "| pipeline | from end to end, s | with every part at its fastest and slowest, s |",

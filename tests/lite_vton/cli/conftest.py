@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,16 +97,16 @@ def started() -> Callable[..., subprocess.CompletedProcess[str]]:
 def interrupted() -> Callable[..., tuple[int, str]]:
     """Start the command line, press Ctrl-C once `ready` holds, and wait; exit code and stderr."""
 
-    def run(*words: object, ready: Callable[[], bool]) -> tuple[int, str]:
-        import signal
-        import time
-
+    def run(
+        *words: object, ready: Callable[[], bool], by: int = signal.SIGINT, temporary: Path | None = None
+    ) -> tuple[int, str]:
         process = subprocess.Popen(
             command(*words),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            env=os.environ | ({} if temporary is None else {"TMPDIR": str(temporary)}),
         )
         deadline = time.monotonic() + 300
         while not ready():
@@ -112,7 +114,7 @@ def interrupted() -> Callable[..., tuple[int, str]]:
             assert time.monotonic() < deadline
             time.sleep(0.02)
         # To the whole group, as a terminal does.
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, by)
         _, err = process.communicate(timeout=300)
         return process.returncode, err
 

@@ -4,6 +4,7 @@ import json
 import re
 import resource
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -54,13 +55,21 @@ def test_a_missed_gate_exits_1_and_leaves_nothing(tmp_path: Path, capfd: pytest.
     assert list(tmp_path.iterdir()) == []
 
 
-def test_interrupted_half_way_it_leaves_nothing(tmp_path: Path, interrupted: Callable[..., tuple[int, str]]) -> None:
-    def half_written() -> bool:
-        return any(tmp_path.glob(".out.partial-*/bundle/golden/trajectory.npz"))
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_half_way_it_leaves_nothing(
+    by: signal.Signals, tmp_path: Path, interrupted: Callable[..., tuple[int, str]]
+) -> None:
+    target, temporary = tmp_path / "target", tmp_path / "temporary"
+    target.mkdir()
+    temporary.mkdir()
 
-    code, err = interrupted("export", "tiny", "-o", tmp_path / "out", ready=half_written)
+    def half_written() -> bool:
+        tracing = any(temporary.glob("lite-vton-*"))
+        return tracing and any(target.glob(".out.partial-*/bundle/golden/trajectory.npz"))
+
+    code, err = interrupted("export", "tiny", "-o", target / "out", ready=half_written, by=by, temporary=temporary)
     assert (code, err) == (130, "lite-vton: stopped; nothing was written\n")
-    assert list(tmp_path.iterdir()) == []
+    assert [*target.iterdir(), *temporary.glob("lite-vton-*")] == []
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(
