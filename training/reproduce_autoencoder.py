@@ -188,7 +188,6 @@ def _lines(trial: AutoencoderTrial, dressed: Mapping[str, Dressed], alike: Agree
         for name, row in dressed.items()
     ]
     (_, large, small) = dressed.values()
-    cost = large.psnr_in_mask - small.psnr_in_mask
     return [
         "# A small autoencoder in AutoencoderKL's place",
         "",
@@ -203,16 +202,17 @@ def _lines(trial: AutoencoderTrial, dressed: Mapping[str, Dressed], alike: Agree
         "|---|---|---|---|---|---|",
         *rows,
         "",
-        f"The small one takes {small.gflops / large.gflops:.1%} of the large one's operations and costs {cost:.2f} dB "
-        f"and {large.ssim - small.ssim:.4f} SSIM of the try-on.",
+        f"The small one takes {small.gflops / large.gflops:.1%} of the large one's operations, and its try-ons are "
+        f"{small.psnr_in_mask - large.psnr_in_mask:+.2f} dB and {small.ssim - large.ssim:+.4f} SSIM from the large "
+        "one's.",
         "",
         "On the held-out photographs themselves, all pixels, dB: encoded and decoded by AutoencoderKL "
         f"{alike.large_db:.2f}, by the small one {alike.small_db:.2f}; the small decoder on AutoencoderKL's latents "
         f"{alike.small_decoder_db:.2f}, AutoencoderKL's decoder on the small one's {alike.small_encoder_db:.2f}. The "
         f"latents differ by {alike.latent_error:.1%} of their deviation, their cosine is {alike.cosine:.4f}.",
         "",
-        f"Training took {minutes} minutes. {platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, "
-        f"{time.strftime('%Y-%m-%d')}.",
+        f"Training took {minutes} minutes of the clock. {platform.machine()}, {os.cpu_count()} cores, "
+        f"torch {torch.__version__}, {time.strftime('%Y-%m-%d')}.",
     ]
 
 
