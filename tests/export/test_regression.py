@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from export.gates import GATES
-from export.regression import regressions
+from export.regression import machine, regressions
 from lite_vton.bundle import Parity
 
 THEN = Parity(psnr_db=41.0, cosine=1.0, max_abs=0.1, echoes=((0.0,) * 16, (1.0,) * 16))
@@ -34,3 +34,11 @@ def test_where_it_was_exported_it_answers_as_it_did(echoes: list[tuple[float, ..
 def test_a_bundle_without_echoes_is_held_to_its_figures_alone() -> None:
     then = THEN.model_copy(update={"echoes": ()})
     assert regressions(41.0, NEAR, then, GATES["int8"], same=True, component="unet") == []
+
+
+def test_another_number_of_threads_is_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = set()
+    for threads in ("1", "2"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        found.add(machine.__wrapped__())
+    assert len(found) == 2
