@@ -51,7 +51,7 @@ def opened_package(path: Path) -> Package:
         except (
             DecodeError,
             OSError,
-            RuntimeError,  # NotImplementedError too
+            RuntimeError,  # and its subclass for types and opsets that it does not know
             ValueError,
             TypeError,
             KeyError,

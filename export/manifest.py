@@ -30,8 +30,6 @@ __all__ = ["WEIGHTS_PATH", "manifest_of", "tool_versions"]
 
 WEIGHTS_PATH = "weights"
 
-_PART = 1 << 24  # bytes of a file in memory at once
-
 _TOOLS = (
     "lite-vton",
     "torch",
@@ -113,8 +111,7 @@ def _sha256_of_all(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         with path.open("rb") as file:
-            while part := file.read(_PART):
-                digest.update(part)
+            hashlib.file_digest(file, lambda: digest)
     return digest.hexdigest()
 
 

@@ -8,6 +8,7 @@ The work is onnxruntime's `float16` converter; what is ours is the rule and the 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -112,8 +113,6 @@ def _infer_shapes(model: onnx.ModelProto) -> None:
     onnx's inference (1.22) takes a model as bytes, of which protobuf has 2 GiB at most, and above that gives back an
     empty one (https://github.com/onnx/onnx/issues/6150). So it sees large weights as inputs, by their shape alone.
     """
-    import math
-
     import onnx
 
     light = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions)

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 
-from lite_vton.errors import UserError
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.networks import ASSETS, Networks, save_networks, shipped_networks
 from lite_vton.presets import preset
 from training.autoencoder import train_autoencoder
 from training.bfloat16 import bf16_pays
+from training.claimed_folder import claim
 from training.decoder import tune_decoder
 from training.denoiser import train_denoiser
 from training.drawn_pairs import drawn_pictures
@@ -71,11 +71,13 @@ DEMO = Recipe(
 STUDENT_ALONE = replace(DEMO, student=replace(DEMO.student, steps=2000), distill="feature", start="slimmed")
 """Of `--keep-teacher`: the start and the distillation that are ahead in docs/results.md. Shipped weights are DEMO's."""
 
+_ANOTHER = "a run of another recipe"
+
 
 def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
     """Run `recipe` in `folder`, resuming what is there, and write fp16 weights and `recipe.json` to `assets`."""
     teacher_config, student_config = preset(recipe.teacher_preset), preset(recipe.student_preset)
-    _claim(folder, recipe)
+    claim(folder / "recipe.json", asdict(recipe), _ANOTHER)
     pictures = drawn_pictures(folder, recipe.pairs, recipe.data_seed, student_config)
     clock = Clock(folder / "minutes.json")
 
@@ -122,7 +124,8 @@ def train_demo_student(folder: Path, assets: Path, taught: Networks, recipe: Rec
     """
     config = preset(recipe.student_preset)
     autoencoder, teacher = taught.autoencoder, Denoiser(taught.config, taught.unet)
-    _claim(folder, recipe, {"kept": weights_digest(autoencoder, teacher.unet)})
+    kept = {"kept": weights_digest(autoencoder, teacher.unet)}
+    claim(folder / "recipe.json", asdict(recipe) | kept, _ANOTHER)
     clock = Clock(folder / "minutes.json")
 
     def encode() -> LatentPairs:
@@ -180,16 +183,6 @@ def _recorded(file: Path) -> dict[str, object]:
     before = record.get("before", record)
     assert isinstance(before, dict)
     return before
-
-
-def _claim(folder: Path, recipe: Recipe, beside: dict[str, str] | None = None) -> None:
-    """Mark `folder` as this recipe's, so that pictures and checkpoints of another one are not taken for its own."""
-    written = folder / "recipe.json"
-    text = json.dumps(asdict(recipe) | (beside or {}), indent=2) + "\n"
-    if written.is_file() and written.read_text(encoding="utf-8") != text:
-        raise UserError(f"{folder} holds a run of another recipe: remove it, or choose another --folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    written.write_text(text, encoding="utf-8")
 
 
 def main() -> None:

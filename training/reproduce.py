@@ -23,6 +23,7 @@ from lite_vton.model.networks import shipped_networks
 from lite_vton.presets import preset
 from training.ablations import BUDGETS, ROWS, TABLES, Budget, Row
 from training.bfloat16 import bf16_pays
+from training.claimed_folder import claim
 from training.drawn_pairs import held_out_pictures
 from training.metrics import find_backbones
 from training.results import Results, read_recorded
@@ -43,7 +44,11 @@ def reproduce(trials: Trials, rows: Sequence[Row], seeds: Sequence[int], written
 
     `UserError` for a folder that holds results of another budget or of other shipped weights.
     """
-    _claim(trials)
+    claim(
+        trials.folder / "budget.json",
+        trials.circumstances.settings(),
+        "results of another budget, arithmetic or other shipped weights",
+    )
     for seed in seeds:
         missing = [row for row in rows if not trials.is_done(row, seed)]
         for row in missing:
@@ -107,19 +112,6 @@ def chosen_rows(only: Sequence[str]) -> list[Row]:
         raise UserError(f"no row or table {unknown[0]!r}: choose among {', '.join((*TABLES, *ROWS))}")
     wanted = {row for name in only for row in (TABLES[name].rows if name in TABLES else (name,))} or set(ROWS)
     return [row for row in ROWS.values() if row.name in wanted]
-
-
-def _claim(trials: Trials) -> None:
-    """Mark the folder as this budget's and these weights', so that no other's results are taken for its own."""
-    file = trials.folder / "budget.json"
-    text = json.dumps(trials.circumstances.settings(), indent=2) + "\n"
-    if file.is_file() and file.read_text(encoding="utf-8") != text:
-        raise UserError(
-            f"{trials.folder} holds results of another budget, arithmetic or other shipped weights: "
-            "remove it, or choose another --folder"
-        )
-    trials.folder.mkdir(parents=True, exist_ok=True)
-    atomically(file, text)
 
 
 def main() -> None:

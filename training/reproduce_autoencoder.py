@@ -22,11 +22,10 @@ import numpy as np
 import torch
 
 from lite_vton.errors import UserError
-from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.model.cost import component_costs
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.networks import Networks, build_autoencoder, shipped_networks
-from lite_vton.presets import AutoencoderKLConfig, AutoencoderTinyConfig, ModelConfig, preset
+from lite_vton.presets import AutoencoderKLConfig, AutoencoderTinyConfig, preset
 from training.autoencoder_distillation import (
     LATENT_WEIGHT,
     Agreement,
@@ -36,6 +35,7 @@ from training.autoencoder_distillation import (
     fit_to_latents,
 )
 from training.bfloat16 import bf16_pays
+from training.claimed_folder import claim
 from training.drawn_pairs import drawn_pictures, held_out_pictures
 from training.latents import encode_pairs
 from training.loop import LoopConfig
@@ -85,14 +85,14 @@ class Dressed:
     """An autoencoder, and the held-out people dressed with it by the same U-Net from the same noise.
 
     Millions of parameters; GFLOPs of encoding two pictures and decoding one; dB inside the mask against the photograph,
-    and against the pictures that the demo's own autoencoder gives; SSIM of the whole.
+    and against the pictures that the demo's own autoencoder gives, None for itself; SSIM of the whole.
     """
 
     parameters: float
     gflops: float
     psnr_in_mask: float
     ssim: float
-    psnr_to_own: float
+    psnr_to_own: float | None
 
 
 def reproduce_autoencoder(trial: AutoencoderTrial, folder: Path, page: Path) -> None:
@@ -102,7 +102,8 @@ def reproduce_autoencoder(trial: AutoencoderTrial, folder: Path, page: Path) -> 
     """
     shipped = shipped_networks(preset(trial.model))
     config, scale = shipped.config, shipped.latent_scale
-    _claim(folder, trial, shipped)
+    weights = {"weights": weights_digest(shipped.autoencoder, shipped.unet)}
+    claim(folder / "settings.json", asdict(trial) | weights, "another trial, or one of other weights")
     pictures = drawn_pictures(folder, trial.pairs, trial.data_seed, config)
     seen = np.concatenate([pictures.person, pictures.masked_person])
     clock = Clock(folder / "minutes.json")
@@ -132,38 +133,35 @@ def reproduce_autoencoder(trial: AutoencoderTrial, folder: Path, page: Path) -> 
 
     held_out = held_out_pictures(folder, trial.held_out, config)
     dressed = _dressed(
-        {"the demo's own": shipped.autoencoder, "AutoencoderKL": large, "small, distilled from it": small},
-        {"the demo's own": config, "AutoencoderKL": large_config, "small, distilled from it": small_config},
-        shipped,
+        {
+            "the demo's own": shipped,
+            "AutoencoderKL": replace(shipped, config=large_config, autoencoder=large),
+            "small, distilled from it": replace(shipped, config=small_config, autoencoder=small),
+        },
         held_out,
     )
     alike = agreement(large, small, held_out.person)
     _write(page, trial, dressed, alike, clock)
 
 
-def _dressed(
-    autoencoders: Mapping[str, Autoencoder],
-    configs: Mapping[str, ModelConfig],
-    shipped: Networks,
-    people: PicturePairs,
-) -> dict[str, Dressed]:
-    """By name, `shipped`'s U-Net with each autoencoder; the first is what the others are compared with."""
-    denoiser, scale = Denoiser(shipped.config, shipped.unet), shipped.latent_scale
+def _dressed(models: Mapping[str, Networks], people: PicturePairs) -> dict[str, Dressed]:
+    """By name, `people` dressed by each model; the first is what the others are compared with."""
     found: dict[str, Dressed] = {}
     own = None
-    for name, autoencoder in autoencoders.items():
+    for name, networks in models.items():
+        autoencoder, scale = networks.autoencoder, networks.latent_scale
         held_out = HeldOut(people, encode_pairs(people, autoencoder, scale))
-        painted = paint(denoiser, held_out, autoencoder, scale)
-        own = painted if own is None else own
+        painted = paint(Denoiser(networks.config, networks.unet), held_out, autoencoder, scale)
         scores = figures(painted, held_out, Backbones())
-        costs = component_costs(configs[name])
+        costs = component_costs(networks.config)
         found[name] = Dressed(
             parameters=sum(weight.numel() for weight in autoencoder.parameters()) / 1e6,
             gflops=(costs["vae_encoder"].flops + costs["vae_decoder"].flops) / 1e9,
             psnr_in_mask=scores["psnr_in_mask"] or 0.0,
             ssim=scores["ssim"] or 0.0,
-            psnr_to_own=psnr_to_teacher(painted, own, held_out),
+            psnr_to_own=None if own is None else psnr_to_teacher(painted, own, held_out),
         )
+        own = painted if own is None else own
     return found
 
 
@@ -183,7 +181,7 @@ def _lines(trial: AutoencoderTrial, dressed: Mapping[str, Dressed], alike: Agree
     minutes = " and ".join(f"{value:.0f}" for value in clock.minutes().values())
     rows = [
         f"| {name} | {row.parameters:.2f} M | {row.gflops:.1f} | {row.psnr_in_mask:.2f} | {row.ssim:.4f} | "
-        + ("" if row.psnr_to_own > 90 else f"{row.psnr_to_own:.2f}")
+        + ("" if row.psnr_to_own is None else f"{row.psnr_to_own:.2f}")
         + " |"
         for name, row in dressed.items()
     ]
@@ -214,16 +212,6 @@ def _lines(trial: AutoencoderTrial, dressed: Mapping[str, Dressed], alike: Agree
         f"Training took {minutes} minutes of the clock. {platform.machine()}, {os.cpu_count()} cores, "
         f"torch {torch.__version__}, {time.strftime('%Y-%m-%d')}.",
     ]
-
-
-def _claim(folder: Path, trial: AutoencoderTrial, shipped: Networks) -> None:
-    file = folder / "settings.json"
-    about = {**asdict(trial), "weights": weights_digest(shipped.autoencoder, shipped.unet)}
-    text = json.dumps(about, indent=2) + "\n"
-    if file.is_file() and file.read_text(encoding="utf-8") != text:
-        raise UserError(f"{folder} holds another trial or one of other weights: choose another --folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    atomically(file, text)
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from lite_vton.errors import UserError
 from lite_vton.model.networks import shipped_networks
 from lite_vton.presets import preset
 from training.bfloat16 import bf16_pays
+from training.claimed_folder import claim
 from training.step_page import StepResults, step_page
 from training.step_trials import WAYS, Found, StepBudget, StepTrials
 from training.trial import atomically
@@ -39,7 +40,7 @@ def reproduce_steps(trials: StepTrials, ways: Sequence[str], seeds: Sequence[int
     for way in ways:
         if way not in WAYS:
             raise UserError(f"unknown way to few steps {way!r}: choose among {', '.join(WAYS)}")
-    _claim(trials)
+    claim(trials.folder / "settings.json", trials.settings(), "results of another budget or of other weights")
     results: dict[str, dict[int, Found]] = {name: {0: found} for name, found in trials.untaught().items()}
     for seed in seeds:
         for way in ways:
@@ -57,15 +58,6 @@ def _write(trials: StepTrials, results: StepResults, page: Path) -> None:
     )
     atomically(page.with_suffix(".json"), json.dumps({**trials.settings(), "results": results}, indent=1) + "\n")
     atomically(page, step_page(results, trials.budget, COMMAND, ran))
-
-
-def _claim(trials: StepTrials) -> None:
-    file = trials.folder / "settings.json"
-    text = json.dumps(trials.settings(), indent=2) + "\n"
-    if file.is_file() and file.read_text(encoding="utf-8") != text:
-        raise UserError(f"{trials.folder} holds results of another budget or of other weights: choose another --folder")
-    trials.folder.mkdir(parents=True, exist_ok=True)
-    atomically(file, text)
 
 
 def main() -> None:

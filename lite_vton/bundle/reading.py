@@ -139,8 +139,8 @@ def _open_zip(path: Path) -> Bundle:
                 target = confined(root, name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _extract(archive, prefix + name, target, limit)
-        # zipfile's own words: NotImplementedError for an unknown compression, RuntimeError for an encrypted entry.
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        # zipfile's own words: RuntimeError for an encrypted entry, and for an unknown compression one derived from it.
+        except (zipfile.BadZipFile, RuntimeError, EOFError) as error:
             raise UserError(f"{path} is damaged ({error}): copy it again") from error
     return Bundle(root, manifest, extracted)
 
