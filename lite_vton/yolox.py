@@ -67,12 +67,12 @@ def _cells(height: int, width: int) -> NDArray[np.float64]:
     for stride in _STRIDES:
         rows, columns = np.mgrid[: height // stride, : width // stride]
         grids.append(np.stack([columns, rows, np.full_like(rows, stride)], axis=-1).reshape(-1, 3))
-    return np.concatenate(grids).astype(np.float64)
+    return np.asarray(np.concatenate(grids), np.float64)
 
 
 def _inside(boxes: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
     # The pose networks learnt from boxes that end at the photo's edge.
-    boxes = np.clip(boxes, 0, [width, height, width, height])
+    boxes = np.asarray(np.clip(boxes, 0, [width, height, width, height]), np.float64)
     sides = boxes[:, 2:] - boxes[:, :2]
     order = np.argsort(-sides.prod(axis=1), kind="stable")
-    return np.asarray(boxes[order[(sides[order] >= 1).all(axis=1)]])
+    return np.asarray(boxes[order[(sides[order] >= 1).all(axis=1)]], np.float64)
