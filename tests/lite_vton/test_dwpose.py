@@ -251,7 +251,7 @@ def test_every_joint_lands_within_two_pixels(folder: Path, height: int, width: i
     np.testing.assert_array_equal(person.confidence, 1)
 
 
-@QUICK
+@settings(QUICK, max_examples=6)
 @given(
     height=st.integers(200, 700),
     width=st.integers(200, 700),
@@ -277,8 +277,8 @@ def test_a_large_photo_is_not_sampled_but_averaged(folder: Path) -> None:
     errors = (person.points - expected) / (1.25 * 2800 / 384)  # in pixels that the network sees
     assert np.linalg.norm(errors, axis=1).max() < 1
     assert np.abs(errors.mean(axis=0)).max() < 0.25  # nothing shifts by half a pixel
-    lines = sky(1200, 1200)
-    lines[::4] = JOINTS[0]  # a lone row of colour is no point at an eighth of the size
+    lines = sky(1152, 1152)  # every fifth pixel is seen, from row 1 on
+    lines[1::5] = JOINTS[0]
     assert dwpose_people(lines, folder / POSE_FILE) == []
 
 
@@ -430,10 +430,13 @@ def test_the_detector_has_its_own_size_and_classes(tmp_path: Path, size: tuple[i
 @example(height=1, width=3000, seed=1)
 @example(height=3000, width=1, seed=2)
 @given(height=st.integers(1, 1000), width=st.integers(1, 1000), seed=st.integers(0, 99))
-def test_any_photo_gets_an_answer(folder: Path, height: int, width: int, seed: int) -> None:
+def test_any_photo_gets_an_answer(tmp_path: Path, height: int, width: int, seed: int) -> None:
+    if not (tmp_path / POSE_FILE).exists():
+        pose_network(tmp_path / POSE_FILE, (128, 96))
+        detector(tmp_path / DETECTOR_FILE, EVERYBODY, (320, 320))
     few = np.random.default_rng(seed).choice([*PEOPLE, *JOINTS, SKY], (1 + height // 300, 1 + width // 300))
     picture = cv2.resize(few.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-    for source in (folder, folder / POSE_FILE):
+    for source in (tmp_path, tmp_path / POSE_FILE):
         for person in dwpose_people(picture, source):
             assert np.isfinite(person.points).all()
             assert ((person.confidence >= 0) & (person.confidence <= 1)).all()
