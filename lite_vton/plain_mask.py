@@ -23,7 +23,7 @@ def plain_mask(garment: NDArray[np.bool_], source: str) -> NDArray[np.float32]:
     import cv2
 
     if not garment.any():
-        raise UserError(f"{source} shows no upper garment and no dress: use the improved mask, or another picture")
+        raise UserError(f"{source} shows no such garment: use the improved mask, or another picture")
     reach = max(1, round(_RIM * garment.shape[0]))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     return np.asarray(cv2.dilate(garment.astype(np.uint8), disc), np.float32)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.crop import Crop, take_crop, take_labels, torso_crop
-from lite_vton.data.labels import GARMENT
+from lite_vton.crop import Crop, take_crop, take_labels, worn_crop
 from lite_vton.errors import UserError
 from lite_vton.garment import Cutout, on_white
 from lite_vton.inputs import TryOnInputs
-from lite_vton.mask import agnostic_mask
-from lite_vton.parsed_mask import parsed_mask
+from lite_vton.mask import agnostic_mask, as_category
+from lite_vton.parsed_mask import TAKEN_OFF, parsed_mask
 from lite_vton.photo import Photo
 from lite_vton.plain_mask import plain_mask
 from lite_vton.pose import Keypoints, skeleton_picture
@@ -56,10 +55,10 @@ def prepare(
 
     `mask` is the model's kind. `parse` (H, W), LIP labels of `person`'s pixels, makes an improved mask exact; a plain
     one cannot do without.
-    `UserError` for keypoints without shoulders or hips or outside the photo, an unknown category, an empty garment, a
+    `UserError` for keypoints without shoulders or hips, or knees under "lower", or outside the photo, an unknown category, an empty garment, a
     parse that is missing or of another size.
     """
-    crop = torso_crop(keypoints, person.height, person.width)
+    crop = worn_crop(keypoints, person.height, person.width, category)
     person_crop = take_crop(person.pixels, crop, height, width)
     moved = keypoints.moved(crop, height, width)
     if parse is not None and parse.shape != (person.height, person.width):
@@ -81,6 +80,6 @@ def _repainted(
     if mask == "plain":
         if labels is None:
             raise UserError("this model repaints the old garment alone: show it where that is with a parse (--parse)")
-        return plain_mask(np.isin(labels, GARMENT), "the parse")
+        return plain_mask(np.isin(labels, TAKEN_OFF[as_category(category)]), "the parse")
     covered = agnostic_mask(keypoints, height, width, category)
     return covered if labels is None else parsed_mask(covered, labels, keypoints, category)

@@ -6,7 +6,9 @@ place on the cloth, so nothing folds, however an arm is bent.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +16,10 @@ from numpy.typing import NDArray
 from lite_vton.cloth import Layer, near_target_size, pixel_middles, plain, sampled
 from lite_vton.cut import ARM_TAPER, CHEST, Cut, SleeveCut, read_cut
 from lite_vton.errors import UserError
-from lite_vton.mask import Category, as_category, body_unit
+from lite_vton.lower_warp import lay_lower
+from lite_vton.mask import Category, as_category
 from lite_vton.neckline import inner_back
-from lite_vton.pose import Keypoints
+from lite_vton.pose import Keypoints, body_unit
 from lite_vton.wearer import Build, Limb, Wearer
 
 __all__ = ["warp_garment"]
@@ -30,8 +33,6 @@ class _Fit:
 
     length: tuple[float, float]
 
-
-_FITS: dict[Category, _Fit] = {"upper": _Fit((0.8, 1.35)), "dress": _Fit((1.5, 2.3))}
 
 _SLIM, _STRAIGHT = 0.908, 1.0  # waist over chest of a garment that follows the body, and of one that hangs
 _STRAIGHT_HEM = 39.5  # units of cloth; half the hem of a straight cut, and a little
@@ -55,23 +56,39 @@ def warp_garment(
     Returns (height, width, 3) uint8, black where there is no garment, and its coverage (height, width) float32
     in [0, 1], soft at the border. The garment is expected upright, seen from the front. Bare arms are left out: they
     are taken to be in front of the body.
-    `UserError` for an empty mask or keypoints without shoulders or hips.
+    `UserError` for an empty mask, keypoints without shoulders or hips, or "lower" garments where no knee is seen.
     """
-    fit = _FITS[as_category(category)]
+    kind = as_category(category)
     if mask.shape != garment.shape[:2]:
         raise UserError(f"the garment mask is {mask.shape} and its picture {garment.shape[:2]}: give both one size")
     if not np.any(mask > 0.5):
         raise UserError("the garment's mask is empty: give a mask that marks the garment")
     body = keypoints.completed()
-    # With sleeves spread a garment is up to three body units wide.
-    garment, mask = near_target_size(garment, mask, 2.6 * body_unit(body.points.astype(np.float64)))
+    widest, lay = _LAID[kind]
+    garment, mask = near_target_size(garment, mask, widest * body_unit(body.points.astype(np.float64)))
+    return plain(*lay(garment, mask, body, height, width))
+
+
+def _lay_top(
+    garment: NDArray[np.uint8], mask: NDArray[np.float32], body: Keypoints, height: int, width: int, fit: _Fit
+) -> Layer:
     cut, wearer = read_cut(mask), Wearer.of(body)
     mask = np.where(inner_back(garment, mask, cut), 0, mask).astype(np.float32)
     cloth = np.dstack([garment.astype(np.float32) * mask[..., None], mask])
     result = _body_layer(cloth, cut, wearer, fit, height, width)
     for arm, sleeve in zip(wearer.arms, cut.sleeves, strict=True):
         result = _arm_over(result, arm, sleeve, wearer.build, cloth, height, width)
-    return plain(*result)
+    return result
+
+
+_Lay = Callable[[NDArray[np.uint8], NDArray[np.float32], Keypoints, int, int], Layer]
+
+_LAID: dict[Category, tuple[float, _Lay]] = {
+    "upper": (2.6, partial(_lay_top, fit=_Fit((0.8, 1.35)))),
+    "dress": (2.6, partial(_lay_top, fit=_Fit((1.5, 2.3)))),
+    "lower": (2.0, lay_lower),
+}
+"""How wide a garment is at most once worn, in body units (a top with its sleeves spread), and what lays it."""
 
 
 def _body_layer(cloth: NDArray[np.float32], cut: Cut, wearer: Wearer, fit: _Fit, height: int, width: int) -> Layer:

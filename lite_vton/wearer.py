@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.mask import body_unit
-from lite_vton.pose import Joint, Keypoints
+from lite_vton.pose import Joint, Keypoints, body_unit
 
 __all__ = ["Build", "Limb", "Torso", "Wearer", "bent", "smooth"]
 

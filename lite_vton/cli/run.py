@@ -25,7 +25,7 @@ def run(
         Path | None,
         typer.Option("--parse", help="Labels of the person's photo, as image-parse-v3: makes the mask exact."),
     ] = None,
-    category: Annotated[str, typer.Option("--category", help="upper or dress.")] = "upper",
+    category: Annotated[str, typer.Option("--category", help="upper, lower or dress.")] = "upper",
     backend: Annotated[str, typer.Option("--backend", help="See `lite-vton formats`.")] = "onnxruntime",
     precision: Annotated[str | None, typer.Option("--precision", help="Default: the first the bundle has.")] = None,
     provider: Annotated[
