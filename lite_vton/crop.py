@@ -90,7 +90,9 @@ def leg_crop(keypoints: Keypoints, picture_height: int, picture_width: int) -> C
         bottom = max(min(bottom, picture_height), float(seen))
     left, right = lines[:, 0].min() - _BESIDE_LEGS * room, lines[:, 0].max() + _BESIDE_LEGS * room
     height = max(bottom - top, (right - left) / _ASPECT)
-    return _three_to_four((left + right) / 2, (top + bottom) / 2, height, picture_height, picture_width)
+    # The torso is more worth seeing than what lies below the photo.
+    middle = min((top + bottom) / 2, max(picture_height, bottom) - height / 2)
+    return _three_to_four((left + right) / 2, middle, height, picture_height, picture_width)
 
 
 _CROPS: dict[Category, Callable[[Keypoints, int, int], Crop]] = {
@@ -107,9 +109,7 @@ def worn_crop(keypoints: Keypoints, picture_height: int, picture_width: int, cat
     return _CROPS[as_category(category)](keypoints, picture_height, picture_width)
 
 
-def _three_to_four(
-    middle_x: float, middle_y: float, height: float, picture_height: int, picture_width: int
-) -> Crop:
+def _three_to_four(middle_x: float, middle_y: float, height: float, picture_height: int, picture_width: int) -> Crop:
     # Whole multiples of 3 and 4 keep the aspect exact.
     unit = max(1, round(height / 4))
     if 12 * unit * unit > 16 * picture_height * picture_width:

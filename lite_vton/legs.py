@@ -11,12 +11,15 @@ from lite_vton.errors import UserError
 from lite_vton.pose import Joint, Keypoints
 from lite_vton.wearer import Build, Limb, Wearer, bent
 
-__all__ = ["WAIST", "Legs", "check_knees", "completed_legs"]
+__all__ = ["SKIRT", "WAIST", "Legs", "check_knees", "completed_legs"]
 
 _Points = NDArray[np.float64]
 
 WAIST = 0.18
 """Torso lengths, neck to hips, from the hip joints up to where trousers begin."""
+
+SKIRT = 1.65
+"""How wide a skirt may be, in widths of the hips."""
 
 _CROTCH = 0.3  # torso lengths from the hip joints down to where the legs part
 _CROTCH_OF_THIGH = 0.45  # at most that share of a thigh that comes towards the camera
@@ -88,7 +91,9 @@ class Legs:
 def check_knees(keypoints: Keypoints) -> None:
     """`UserError` where no knee is seen."""
     if not keypoints.visible[[Joint.R_KNEE, Joint.L_KNEE]].any():
-        raise UserError("the keypoints show no knees: trousers and skirts need a photo from the waist to below the knees")
+        raise UserError(
+            "the keypoints show no knees: trousers and skirts need a photo from the waist to below the knees"
+        )
 
 
 def completed_legs(keypoints: Keypoints) -> Keypoints:

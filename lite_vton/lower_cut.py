@@ -15,6 +15,7 @@ _Points = NDArray[np.float64]
 
 _GAP = 0.015  # of the garment's width: a narrower gap is a crease
 _NOTCH = 0.06  # of the garment's height: a shallower gap is a slit or a ragged hem
+_TIP = 0.4  # of the gap seen, how far above it the legs may part at most
 _LEG = 0.15  # of the garment's width: a narrower piece is no leg
 _OFF_MIDDLE = 0.2  # of the garment's width: how far from the middle legs may part
 _WAISTBAND = 0.04  # of the height below the top, where its width is measured
@@ -92,9 +93,7 @@ def read_lower_cut(mask: NDArray[np.float32]) -> LowerCut:
     return LowerCut(first - 0.5, float(hems.mean()), waist, hip, left, right, float(crotch), inner, hems)
 
 
-def _legs(
-    inside: NDArray[np.bool_], axis: float, first: int, height: int, width: float
-) -> tuple[int, _Points] | None:
+def _legs(inside: NDArray[np.bool_], axis: float, first: int, height: int, width: float) -> tuple[int, _Points] | None:
     """The row where two legs part, and (2, h) x of their inner edges; None where they do not."""
     found: dict[int, tuple[float, float]] = {}
     for row in range(first + round(0.15 * height), first + height):
@@ -109,10 +108,18 @@ def _legs(
     longest = max(pieces, key=len)
     if len(longest) < max(2.0, _NOTCH * height):
         return None
-    crotch = int(longest[0])
-    seen = rows[rows >= crotch]
+    crotch = _parting(longest, np.array([found[row][1] - found[row][0] for row in longest]), first)
+    seen = rows[rows >= longest[0]]
     every = np.arange(len(inside))
     return crotch, np.stack([np.interp(every, seen, [found[row][side] for row in seen]) for side in (0, 1)])
+
+
+def _parting(rows: NDArray[np.int64], widths: _Points, first: int) -> int:
+    """The row where a gap of these widths begins: its tip is narrower than can be seen, so it is followed up there."""
+    count = max(2, len(rows) // 2)
+    slope, level = np.polyfit(rows[:count] - rows[0], widths[:count], 1)
+    tip = level / slope if slope > 1e-6 else 0.0
+    return int(max(rows[0] - np.clip(tip, 0, _TIP * len(rows)), first + 1))
 
 
 def _gap(line: NDArray[np.bool_], axis: float, width: float) -> tuple[float, float] | None:

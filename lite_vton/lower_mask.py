@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.legs import Legs
+from lite_vton.legs import SKIRT, Legs
 from lite_vton.pose import Joint, Keypoints, body_unit
+from lite_vton.wearer import Limb
 
 __all__ = ["lower_mask"]
 
@@ -14,10 +15,11 @@ _Points = NDArray[np.float64]
 
 _FAR = 16000  # pixels; cv2 draws nothing thicker, and clips lines in 16 bits
 
-# Lengths in torso lengths, from the hip joints; radii in body units, about a shoulder width. Generous: skirts are wide.
-_WAIST = 0.28
-_BESIDE_WAIST, _BESIDE_HIPS, _BESIDE_LEGS, _BESIDE_ANKLES = 0.3, 0.36, 0.45, 0.36
-_SHOES = 0.06  # of the leg, up from the ankle
+# Generous, for skirts are wide. Half widths of the waist and hips around their middle, and of the hips around that of
+# the knees and ankles; in body units, about a shoulder width, beside every knee and ankle.
+_BESIDE_WAIST, _BESIDE_HIPS, _BESIDE_MIDDLE, _BESIDE_LEG = 1.3, 1.4, SKIRT + 0.15, 0.42
+_ABOVE_HIPS = 0.28  # torso lengths
+_SHOES = 0.03  # of the leg, up from the ankle
 _FOREARM, _HAND, _HAND_LENGTH = 0.1, 0.12, 0.45  # kept
 
 
@@ -34,22 +36,26 @@ def lower_mask(body: Keypoints, height: int, width: int) -> NDArray[np.float32]:
     down = (crotch - waist) / max(float(np.linalg.norm(crotch - waist)), 1e-6)
     hips = waist + legs.hips * down
     out = np.array([-down[1], down[0]])
-    corners = [*_beside(hips - _WAIST * legs.torso * down, out, _BESIDE_WAIST * unit)]
-    corners += _beside(hips, out, _BESIDE_HIPS * unit)
-    for leg in legs.legs:
-        line = leg.line
-        knee, ankle = line[len(line) // 2], line[-1]
-        end = ankle + _SHOES * (line[0] - ankle)
-        corners += _beside(knee, np.array([1.0, 0.0]), _BESIDE_LEGS * unit)
-        corners += _beside(end, np.array([1.0, 0.0]), _BESIDE_ANKLES * unit)
+    corners = _beside(hips - _ABOVE_HIPS * legs.torso * down, out, _BESIDE_WAIST * legs.build.waist)
+    corners += _beside(hips, out, _BESIDE_HIPS * legs.build.hip)
+    sideways = np.array([1.0, 0.0])
+    pairs = np.stack([[_knee(leg), leg.line[-1] + _SHOES * (leg.line[0] - leg.line[-1])] for leg in legs.legs])
+    for point in pairs.reshape(-1, 2):
+        corners += _beside(point, sideways, _BESIDE_LEG * unit)
+    for point in pairs.mean(axis=0):
+        corners += _beside(point, sideways, _BESIDE_MIDDLE * legs.build.hip)
     canvas = np.zeros((height, width), np.uint8)
     hull = cv2.convexHull(np.array([_pixel(point) for point in corners], np.int32))
     cv2.fillConvexPoly(canvas, hull, (1,))
-    # Legs that reach up beside the waist, as of someone seated on the ground, do not take the torso along.
     for elbow, wrist in ((Joint.R_ELBOW, Joint.R_WRIST), (Joint.L_ELBOW, Joint.L_WRIST)):
         if body.sees(elbow, wrist):
-            _spare_forearm(canvas, *body.points[[elbow, wrist]].astype(np.float64), unit)
+            start, end = body.points[[elbow, wrist]].astype(np.float64)
+            _spare_forearm(canvas, start, end, unit)
     return canvas.astype(np.float32)
+
+
+def _knee(leg: Limb) -> _Points:
+    return np.asarray(leg.line[len(leg.line) // 2])
 
 
 def _beside(point: _Points, out: _Points, reach: float) -> list[_Points]:

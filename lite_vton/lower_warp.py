@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lite_vton.cloth import Layer, over, pixel_middles, sampled
-from lite_vton.legs import Legs
+from lite_vton.legs import SKIRT, Legs
 from lite_vton.lower_cut import LowerCut, read_lower_cut
 from lite_vton.pose import Keypoints
 
@@ -19,22 +19,20 @@ _Points = NDArray[np.float64]
 
 _EASE = 1.06  # of the hips' width: cloth lies on them
 _WAISTBAND = 1.04  # of the waist's width
-_RISE = (0.52, 0.75, 0.12)
+_RISE = (0.58, 0.6, 0.08)
 """Waistband to crotch over the hips' width as usual, torso lengths the waist is higher for each more of it, at most."""
 _LEG_SHARE = ((0.0, 0.64, 1.3, 1.7), (0.0, 0.4, 0.8, 1.0))
 """Leg below the crotch over the root of hips times rise, and the share of the way from crotch to ankle it covers."""
 _SKIRT_SHARE = ((0.0, 1.0, 1.6, 2.3), (0.0, 0.45, 0.68, 1.0))
 """Length of a skirt over the waistband's width, and the share of the way from waist to ankle it covers."""
 _SKIRT_WAIST = 0.03  # torso lengths that skirts begin above trousers
-_WIDEST = 2.4  # hips' widths a skirt may flare to
+_FALLS = 0.6  # of what a skirt is wider than the waistband: it falls in folds
 _WRAP = 1.0  # radians to either side that cloth goes around the hips before it is out of sight
 _ROOM = 1.1  # of the leg's width
 _INSIDE = 0.985  # u; further out lies the cloth's own edge
 
 
-def lay_lower(
-    garment: NDArray[np.uint8], mask: NDArray[np.float32], body: Keypoints, height: int, width: int
-) -> Layer:
+def lay_lower(garment: NDArray[np.uint8], mask: NDArray[np.float32], body: Keypoints, height: int, width: int) -> Layer:
     """Garment (h, w, 3) RGB with mask (h, w) in [0, 1] on the person of `body`, completed keypoints.
 
     `UserError` where no knee is seen.
@@ -54,23 +52,22 @@ def _skirt(cloth: NDArray[np.float32], cut: LowerCut, legs: Legs, height: int, w
     length = max(float(np.interp(flat / cut.waist, *_SKIRT_SHARE)) * reach, 1.0)
     along, offset = legs.middle.locate(points)
     rows = cut.top + (along - start) / length * flat
-    build, scale = legs.build, legs.build.waist * _WAISTBAND / (cut.waist / 2)
+    build, waist = legs.build, legs.build.waist * _WAISTBAND
     beside = [min(apart + 0.1 * legs.torso, 1.6 * build.hip) for apart in legs.spread]
     knee = legs.hips + (reach - legs.hips) * 0.52
     least = np.interp(
         along,
         (start, legs.hips, knee, reach),
-        (build.waist * _WAISTBAND, build.hip * _EASE, max(build.hip, beside[0]), beside[1]),
+        (waist, build.hip * _EASE, max(build.hip, beside[0]), beside[1]),
     )
-    half = np.maximum(np.minimum(cut.half(rows) * scale, _WIDEST * build.hip), least)
+    falls = min(_FALLS, (SKIRT * build.hip / waist - 1) / max(cut.hip / cut.waist - 1, 1e-3))
+    half = np.maximum(waist * (1 + falls * (cut.half(rows) / (cut.waist / 2) - 1)), least)
     u = -offset / half
     keep = np.clip((1 - np.abs(u)) * half + 0.5, 0, 1) * ((along > start - 2) & (along < start + length + 2))
     return sampled(cloth, cut.column(_around(u), rows), rows, keep, shape)
 
 
-def _trousers(
-    cloth: NDArray[np.float32], cut: LowerCut, legs: Legs, crotch: float, height: int, width: int
-) -> Layer:
+def _trousers(cloth: NDArray[np.float32], cut: LowerCut, legs: Legs, crotch: float, height: int, width: int) -> Layer:
     points, shape = pixel_middles(height, width)
     build = legs.build
     rise = max(crotch - cut.top, 1.0)

@@ -38,7 +38,8 @@ def parsed_mask(
     that the garment is tucked into: it stays tucked in, as with published VITON-HD masks. A garment that hangs over
     the waistband stays covered to below its hem, since where trousers begin would tell its length. A "dress" has no
     waistband. Of "lower" garments the old trousers or skirt go; what is worn above them, also where it hangs over, arms
-    and shoes stay. Colours mix where parts meet, so one pixel more around the garment goes, and one less of the rest stays.
+    and shoes stay. Colours mix where parts meet, so one pixel more around the garment goes, and one less of the rest
+    stays.
     """
     import cv2
 

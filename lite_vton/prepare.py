@@ -55,8 +55,8 @@ def prepare(
 
     `mask` is the model's kind. `parse` (H, W), LIP labels of `person`'s pixels, makes an improved mask exact; a plain
     one cannot do without.
-    `UserError` for keypoints without shoulders or hips, or knees under "lower", or outside the photo, an unknown category, an empty garment, a
-    parse that is missing or of another size.
+    `UserError` for keypoints without shoulders or hips (for "lower" also knees) or outside the photo, an unknown
+    category, an empty garment, a parse that is missing or of another size.
     """
     crop = worn_crop(keypoints, person.height, person.width, category)
     person_crop = take_crop(person.pixels, crop, height, width)

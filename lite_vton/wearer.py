@@ -78,7 +78,7 @@ class Torso:
 
 @dataclass(frozen=True)
 class Limb:
-    """`line` (n, 2), shoulder to wrist or hip to ankle, rounded at the joint; `seen` whether keypoints showed it all."""
+    """`line` (n, 2), shoulder to wrist or hip to ankle, rounded at the joint; `seen` if keypoints showed it all."""
 
     line: _Points
     seen: bool
