@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,10 +13,20 @@ from lite_vton.data.labels import BOTTOM, GARMENT, Part
 from lite_vton.mask import Category, as_category
 from lite_vton.pose import Joint, Keypoints
 
-__all__ = ["TAKEN_OFF", "parsed_mask"]
+__all__ = ["TAKEN_OFF", "TakenOff", "parsed_mask"]
 
-TAKEN_OFF: dict[Category, tuple[Part, ...]] = {"upper": GARMENT, "dress": GARMENT, "lower": BOTTOM}
-"""The parts of a parse that a garment of each category takes the place of."""
+
+@dataclass(frozen=True)
+class TakenOff:
+    """The `parts` of a parse that a garment takes the place of, and what they are called where there is "no ..."."""
+
+    parts: tuple[Part, ...]
+    name: str
+
+
+_TOP, _LOWER = TakenOff(GARMENT, "upper garment and no dress"), TakenOff(BOTTOM, "trousers and no skirt")
+TAKEN_OFF: Mapping[Category, TakenOff] = MappingProxyType({"upper": _TOP, "dress": _TOP, "lower": _LOWER})
+"""What a garment of each category takes the place of."""
 
 _HEAD = (Part.HAIR, Part.FACE)
 _ARMS = (Part.LEFT_ARM, Part.RIGHT_ARM)
@@ -49,7 +63,7 @@ def parsed_mask(
     if kind == "upper" and _waistband_shows(bottom, keypoints):
         spared |= bottom
     around = np.ones((3, 3), np.uint8)
-    garment = cv2.dilate(np.isin(parse, TAKEN_OFF[kind]).astype(np.uint8), around)
+    garment = cv2.dilate(np.isin(parse, TAKEN_OFF[kind].parts).astype(np.uint8), around)
     # Beyond the picture there is nothing to mix with.
     kept = cv2.erode(spared.astype(np.uint8), around, borderValue=(1.0,))
     return np.where((kept == 0) & ((garment > 0) | (mask > 0.5)), np.float32(1), np.float32(0))

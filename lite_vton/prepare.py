@@ -80,6 +80,7 @@ def _repainted(
     if mask == "plain":
         if labels is None:
             raise UserError("this model repaints the old garment alone: show it where that is with a parse (--parse)")
-        return plain_mask(np.isin(labels, TAKEN_OFF[as_category(category)]), "the parse")
+        taken = TAKEN_OFF[as_category(category)]
+        return plain_mask(np.isin(labels, taken.parts), "the parse", taken.name)
     covered = agnostic_mask(keypoints, height, width, category)
     return covered if labels is None else parsed_mask(covered, labels, keypoints, category)
