@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from lite_vton.mask import Category
     from lite_vton.pose import Keypoints
 
-__all__ = ["Crop", "leg_crop", "paste_back", "paste_mask", "take_crop", "take_labels", "torso_crop", "worn_crop"]
+__all__ = [
+    "Crop",
+    "dress_crop",
+    "leg_crop",
+    "paste_back",
+    "paste_mask",
+    "take_crop",
+    "take_labels",
+    "torso_crop",
+    "worn_crop",
+]
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,8 @@ _ABOVE_NECK = 0.9
 _BELOW_HIPS = 0.55
 _ARMS = 0.25  # room beside the outermost elbow or wrist
 _ASPECT = 3 / 4
+
+_BELOW_KNEES = 0.15  # of the torso's crop, for a dress
 
 # From above the waist to the feet, in the same lengths.
 _ABOVE_WAIST = 0.25
@@ -70,6 +82,20 @@ def torso_crop(keypoints: Keypoints, picture_height: int, picture_width: int) ->
     return _three_to_four(float(middle_x), (top + bottom) / 2, height, picture_height, picture_width)
 
 
+def dress_crop(keypoints: Keypoints, picture_height: int, picture_width: int) -> Crop:
+    """`torso_crop`, and on to below the knees that are seen: a dress ends there, not where the torso's crop does."""
+    from lite_vton.pose import Joint
+
+    crop = torso_crop(keypoints, picture_height, picture_width)
+    knees = [joint for joint in (Joint.R_KNEE, Joint.L_KNEE) if keypoints.sees(joint)]
+    if not knees:
+        return crop
+    lowest = float(keypoints.points[knees, 1].max()) + _BELOW_KNEES * crop.height
+    height = max(lowest - crop.top, float(crop.height))
+    middle = crop.left + crop.width / 2
+    return _three_to_four(middle, crop.top + height / 2, height, picture_height, picture_width)
+
+
 def leg_crop(keypoints: Keypoints, picture_height: int, picture_width: int) -> Crop:
     """The 3:4 crop from a little above the waist to the feet, both legs inside; it ends with the photo.
 
@@ -97,7 +123,7 @@ def leg_crop(keypoints: Keypoints, picture_height: int, picture_width: int) -> C
 
 _CROPS: dict[Category, Callable[[Keypoints, int, int], Crop]] = {
     "upper": torso_crop,
-    "dress": torso_crop,
+    "dress": dress_crop,
     "lower": leg_crop,
 }
 

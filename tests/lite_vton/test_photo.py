@@ -248,6 +248,18 @@ def test_a_lower_garment_s_crop_is_3_to_4_and_goes_from_the_waist_to_the_feet() 
     assert worn_crop(standing(), 200, 100, "upper") == torso_crop(standing(), 200, 100)
 
 
+def test_a_dress_s_crop_goes_on_to_below_the_knees_that_are_seen() -> None:
+    torso, dress = torso_crop(standing(), 200, 100), worn_crop(standing(), 200, 100, "dress")
+    assert dress.width * 4 == pytest.approx(dress.height * 3)
+    assert dress.top == pytest.approx(torso.top, abs=2)
+    assert torso.top + torso.height < 130
+    assert 135 < dress.top + dress.height < 165
+    confidence = np.ones(18, np.float32)
+    confidence[[Joint.R_KNEE, Joint.L_KNEE]] = 0
+    unseen = Keypoints(standing().points, confidence)
+    assert worn_crop(unseen, 200, 100, "dress") == torso_crop(unseen, 200, 100)
+
+
 def test_legs_cut_off_by_the_photo_end_with_it() -> None:
     whole = standing()
     confidence = whole.confidence.copy()
