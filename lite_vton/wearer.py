@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.mask import body_unit
-from lite_vton.pose import Joint, Keypoints
+from lite_vton.pose import Joint, Keypoints, body_unit
 
-__all__ = ["Arm", "Build", "Torso", "Wearer", "smooth"]
+__all__ = ["Build", "Limb", "Torso", "Wearer", "bent", "smooth"]
 
 _Points = NDArray[np.float64]
 
@@ -20,8 +19,8 @@ _WRAP = 1.05  # radians to either side that cloth goes around a chest before it 
 _TURN_SHIFT = 0.13  # of half the width: how far the middle of a turned torso moves
 _EARS_TO_TURN = 4.56  # a nose that far off the ears' middle, in ear distances, goes with a torso's turn of 1
 _FOREARM = 0.88  # of the upper arm, where it is not seen
-_BEND = 0.16  # of each bone: rounded at the elbow
-_CORNERS = 7  # points that round an elbow
+_BEND = 0.16  # of each bone: rounded at the joint
+_CORNERS = 7  # points that round a joint
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,8 @@ class Torso:
 
 
 @dataclass(frozen=True)
-class Arm:
-    """`line` (n, 2), shoulder to wrist, rounded at the elbow; `seen` whether keypoints showed all of it."""
+class Limb:
+    """`line` (n, 2), shoulder to wrist or hip to ankle, rounded at the joint; `seen` if keypoints showed it all."""
 
     line: _Points
     seen: bool
@@ -90,7 +89,7 @@ class Arm:
         return float(np.linalg.norm(np.diff(self.line, axis=0), axis=1).sum())
 
     def locate(self, points: _Points) -> tuple[_Points, _Points]:
-        """(N,) distance in pixels along the arm, below 0 above the shoulder, and offset to the left of that way."""
+        """(N,) distance in pixels along the limb, below 0 before its start, and offset to the right of that way."""
         starts, steps = self.line[:-1], np.diff(self.line, axis=0)
         lengths = np.maximum(np.linalg.norm(steps, axis=1), 1e-6)
         along = steps / lengths[:, None]
@@ -114,7 +113,7 @@ class Wearer:
 
     build: Build
     torso: Torso
-    arms: tuple[Arm, Arm]
+    arms: tuple[Limb, Limb]
 
     @classmethod
     def of(cls, keypoints: Keypoints) -> Wearer:
@@ -190,7 +189,7 @@ def _turn(keypoints: Keypoints) -> float:
     return float(np.clip(_EARS_TO_TURN * off, -1, 1))
 
 
-def _arm(keypoints: Keypoints, joints: tuple[Joint, ...], down: _Points, sign: int) -> Arm:
+def _arm(keypoints: Keypoints, joints: tuple[Joint, ...], down: _Points, sign: int) -> Limb:
     """An arm not seen hangs down; a forearm not seen goes on as the upper arm does."""
     shoulder, elbow, wrist = (point.astype(np.float64) for point in keypoints.points[list(joints)])
     torso = float(np.linalg.norm(down))
@@ -201,10 +200,11 @@ def _arm(keypoints: Keypoints, joints: tuple[Joint, ...], down: _Points, sign: i
         elbow = shoulder + hanging * 0.52 * torso
     if not sees_wrist:
         wrist = elbow + _FOREARM * (elbow - shoulder)
-    return Arm(_bent(shoulder, elbow, wrist), sees_wrist)
+    return Limb(bent(shoulder, elbow, wrist), sees_wrist)
 
 
-def _bent(start: _Points, joint: _Points, end: _Points) -> _Points:
+def bent(start: _Points, joint: _Points, end: _Points) -> _Points:
+    """(n, 2) from `start` to `end`, each (2,), rounded at `joint`."""
     before, after = joint + (start - joint) * _BEND, joint + (end - joint) * _BEND
     t = np.linspace(0, 1, _CORNERS)[:, None]
     corner = before * (1 - t) ** 2 + 2 * joint * t * (1 - t) + after * t**2
