@@ -50,7 +50,13 @@ _SPREAD = np.radians(35)  # how far a sleeve is spread from straight down
 _START = 0.83 * CHEST, 0.165 * TORSO  # where a sleeve's middle line begins, units of cloth from the middle of the top
 _SHOULDER = 0.6, 0.184  # u at which the shoulder is as high as v = 0, and how much v it falls for each u
 _NECK = 0.6, 0.5  # u and v that no neckline reaches
+_TOP = -0.08  # v where a neckline's edges meet the shoulders
+_NECKLINES = (2.0, 4.0, 1.0)  # a round one, a wide one, a V
+_LONG = 1.2  # v of the hem beyond which a top is rather one that ends higher, and trousers of its colours
+_EDGE_FROM = 0.85  # v
+_CLEAR_EDGE = 16.0  # CIELAB distance between what is above a hem and below
 _SLEEVELESS, _WHOLE_ARM = 0.12, 0.86  # shares of the arm
+_SHORT_SLEEVE = 0.1  # share of the arm that the shortest sleeve covers
 _SHORTEST, _ARM_UNITS = 14.0, 96.0  # a sleeve that covers a share s of the arm is 14 + 96 s units long
 _WORN, _FLAT = (0.0, 0.5, 0.89, 0.9, 1.0), (0.0, 0.5, 0.62, 0.88, 1.0)
 """Shares of the arm, as worn and as measured flat: long sleeves are laid out in folds."""
@@ -110,9 +116,11 @@ def lay_flat(
     half = _measured(half, found.cloth, wearer)
     place = places(body, wearer, half, height, width)
     hem = _hem(found.cloth, place, _LENGTHS[kind])
-    sleeve = _sleeve_share(found.cloth, person > 0.5, wearer)
+    if kind == "upper" and hem > _LONG:
+        hem = _edge(photo, person > 0.5, place, _EDGE_FROM, hem)
+    sleeve = _sleeve_share(found, wearer)
     lay = _Lay(wearer, half, hem, sleeve, _eases(found.cloth, wearer, sleeve))
-    return lay.fill(photo, found, place)
+    return lay.fill(photo, found)
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,7 @@ class _Lay:
     sleeve: float
     eases: tuple[float, float]
 
-    def fill(self, photo: NDArray[np.uint8], found: WornCloth, place: Place) -> Cutout:
+    def fill(self, photo: NDArray[np.uint8], found: WornCloth) -> Cutout:
         import cv2
 
         unit = self.wearer.build.size
@@ -146,14 +154,12 @@ class _Lay:
         maps = np.clip(source - 0.5, -1e4, 3e4).astype(np.float32)
         pixels = cv2.remap(photo, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         # The rim mixes with what is behind.
-        solid = cv2.erode(self._own(found.cloth, place).astype(np.uint8), np.ones((3, 3), np.uint8))
+        rim = 2 * max(1, round(0.9 * unit)) + 1
+        solid = cv2.erode(found.cloth.astype(np.uint8), np.ones((rim, rim), np.uint8))
         seen = cv2.remap(solid, maps[..., 0], maps[..., 1], cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
         whole = _filled(np.asarray(pixels, np.uint8), seen & wanted, wanted)
         soft = cv2.GaussianBlur(wanted.astype(np.float32), (3, 3), 0)
         return Cutout(whole, np.asarray(soft, np.float32))
-
-    def _own(self, cloth: NDArray[np.bool_], place: Place) -> NDArray[np.bool_]:
-        return cloth & ~place.hand
 
     def _flat(self, v: _Points) -> _Points:
         """Half widths in units of cloth."""
@@ -163,8 +169,10 @@ class _Lay:
         return np.asarray(np.where(v < 0.36, CHEST, np.clip(widths, 0.85 * CHEST, 2.2 * CHEST)))
 
     def _sleeve_units(self) -> float:
-        share = float(np.interp(self.sleeve, _WORN, _FLAT))
-        return _SHORTEST + _ARM_UNITS * share
+        return _SHORTEST + _ARM_UNITS * self._flat_share()
+
+    def _flat_share(self) -> float:
+        return float(np.interp((self.sleeve - _SHORT_SLEEVE) / (1 - _SHORT_SLEEVE), _WORN, _FLAT))
 
     def _body(self, across: _Points, down: _Points, found: WornCloth) -> tuple[_Points, NDArray[np.bool_]]:
         """Pixel of the photo (h, w, 2) for each of the panel's, and which the garment has."""
@@ -175,7 +183,7 @@ class _Lay:
         panel = (np.abs(u) <= 1) & (v <= self.hem) & (v >= _SHOULDER[1] * (np.abs(u) - _SHOULDER[0]))
         cloth, skin = (_looked_up(part, source) for part in (found.cloth, found.skin))
         collar = cloth & (np.abs(u) < 0.45) & (v > -0.14) & (v <= 0.1)
-        neck = _neckline(skin, panel, np.abs(u) < _NECK[0], v)
+        neck = _neckline(skin, cloth, panel, u, v)
         if not self.sleeve:
             # An armhole instead of a seam.
             panel &= ~((v < 0.34) & (np.abs(u) > 0.8 + 0.2 * np.clip((v - 0.1) / 0.24, 0, 1) ** 2))
@@ -192,9 +200,10 @@ class _Lay:
         t = (x * forward[0] + y * forward[1]) / length
         offset = x * aside[0] + y * aside[1]
         ease = self.eases[side]
-        share = t * self.sleeve
+        share = t * self._flat_share()
         half = np.interp(share, *ARM_TAPER) * ease + 0.7
-        region = (t > -0.1) & (t <= 1) & (np.abs(offset) <= half)
+        shoulder = down / TORSO >= _SHOULDER[1] * (np.abs(across) / CHEST - _SHOULDER[0])
+        region = (t > -0.1) & (t <= 1) & (np.abs(offset) <= half) & shoulder
         # Above the shoulder point the arm's top is the torso's.
         arm = self.wearer.arms[side]
         worn = half * _thickness(share, self.wearer.build)
@@ -238,7 +247,7 @@ def _measured(half: _Half, cloth: NDArray[np.bool_], wearer: Wearer) -> _Half:
     free = cloth & ~_arms(wearer, cloth.shape)
     torso, found = wearer.torso, list(half[1])
     for k, v in enumerate(half[0]):
-        if v < 0.3:
+        if v < 0.5:
             continue
         reaches = []
         share = min(v, 1.0)
@@ -285,30 +294,54 @@ def _hem(cloth: NDArray[np.bool_], place: Place, lengths: _Lengths) -> float:
         return lengths.usual
     values = np.where(seen, shares - 0.5, 0.0)
     best = float(at[int(np.cumsum(values).argmax())])
-    if best > lengths.high:
+    if best > min(lengths.high, float(at[seen][-1]) - 0.04):
         # Nothing ends it: as dark below as above.
-        return lengths.usual if seen[at > lengths.usual].any() else lengths.high
+        return lengths.usual
     return float(np.clip(best, lengths.low, lengths.high))
 
 
-def _sleeve_share(cloth: NDArray[np.bool_], person: NDArray[np.bool_], wearer: Wearer) -> float:
-    """Share of the arm that sleeves cover, 0 without sleeves: cloth until there, skin beyond. Both arms tell."""
+def _edge(
+    photo: NDArray[np.uint8], person: NDArray[np.bool_], place: Place, low: float, high: float
+) -> float:
+    """v above `high` where the colour changes for good, if it does: trousers may have colours of the top's print."""
+    import cv2
+
+    at = np.arange(low - 0.16, high + 0.14, 0.02)
+    lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    core = person & (np.abs(place.u) < 0.5) & ~place.hand
+    rows = np.where(core, np.digitize(place.v, at), 0)
+    colours = np.array([
+        np.median(lab[rows == k], axis=0) if (rows == k).sum() >= 4 else np.full(3, np.nan) for k in range(1, len(at))
+    ])
+    span = 6
+    changes = np.zeros(len(colours))
+    for k in range(span, len(colours) - span):
+        if low <= at[k] <= high - 0.05:
+            sides = (colours[k - span : k], colours[k : k + span])
+            above, below = (part[np.isfinite(part[:, 0])] for part in sides)
+            if len(above) and len(below):
+                changes[k] = float(np.linalg.norm(np.median(above, axis=0) - np.median(below, axis=0)))
+    # The first one: below it come belts, and legs.
+    clear = np.flatnonzero((changes > _CLEAR_EDGE) & (changes >= cv2.dilate(changes, np.ones((2 * span + 1, 1))).ravel()))
+    return float(at[clear[0]]) if len(clear) else high
+
+
+def _sleeve_share(found: WornCloth, wearer: Wearer) -> float:
+    """Share of the arm that sleeves cover, 0 without sleeves: cloth until there, skin beyond.
+
+    Hair or a bag may hide one of the two, so the longer counts.
+    """
     t = np.linspace(0.02, 1.0, 50)
-    total, count = np.zeros(len(t)), np.zeros(len(t))
+    half = np.interp(t, *ARM_TAPER) * _thickness(t, wearer.build)
+    shares = [0.0]
     for arm in wearer.arms:
         if not arm.seen:
             continue
-        for offset in (-0.4, -0.2, 0.0, 0.2, 0.4):
-            half = np.interp(t, *ARM_TAPER) * _thickness(t, wearer.build)
-            line = arm.place(t * arm.length, offset * half)
-            inside = _looked_up(person, line)
-            total += np.where(inside, _looked_up(cloth, line), 0.0)
-            count += inside
-    if not count.any():
-        return 0.0
-    values = np.where(count > 0, total / np.maximum(count, 1) - 0.5, 0.0)
-    sums = np.cumsum(values)
-    share = float(t[int(sums.argmax())]) if sums.max() > 0 else 0.0
+        lines = [arm.place(t * arm.length, offset * half) for offset in (-0.4, -0.2, 0.0, 0.2, 0.4)]
+        cloth, skin = (sum(_looked_up(part, line).astype(float) for line in lines) for part in (found.cloth, found.skin))
+        sums = np.cumsum((cloth - skin) / len(lines))
+        shares.append(float(t[int(sums.argmax())]) if sums.max() > 0 else 0.0)
+    share = max(shares)
     if share < _SLEEVELESS:
         return 0.0
     return 1.0 if share > _WHOLE_ARM else share
@@ -351,30 +384,30 @@ def _looked_up(image: NDArray[np.bool_], points: _Points) -> NDArray[np.bool_]:
 
 
 def _neckline(
-    skin: NDArray[np.bool_], panel: NDArray[np.bool_], middle: NDArray[np.bool_], v: _Points
+    skin: NDArray[np.bool_], cloth: NDArray[np.bool_], panel: NDArray[np.bool_], u: _Points, v: _Points
 ) -> NDArray[np.bool_]:
-    """What the neck leaves open: above the lowest skin of each column, the same left and right, ever deeper inward."""
-    shown = skin & panel & middle & (v < _NECK[1])
-    shown = _from_the_top(shown, panel)
-    rows = np.arange(len(v))[:, None]
-    depth = np.where(shown, rows, -1).max(axis=0)
-    depth = np.maximum(depth, depth[::-1])
-    half = len(depth) // 2
-    # Hair hides some of it.
-    inward = np.maximum.accumulate(depth[: half + 1])
-    depth = np.concatenate([inward, inward[:-1][::-1]])
-    return np.asarray(rows <= depth[None])
-
-
-def _from_the_top(shown: NDArray[np.bool_], panel: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pieces that begin at the neck: a print of the colour of skin does not."""
-    import cv2
-
-    first = panel.any(axis=1).argmax()
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(shown.astype(np.uint8), connectivity=8)
-    reach = first + 0.12 * len(panel)
-    kept = [k for k in range(1, count) if stats[k, cv2.CC_STAT_TOP] <= reach and stats[k, cv2.CC_STAT_AREA] > 12]
-    return np.isin(labels, kept)
+    """What the neck leaves open: the symmetric opening that holds most skin and least cloth; hair says nothing."""
+    middle = np.abs(u[len(u) // 2])
+    rows = v[:, 0]
+    columns, lines = np.flatnonzero(middle < _NECK[0]), np.flatnonzero((rows > -0.1) & (rows < _NECK[1]))
+    step = max(1, len(columns) // 60)
+    columns, lines = columns[::step], lines[::step]
+    part = np.ix_(lines, columns)
+    away, down = middle[columns][None], rows[lines][:, None]
+    gain = np.where(panel[part], skin[part].astype(float) - cloth[part], 0.0)
+    best, found = 0.0, (0.0, 1.0, 2.0)
+    for wide in np.linspace(0.16, 0.56, 9):
+        for power in _NECKLINES:
+            profile = 1 - np.clip(away / wide, 0, 1) ** power
+            for deep in np.linspace(0.03, 0.42, 14):
+                score = float(gain[(down < _TOP + (deep - _TOP) * profile) & (away < wide)].sum())
+                if score > 1.04 * best:
+                    best, found = score, (float(deep), float(wide), power)
+    deep, wide, power = found
+    if best <= 0:
+        return np.zeros(panel.shape, bool)
+    profile = 1 - np.clip(np.abs(u) / wide, 0, 1) ** power
+    return np.asarray((v < _TOP + (deep - _TOP) * profile) & (np.abs(u) < wide))
 
 
 def _filled(

@@ -131,9 +131,9 @@ def worn_cloth(
     ])
     best = np.array(kinds)[stack.argmin(axis=0)]
     skin = person & (best == "skin")
-    cloth = person & (best == "cloth") & ~place.head & ~place.hand
+    cloth = person & (best == "cloth") & ~place.head & ~(place.hand & (skin_cost < 1.6))
     cloth &= place.v > -0.15
-    return WornCloth(_whole(cloth, core, reach), skin)
+    return WornCloth(_whole(cloth, skin | place.head | ~person, reach), skin)
 
 
 def _face(keypoints: Keypoints, person: _Bools) -> _Bools:
@@ -188,7 +188,7 @@ def _cost(scaled: _Floats, seed: _Bools, kind: str) -> _Floats | None:
     return distance
 
 
-def _whole(cloth: _Bools, core: _Bools, reach: int) -> _Bools:
+def _whole(cloth: _Bools, other: _Bools, reach: int) -> _Bools:
     """Without specks; prints and buttons inside the cloth belong to it."""
     import cv2
 
@@ -197,4 +197,10 @@ def _whole(cloth: _Bools, core: _Bools, reach: int) -> _Bools:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(image, connectivity=8)
     largest = float(stats[1:, cv2.CC_STAT_AREA].max(initial=0))
     kept = [k for k in range(1, count) if stats[k, cv2.CC_STAT_AREA] > 0.02 * largest]
-    return np.isin(labels, kept)
+    cloth = np.isin(labels, kept)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((~cloth).astype(np.uint8), connectivity=4)
+    alien = np.bincount(labels.ravel(), weights=other.ravel(), minlength=count)
+    sizes = stats[:, cv2.CC_STAT_AREA]
+    inner = (alien < 0.2 * sizes) & (sizes < 0.25 * max(float(cloth.sum()), 1.0))
+    inner[0] = False
+    return np.asarray(cloth | inner[labels])
