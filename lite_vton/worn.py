@@ -31,6 +31,7 @@ _CROWN = 0.25, 1.0  # from nose to the top of the head
 _SMALLEST = 0.05  # of the picture
 
 _LARGEST = 3.0  # pixels a unit of cloth, in the flat lay
+_COARSE = 1.3  # the same, where the garment is looked for
 _LEAST = 0.8  # below that the garment is too small to show anything
 _MARGIN = 6.0  # units of cloth
 
@@ -102,13 +103,23 @@ def lay_flat(
     """
     kind = as_category(category)
     body = keypoints.completed()
-    photo, body, person, known = _shrunk(photo_pixels, body, silhouette, mask)
-    wearer = Wearer.of(body)
-    if wearer.build.size < _LEAST:
+    for name, other in (("silhouette", silhouette), ("mask", mask)):
+        if other is not None and other.shape != photo_pixels.shape[:2]:
+            raise UserError(f"the {name} is {other.shape} and its photo {photo_pixels.shape[:2]}: give both one size")
+    size = Wearer.of(body).build.size
+    if size < _LEAST:
         raise UserError(
             "the person who wears the garment is too small in its photo: use one where the torso is at least "
             f"{round(_LEAST * TORSO)} pixels high"
         )
+    # Where things are is told on a small picture, what they look like is read from a larger one.
+    large = _resized(photo_pixels, min(1.0, _LARGEST / size))
+    photo = _resized(photo_pixels, min(1.0, _COARSE / size))
+    person, known = (None if part is None else _fitted(part, photo) for part in (silhouette, mask))
+    assert person is not None
+    shrunk = np.array([photo.shape[1] / photo_pixels.shape[1], photo.shape[0] / photo_pixels.shape[0]])
+    body = Keypoints((body.points * shrunk).astype(np.float32), body.confidence)
+    wearer = Wearer.of(body)
     height, width = person.shape
     half = _usual_half(wearer.build)
     place = places(body, wearer, half, height, width)
@@ -120,7 +131,7 @@ def lay_flat(
         hem = _edge(photo, person > 0.5, place, _EDGE_FROM, hem)
     sleeve = _sleeve_share(found, wearer)
     lay = _Lay(wearer, half, hem, sleeve, _eases(found.cloth, wearer, sleeve))
-    return lay.fill(photo, found)
+    return lay.fill(large, found)
 
 
 @dataclass(frozen=True)
@@ -137,7 +148,8 @@ class _Lay:
     def fill(self, photo: NDArray[np.uint8], found: WornCloth) -> Cutout:
         import cv2
 
-        unit = self.wearer.build.size
+        scale = photo.shape[1] / found.cloth.shape[1]
+        unit = self.wearer.build.size * scale
         spread = _START[0] + (self._sleeve_units() + 20) * np.sin(_SPREAD) if self.sleeve else 0.0
         widest = max(spread, 1.02 * float(self._flat(np.linspace(0, self.hem, 50)).max())) + _MARGIN
         drop = max(self.hem * TORSO, _START[1] + self._sleeve_units() + 12 if self.sleeve else 0.0) + _MARGIN
@@ -151,11 +163,10 @@ class _Lay:
             take = piece & ~wanted
             source[take] = at[take]
             wanted |= take
-        maps = np.clip(source - 0.5, -1e4, 3e4).astype(np.float32)
-        pixels = cv2.remap(photo, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        fine, maps = (np.clip(source * k - 0.5, -1e4, 3e4).astype(np.float32) for k in (scale, 1.0))
+        pixels = cv2.remap(photo, fine[..., 0], fine[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         # The rim mixes with what is behind.
-        rim = 2 * max(1, round(0.9 * unit)) + 1
-        solid = cv2.erode(found.cloth.astype(np.uint8), np.ones((rim, rim), np.uint8))
+        solid = cv2.erode(found.cloth.astype(np.uint8), np.ones((3, 3), np.uint8))
         seen = cv2.remap(solid, maps[..., 0], maps[..., 1], cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
         whole = _filled(np.asarray(pixels, np.uint8), seen & wanted, wanted)
         soft = cv2.GaussianBlur(wanted.astype(np.float32), (3, 3), 0)
@@ -211,27 +222,18 @@ class _Lay:
         return region, at.reshape(*across.shape, 2)
 
 
-def _shrunk(
-    pixels: NDArray[np.uint8], body: Keypoints, silhouette: _Floats, mask: _Floats | None
-) -> tuple[NDArray[np.uint8], Keypoints, _Floats, _Floats | None]:
-    """All of it at the flat lay's scale: finer than that is not needed."""
+def _resized(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     import cv2
 
-    for name, other in (("silhouette", silhouette), ("mask", mask)):
-        if other is not None and other.shape != pixels.shape[:2]:
-            raise UserError(f"the {name} is {other.shape} and its photo {pixels.shape[:2]}: give both one size")
-    scale = _LARGEST / max(Wearer.of(body).build.size, 1e-6)
-    if scale >= 1:
-        return pixels, body, silhouette.astype(np.float32), mask
-    height, width = pixels.shape[:2]
-    size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    points = body.points * np.array([size[0] / width, size[1] / height])
-    small = [
-        None if part is None else cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-        for part in (pixels, silhouette.astype(np.float32), None if mask is None else mask.astype(np.float32))
-    ]
-    moved = Keypoints(points.astype(np.float32), body.confidence)
-    return np.asarray(small[0], np.uint8), moved, np.asarray(small[1], np.float32), small[2]  # type: ignore[return-value]
+    size = (max(8, round(pixels.shape[1] * scale)), max(8, round(pixels.shape[0] * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _fitted(part: _Floats, photo: NDArray[np.uint8]) -> _Floats:
+    import cv2
+
+    size = (photo.shape[1], photo.shape[0])
+    return np.asarray(cv2.resize(part.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _usual_half(build: Build) -> _Half:
