@@ -21,6 +21,9 @@ _MIN_AREA, _MAX_AREA = 0.02, 0.97  # of the picture
 _ROUNDS = 4  # of GrabCut on the small picture
 _CENTRES = 14  # main colours of a photo
 _GOOD = 0.8  # score of a region that needs no second try
+_LEFT_OUT = 0.6  # weight of what a region leaves out
+_ONE_COLOUR = 0.05  # what speaks for the background's being of one colour
+_ALIKE = 0.35  # of a main colour's pixels in the region: so much of it is the garment's
 _EDGE = 22.0  # CIELAB distance across an outline that leaves no doubt
 _UNLIKE_CLOTH = 32.0  # CIELAB distance of a hanger from every main colour of the cloth
 _HANGER_ABOVE = 0.22  # of the garment's height: lower there is none
@@ -117,18 +120,19 @@ def _best(fine: NDArray[np.uint8], lab: _Floats, by_colour: _Bools) -> _Bools:
     shape = (small.shape[1], small.shape[0])
     coarse_lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     best, score = np.zeros(small.shape[:2], bool), -1.0
+    likely = _lacked_by_the_border(coarse_lab)
     guess = cv2.resize(by_colour.astype(np.uint8), shape, interpolation=cv2.INTER_AREA) > 0
     if _likely(guess):
-        best, score = guess, _looks(guess, coarse_lab)
-    for labels in _guesses(small, coarse_lab, guess):
+        best, score = guess, _looks(guess, coarse_lab) - _LEFT_OUT * _left_out(guess, likely) + _ONE_COLOUR
+    for labels in _guesses(small, likely, guess):
         piece = largest_piece(_grabbed(small, labels, _ROUNDS))
-        looks = _looks(piece, coarse_lab) if _likely(piece) else -1.0
+        looks = _looks(piece, coarse_lab) - _LEFT_OUT * _left_out(piece, likely) if _likely(piece) else -1.0
         if looks > score:
             best, score = piece, looks
-    return _refined(fine, best)
+    return _refined(fine, _evened(best, coarse_lab))
 
 
-def _guesses(small: NDArray[np.uint8], lab: _Floats, by_colour: _Bools) -> Iterator[NDArray[np.uint8]]:
+def _guesses(small: NDArray[np.uint8], likely: _Bools, by_colour: _Bools) -> Iterator[NDArray[np.uint8]]:
     """GrabCut's labels (h, w): the middle of the picture; the colours that the border lacks; those by colour."""
     import cv2
 
@@ -144,18 +148,33 @@ def _guesses(small: NDArray[np.uint8], lab: _Floats, by_colour: _Bools) -> Itera
         return found
 
     yield labels(off_centre <= 1.0, off_centre < 0.04)
-    kinds = _kinds(lab)
-    wide = _frame((height, width), max(3, round(0.09 * min(height, width))))
-    # The frame's lower and upper side may show the garment's ends.
-    middle = off_centre < 0.3
-    count = int(kinds.max()) + 1
-    outside = np.bincount(kinds[wide], minlength=count) / wide.sum()
-    inside = np.bincount(kinds[middle], minlength=count) / middle.sum()
-    likely = (inside > 2.0 * outside)[kinds] & (off_centre < 1.6)
+    likely = likely & (off_centre < 1.6)
     if likely.any():
         yield labels(likely, likely & (off_centre < 0.06))
     if _likely(by_colour):
         yield labels(by_colour, np.zeros_like(by_colour))
+
+
+def _lacked_by_the_border(lab: _Floats) -> _Bools:
+    """Pixels (h, w) of colours that the middle of the picture has, and its border has not."""
+    height, width = lab.shape[:2]
+    y, x = np.mgrid[:height, :width]
+    middle = ((x - width / 2) / (width / 2)) ** 2 + ((y - height / 2) / (height / 2)) ** 2 < 0.3
+    frame = _frame((height, width), max(3, round(0.09 * min(height, width))))
+    kinds = _kinds(lab)
+    count = int(kinds.max()) + 1
+    outside = np.bincount(kinds[frame], minlength=count) / frame.sum()
+    inside = np.bincount(kinds[middle], minlength=count) / middle.sum()
+    return np.asarray((inside > 2.0 * outside)[kinds])
+
+
+def _left_out(piece: _Bools, likely: _Bools) -> float:
+    """Pixels that might be garment but are not in the piece, for each that is in it; 1 at most."""
+    import cv2
+
+    # Not the rim, where colours mix.
+    near = cv2.dilate(piece.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return float(min((likely & ~near).sum() / max(piece.sum(), 1), 1.0))
 
 
 def _kinds(lab: _Floats) -> NDArray[np.int32]:
@@ -203,16 +222,9 @@ def _looks(piece: _Bools, lab: _Floats) -> float:
     if not piece.any():
         return 0.0
     image = piece.astype(np.uint8)
-    rows, columns = np.flatnonzero(piece.any(axis=1)), np.flatnonzero(piece.any(axis=0))
-    part = piece[rows[0] : rows[-1] + 1]
-    first, last = part.argmax(axis=1), part.shape[1] - 1 - part[:, ::-1].argmax(axis=1)
-    axis = float(np.median((first + last) / 2))
-    xs = np.arange(piece.shape[1])
-    twins = np.rint(2 * axis - xs).astype(int)
-    known = (twins >= 0) & (twins < piece.shape[1])
-    mirrored = np.zeros_like(part)
-    mirrored[:, known] = part[:, twins[known]]
-    symmetric = float((part & mirrored).sum() / max((part | mirrored).sum(), 1))
+    rows = np.flatnonzero(piece.any(axis=1))
+    mirrored = _mirrored(piece)
+    symmetric = float((piece & mirrored).sum() / (piece | mirrored).sum())
     reach = max(2, min(piece.shape) // 60)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
     weights = [cv2.blur(side.astype(np.float32), (2 * reach + 1,) * 2) for side in (image, 1 - image)]
@@ -229,6 +241,28 @@ def _looks(piece: _Bools, lab: _Floats) -> float:
     height = (rows[-1] - rows[0] + 1) / piece.shape[0]
     small = np.clip(0.3 - height, 0, 0.3)
     return float(0.45 * symmetric + 0.55 * clear - 0.5 * framed - 0.8 * ragged - small)
+
+
+def _mirrored(piece: _Bools) -> _Bools:
+    """At the median middle of its rows."""
+    part = piece[piece.any(axis=1)]
+    first, last = part.argmax(axis=1), part.shape[1] - 1 - part[:, ::-1].argmax(axis=1)
+    twins = np.rint(2 * float(np.median((first + last) / 2)) - np.arange(piece.shape[1])).astype(int)
+    known = (twins >= 0) & (twins < piece.shape[1])
+    mirrored = np.zeros_like(piece)
+    mirrored[:, known] = piece[:, twins[known]]
+    return mirrored
+
+
+def _evened(piece: _Bools, lab: _Floats) -> _Bools:
+    """With what its other side has, where the colours are the garment's, if that makes it look more like one."""
+    if not piece.any():
+        return piece
+    kinds = _kinds(lab)
+    count = int(kinds.max()) + 1
+    share = np.bincount(kinds[piece], minlength=count) / np.maximum(np.bincount(kinds.ravel(), minlength=count), 1)
+    whole = largest_piece(piece | (_mirrored(piece) & (share > _ALIKE)[kinds]))
+    return whole if _looks(whole, lab) > _looks(piece, lab) else piece
 
 
 def _without_hanger(piece: _Bools, lab: _Floats) -> _Bools:
