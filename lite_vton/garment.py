@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lite_vton.errors import UserError
 from lite_vton.garment_region import find_region
+from lite_vton.garment_upright import completed, upright
 from lite_vton.photo import Photo
 
 __all__ = ["CLIP_SIDE", "Cutout", "cut_out", "on_white"]
@@ -29,6 +30,7 @@ CLIP_SIDE = 224
 """Pixels along a side of the picture that CLIP's image tower takes."""
 
 _RIM = 2  # pixels
+_SMALLEST = 96  # pixels; in fewer no print can be told
 _MARGIN = 0.03
 
 
@@ -55,10 +57,10 @@ def on_white(cutout: Cutout) -> NDArray[np.uint8]:
 def cut_out(photo: Photo, mask: NDArray[np.uint8] | None = None) -> Cutout:
     """The garment by `mask` if given, else by the photo's own alpha, else by its colours.
 
-    `mask` (H, W) or (H, W, C) uint8, > 127 = garment. A background of one colour is removed by colour, any other
-    by GrabCut, which takes the border for background. The largest piece is kept, holes that do not show the
-    background are closed.
-    `UserError` where the mask has another size, or nothing that could be a garment is found.
+    `mask` (H, W) or (H, W, C) uint8, > 127 = garment. Where colours tell, a garment that lies askew is set upright, and
+    one that a side of the picture cuts is completed with its mirror image.
+    `UserError` where the mask has another size; where nothing that could be a garment is found, several things that
+    could, less than half of one, or one of less than about 100 pixels.
     """
     if mask is not None:
         flat = mask if mask.ndim == 2 else mask[..., :3].max(axis=2)
@@ -71,7 +73,14 @@ def cut_out(photo: Photo, mask: NDArray[np.uint8] | None = None) -> Cutout:
     elif photo.alpha is not None:
         soft = photo.alpha.astype(np.float32) / 255
     else:
-        return _trimmed(photo.pixels, find_region(photo.pixels))
+        cut = _trimmed(*upright(*completed(photo.pixels, find_region(photo.pixels))))
+        size = max(int((cut.mask > 0.5).any(axis=axis).sum()) for axis in (0, 1))
+        if size < _SMALLEST:
+            raise UserError(
+                f"the garment is only {size} pixels large in its photo: use a photo that shows it at least "
+                f"{_SMALLEST} pixels across"
+            )
+        return cut
     if float((soft > 0.5).mean()) < 1e-3:
         raise UserError("the garment's mask is empty: mark the garment white, or leave the mask out")
     return _trimmed(photo.pixels, soft * _given_piece(soft > 0.5))

@@ -24,6 +24,8 @@ _GOOD = 0.8  # score of a region that needs no second try
 _LEFT_OUT = 0.6  # weight of what a region leaves out
 _ONE_COLOUR = 0.05  # what speaks for the background's being of one colour
 _ALIKE = 0.35  # of a main colour's pixels in the region: so much of it is the garment's
+_SEVERAL = 0.4  # of a piece's area: so large is a second garment
+_HULL = 0.55  # of its convex hull's area, that a garment has at least
 _EDGE = 22.0  # CIELAB distance across an outline that leaves no doubt
 _UNLIKE_CLOTH = 32.0  # CIELAB distance of a hanger from every main colour of the cloth
 _HANGER_ABOVE = 0.22  # of the garment's height: lower there is none
@@ -52,7 +54,12 @@ def find_region(pixels: NDArray[np.uint8]) -> _Floats:
     # A garment may touch one side of the picture: three quarters of the border speak for the background.
     uniform = float(np.quantile(distance[border], 0.75)) < _UNIFORM
     piece = np.zeros(border.shape, bool)
-    by_colour = largest_piece(_unlike_background(distance, border)) if uniform else piece
+    unlike = _unlike_background(distance, border) if uniform else piece
+    by_colour = largest_piece(unlike)
+    if _likely(by_colour) and _is_one_of_several(by_colour, unlike):
+        raise UserError(
+            "several garments in the photo, or something else as large: use a photo of one garment, or give a mask"
+        )
     sure = _likely(by_colour) and _looks(by_colour, lab) > _GOOD
     piece = by_colour if sure else _best(fine, lab, by_colour)
     if not _likely(piece):
@@ -110,6 +117,21 @@ def _unlike_background(distance: _Floats, border: _Bools) -> _Bools:
     _, labels = cv2.connectedComponents(joined, connectivity=4)
     outside = np.unique(labels[border & (like > 0)])
     return ~(np.isin(labels, outside) & (like > 0))
+
+
+def _is_one_of_several(piece: _Bools, found: _Bools) -> bool:
+    """Whether there is another piece of about its size, which the frame does not cut, as it does furniture."""
+    rest = largest_piece(found & ~piece)
+    framed = rest & _frame(rest.shape, 2)
+    return bool(rest.sum() > _SEVERAL * piece.sum() and not framed.any() and _solid(rest) and _solid(piece))
+
+
+def _solid(piece: _Bools) -> bool:
+    """Garments fill a good part of their hulls, shadows and folds of a blanket do not."""
+    import cv2
+
+    points = np.argwhere(piece).astype(np.int32)
+    return len(points) > 2 and float(piece.sum()) > _HULL * cv2.contourArea(cv2.convexHull(points))
 
 
 def _best(fine: NDArray[np.uint8], lab: _Floats, by_colour: _Bools) -> _Bools:
