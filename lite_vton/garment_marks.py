@@ -65,7 +65,7 @@ def find_marks(mask: NDArray[np.float32]) -> GarmentMarks:
     shoulders = [top(axis + sign * _SHOULDER * half) for sign in (-1, 1)]
     sleeves = [None if sleeve is None else _inside(sleeve.end, inside) for sleeve in cut.sleeves]
     hem = [_inside(point, inside) for point in marks.hem]
-    return GarmentMarks(collar(-1), top(axis), collar(1), *shoulders, *sleeves, *hem)  # type: ignore[arg-type]
+    return GarmentMarks(collar(-1), top(axis), collar(1), *shoulders, *sleeves, *hem)
 
 
 def landmarks_picture(cutout: Cutout) -> NDArray[np.uint8]:
@@ -86,7 +86,7 @@ def landmarks_picture(cutout: Cutout) -> NDArray[np.uint8]:
         at = (min(max(0, x + 2 * radius), max(0, width - wide)), min(max(high, y - radius), height - 2))
         for ink, thickness in ((_HALO, 3), (_INK, 1)):
             cv2.putText(picture, label, at, cv2.FONT_HERSHEY_SIMPLEX, scale, ink, thickness, cv2.LINE_AA)
-    return picture
+    return np.asarray(picture, np.uint8)
 
 
 def _inside(point: NDArray[np.float64], inside: NDArray[np.bool_]) -> _Point:

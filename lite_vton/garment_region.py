@@ -44,7 +44,7 @@ def find_region(pixels: NDArray[np.uint8]) -> _Floats:
     height, width = pixels.shape[:2]
     fine = _fitted(pixels, _FINE)
     strip = max(2, round(_BORDER * min(fine.shape[:2])))
-    lab = cv2.cvtColor(fine.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = _lab(fine)
     border = _frame(fine.shape[:2], strip)
     colour = np.median(lab[border], axis=0)
     distance = np.linalg.norm(lab - colour, axis=2).astype(np.float32)
@@ -61,7 +61,7 @@ def find_region(pixels: NDArray[np.uint8]) -> _Floats:
             "several garments in the photo, or something else as large: use a photo of one garment, or give a mask"
         )
     sure = _likely(by_colour) and _looks(by_colour, lab) > _GOOD
-    piece = by_colour if sure else _best(fine, lab, by_colour)
+    piece = by_colour if sure else _best(fine, by_colour)
     if not _likely(piece):
         raise UserError(_NOTHING)
     piece = _without_hanger(piece, lab)
@@ -93,6 +93,12 @@ def _fitted(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     scale = min(1.0, side / max(height, width))
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _lab(pixels: NDArray[np.uint8]) -> _Floats:
+    import cv2
+
+    return np.asarray(cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
 
 
 def _frame(shape: tuple[int, ...], strip: int) -> _Bools:
@@ -134,13 +140,13 @@ def _solid(piece: _Bools) -> bool:
     return len(points) > 2 and float(piece.sum()) > _HULL * cv2.contourArea(cv2.convexHull(points))
 
 
-def _best(fine: NDArray[np.uint8], lab: _Floats, by_colour: _Bools) -> _Bools:
+def _best(fine: NDArray[np.uint8], by_colour: _Bools) -> _Bools:
     """The region that looks most like a garment, of those that GrabCut makes of different guesses."""
     import cv2
 
     small = _fitted(fine, _COARSE)
     shape = (small.shape[1], small.shape[0])
-    coarse_lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    coarse_lab = _lab(small)
     best, score = np.zeros(small.shape[:2], bool), -1.0
     likely = _lacked_by_the_border(coarse_lab)
     guess = cv2.resize(by_colour.astype(np.uint8), shape, interpolation=cv2.INTER_AREA) > 0
@@ -232,13 +238,13 @@ def _refined(fine: NDArray[np.uint8], coarse: _Bools) -> _Bools:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     inside = (rough > 0.5).astype(np.uint8)
     labels = np.where(inside > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    labels[cv2.erode(inside, disc, borderValue=1) > 0] = cv2.GC_FGD
+    labels[cv2.erode(inside, disc, borderValue=(1.0,)) > 0] = cv2.GC_FGD
     labels[cv2.dilate(inside, disc) == 0] = cv2.GC_BGD
     return largest_piece(_grabbed(fine, labels, 1)) if factor > 1.2 else np.asarray(inside > 0)
 
 
 def _looks(piece: _Bools, lab: _Floats) -> float:
-    """0 to 1: how much a region is like a garment: symmetric, with an outline where colours change, and in the frame."""
+    """0 to 1: how much a region is like a garment: symmetric, its outline where colours change, within the frame."""
     import cv2
 
     if not piece.any():

@@ -13,9 +13,10 @@ _Pixels = NDArray[np.uint8]
 _Floats = NDArray[np.float32]
 
 _SMALL = 110  # pixels along the longer side: enough to tell symmetry
-_TURNS = np.arange(-32.0, 33.0, 2.0)  # degrees
+_TURNS = np.arange(-24.0, 25.0, 2.0)  # degrees
 _CLEAR_TURN = 4.0  # degrees; a smaller one is left alone
 _GAIN = 0.05  # in overlap with the mirrored self: less does not prove a turn
+_EVEN = 0.8  # overlap that a garment set upright has at least: one that has not says nothing about its turn
 _CUT = 0.3  # of the garment's height, along the frame: that much is missing of more than a cuff
 _SYMMETRIC = 0.82  # overlap of what is seen on both sides of an axis
 _SEEN = 0.6  # of the width, that at least one has to see to know the axis
@@ -32,7 +33,7 @@ def upright(pixels: _Pixels, mask: _Floats) -> tuple[_Pixels, _Floats]:
     if abs(turn) <= _CLEAR_TURN:
         return pixels, mask
     height, width = mask.shape
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, 1.0)
+    matrix = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), turn, 1.0), np.float64)
     cosine, sine = abs(matrix[0, 0]), abs(matrix[0, 1])
     size = (round(width * cosine + height * sine), round(width * sine + height * cosine))
     matrix[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
@@ -112,7 +113,7 @@ def _turn(mask: _Floats) -> float:
         scores.append(_symmetry(cv2.warpAffine(canvas, matrix, (side, side)) > 0.5))
     best = int(np.argmax(scores))
     still = scores[len(_TURNS) // 2]
-    return float(_TURNS[best]) if scores[best] > still + _GAIN else 0.0
+    return float(_TURNS[best]) if scores[best] > max(still + _GAIN, _EVEN) else 0.0
 
 
 def _symmetry(inside: NDArray[np.bool_]) -> float:

@@ -118,7 +118,6 @@ class Arm:
         distance = np.hypot(gap[rows, best][:, 0], gap[rows, best][:, 1])
         return before[best] + near[rows, best], np.copysign(distance, across)
 
-
     def place(self, along: _Points, offset: _Points) -> _Points:
         """(N, 2) pixels at (N,) distances along the arm and offsets to the left of that way; `locate` gives them back.
 

@@ -302,9 +302,7 @@ def _hem(cloth: NDArray[np.bool_], place: Place, lengths: _Lengths) -> float:
     return float(np.clip(best, lengths.low, lengths.high))
 
 
-def _edge(
-    photo: NDArray[np.uint8], person: NDArray[np.bool_], place: Place, low: float, high: float
-) -> float:
+def _edge(photo: NDArray[np.uint8], person: NDArray[np.bool_], place: Place, low: float, high: float) -> float:
     """v above `high` where the colour changes for good, if it does: trousers may have colours of the top's print."""
     import cv2
 
@@ -312,9 +310,9 @@ def _edge(
     lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     core = person & (np.abs(place.u) < 0.5) & ~place.hand
     rows = np.where(core, np.digitize(place.v, at), 0)
-    colours = np.array([
-        np.median(lab[rows == k], axis=0) if (rows == k).sum() >= 4 else np.full(3, np.nan) for k in range(1, len(at))
-    ])
+    colours = np.array(
+        [np.median(lab[rows == k], axis=0) if (rows == k).sum() >= 4 else np.full(3, np.nan) for k in range(1, len(at))]
+    )
     span = 6
     changes = np.zeros(len(colours))
     for k in range(span, len(colours) - span):
@@ -324,7 +322,9 @@ def _edge(
             if len(above) and len(below):
                 changes[k] = float(np.linalg.norm(np.median(above, axis=0) - np.median(below, axis=0)))
     # The first one: below it come belts, and legs.
-    clear = np.flatnonzero((changes > _CLEAR_EDGE) & (changes >= cv2.dilate(changes, np.ones((2 * span + 1, 1))).ravel()))
+    clear = np.flatnonzero(
+        (changes > _CLEAR_EDGE) & (changes >= cv2.dilate(changes, np.ones((2 * span + 1, 1))).ravel())
+    )
     return float(at[clear[0]]) if len(clear) else high
 
 
@@ -340,7 +340,9 @@ def _sleeve_share(found: WornCloth, wearer: Wearer) -> float:
         if not arm.seen:
             continue
         lines = [arm.place(t * arm.length, offset * half) for offset in (-0.4, -0.2, 0.0, 0.2, 0.4)]
-        cloth, skin = (sum(_looked_up(part, line).astype(float) for line in lines) for part in (found.cloth, found.skin))
+        cloth, skin = (
+            sum(_looked_up(part, line).astype(float) for line in lines) for part in (found.cloth, found.skin)
+        )
         sums = np.cumsum((cloth - skin) / len(lines))
         shares.append(float(t[int(sums.argmax())]) if sums.max() > 0 else 0.0)
     share = max(shares)
@@ -412,9 +414,7 @@ def _neckline(
     return np.asarray((v < _TOP + (deep - _TOP) * profile) & (np.abs(u) < wide))
 
 
-def _filled(
-    pixels: NDArray[np.uint8], seen: NDArray[np.bool_], wanted: NDArray[np.bool_]
-) -> NDArray[np.uint8]:
+def _filled(pixels: NDArray[np.uint8], seen: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Holes take the other side's pixels, and what neither shows is painted in from around it."""
     import cv2
 

@@ -33,6 +33,7 @@ _LIGHTNESS = 0.5  # weight beside a and b: folds and shade change it most
 _SKIN_LIGHTNESS = 0.3
 _SKIN_REACH = 14.0  # weighted CIELAB distance from the face's colours
 _SMOOTH = 0.03  # body units over which costs are averaged
+_NEVER = 60.0  # weighted CIELAB distance
 _FEWEST = 30  # pixels that colours can be learned from
 
 
@@ -97,7 +98,7 @@ def worn_cloth(
     import cv2
 
     zone = _ZONES[category]
-    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = np.asarray(cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
     person = silhouette > 0.5
     face = _face(keypoints, person)
     scaled = lab * np.array([_LIGHTNESS, 1, 1], np.float32)
@@ -114,21 +115,20 @@ def worn_cloth(
         raise UserError(
             "the garment's wearer shows too little of the torso: use a photo from the front, head to thighs"
         )
-    costs = {"cloth": _cost(scaled, seed, "cloth"), "skin": _relative(skin_cost) if face.any() else None}
     unit = body_unit(keypoints.points.astype(np.float64))
     hair = place.head & person & ~face & (skin_cost > 1.3)
-    costs["hair"] = _cost(scaled, hair, "hair")
     below = person & (np.abs(place.u) < 0.8) & (place.v > zone.below[0]) & (place.v < zone.below[1]) & ~place.hand
-    costs["below"] = _cost(scaled, below & (skin_cost > 1), "below")
-    never = np.full(person.shape, 1e3, np.float32)
-    costs["hair"] = None if costs["hair"] is None else costs["hair"] + np.where(place.v > 0.75, never, 4.0)
-    if costs["below"] is not None:
-        costs["below"] = costs["below"] + np.where(place.v < zone.cloth[1], never, 0.0)
+    # Hair falls no lower than the waist; what is worn below the garment begins below its shortest.
+    found = {
+        "cloth": _cost(scaled, seed, "cloth"),
+        "skin": _relative(skin_cost) if face.any() else None,
+        "hair": _plus(_cost(scaled, hair, "hair"), np.where(place.v > 0.75, _NEVER, 4.0)),
+        "below": _plus(_cost(scaled, below & (skin_cost > 1), "below"), np.where(place.v < zone.cloth[1], _NEVER, 0)),
+    }
+    costs = {kind: np.minimum(cost, _NEVER) for kind, cost in found.items() if cost is not None}
     reach = max(1, round(_SMOOTH * unit))
-    kinds = [kind for kind, cost in costs.items() if cost is not None]
-    stack = np.stack([
-        cv2.blur(np.minimum(costs[kind], 60.0).astype(np.float32), (2 * reach + 1,) * 2) for kind in kinds
-    ])
+    kinds = list(costs)
+    stack = np.stack([cv2.blur(costs[kind], (2 * reach + 1,) * 2) for kind in kinds])
     best = np.array(kinds)[stack.argmin(axis=0)]
     skin = person & (best == "skin")
     cloth = person & (best == "cloth") & ~place.head & ~(place.hand & (skin_cost < 1.6))
@@ -161,6 +161,10 @@ def _skin_cost(lab: _Floats, face: _Bools) -> _Floats:
     near = seen[np.linalg.norm(seen - middle, axis=1) < _SKIN_REACH]
     middle = np.median(near, axis=0) if len(near) else middle
     return np.asarray(np.linalg.norm(lab * weights - middle, axis=2) / _SKIN_REACH, np.float32)
+
+
+def _plus(cost: _Floats | None, more: NDArray[np.float64]) -> _Floats | None:
+    return None if cost is None else np.asarray(cost + more, np.float32)
 
 
 def _relative(skin_cost: _Floats) -> _Floats:
