@@ -21,7 +21,7 @@ _MIN_AREA, _MAX_AREA = 0.02, 0.97  # of the picture
 _ROUNDS = 4  # of GrabCut on the small picture
 _CENTRES = 14  # main colours of a photo
 _GOOD = 0.8  # score of a region that needs no second try
-_LEFT_OUT = 0.6  # weight of what a region leaves out
+_LEFT_OUT, _TAKEN_IN = 0.6, 0.4  # weights of what a region should have, and should not have
 _ONE_COLOUR = 0.05  # what speaks for the background's being of one colour
 _ALIKE = 0.35  # of a main colour's pixels in the region: so much of it is the garment's
 _SEVERAL = 0.4  # of a piece's area: so large is a second garment
@@ -151,10 +151,10 @@ def _best(fine: NDArray[np.uint8], by_colour: _Bools) -> _Bools:
     likely = _lacked_by_the_border(coarse_lab)
     guess = cv2.resize(by_colour.astype(np.uint8), shape, interpolation=cv2.INTER_AREA) > 0
     if _likely(guess):
-        best, score = guess, _looks(guess, coarse_lab) - _LEFT_OUT * _left_out(guess, likely) + _ONE_COLOUR
+        best, score = guess, _looks(guess, coarse_lab) - _mistaken(guess, likely) + _ONE_COLOUR
     for labels in _guesses(small, likely, guess):
         piece = largest_piece(_grabbed(small, labels, _ROUNDS))
-        looks = _looks(piece, coarse_lab) - _LEFT_OUT * _left_out(piece, likely) if _likely(piece) else -1.0
+        looks = _looks(piece, coarse_lab) - _mistaken(piece, likely) if _likely(piece) else -1.0
         if looks > score:
             best, score = piece, looks
     return _refined(fine, _evened(best, coarse_lab))
@@ -196,13 +196,15 @@ def _lacked_by_the_border(lab: _Floats) -> _Bools:
     return np.asarray((inside > 2.0 * outside)[kinds])
 
 
-def _left_out(piece: _Bools, likely: _Bools) -> float:
-    """Pixels that might be garment but are not in the piece, for each that is in it; 1 at most."""
+def _mistaken(piece: _Bools, likely: _Bools) -> float:
+    """0 to 1: colours that the border lacks but the piece leaves out, and colours of the border that it takes in."""
     import cv2
 
     # Not the rim, where colours mix.
     near = cv2.dilate(piece.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return float(min((likely & ~near).sum() / max(piece.sum(), 1), 1.0))
+    area = max(float(piece.sum()), 1.0)
+    left_out, taken_in = float((likely & ~near).sum()), float((piece & ~likely).sum())
+    return _LEFT_OUT * min(left_out / area, 1.0) + _TAKEN_IN * taken_in / area
 
 
 def _kinds(lab: _Floats) -> NDArray[np.int32]:

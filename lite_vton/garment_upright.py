@@ -18,7 +18,7 @@ _CLEAR_TURN = 4.0  # degrees; a smaller one is left alone
 _GAIN = 0.05  # in overlap with the mirrored self: less does not prove a turn
 _EVEN = 0.8  # overlap that a garment set upright has at least: one that has not says nothing about its turn
 _CUT = 0.3  # of the garment's height, along the frame: that much is missing of more than a cuff
-_SYMMETRIC = 0.82  # overlap of what is seen on both sides of an axis
+_AGREE = 0.02  # of the garment's height: how far outlines seen on both sides of an axis may be apart
 _SEEN = 0.6  # of the width, that at least one has to see to know the axis
 
 
@@ -78,18 +78,21 @@ def _completed_right(pixels: _Pixels, mask: _Floats, side: str) -> tuple[_Pixels
 
 
 def _axis(inside: NDArray[np.bool_], first: int) -> int | None:
-    """The column around which what is seen on both sides agrees best; None where none agrees."""
+    """The column around which the upper and lower outlines seen on both sides agree best; None where none agrees."""
     width = inside.shape[1]
-    best, found = _SYMMETRIC, None
-    step = max(1, (width - first) // 100)
-    for axis in range(first + (width - first) // 2, first + round((width - first) * 0.5 / _SEEN), step):
+    filled = inside.any(axis=0)
+    tall = int(inside.any(axis=1).sum())
+    top = np.where(filled, inside.argmax(axis=0), inside.shape[0]).astype(np.float64)
+    bottom = np.where(filled, inside.shape[0] - inside[::-1].argmax(axis=0), 0).astype(np.float64)
+    best, found = _AGREE, None
+    for axis in range(first + (width - first) // 2, first + round((width - first) * 0.5 / _SEEN)):
         reach = width - 1 - axis
         if reach < 4:
             break
-        seen, twin = inside[:, axis + 1 : axis + 1 + reach], inside[:, axis - reach : axis][:, ::-1]
-        overlap = float((seen & twin).sum() / max((seen | twin).sum(), 1))
-        if overlap > best:
-            best, found = overlap, axis
+        right, left = slice(axis + 1, axis + 1 + reach), slice(axis - reach, axis)
+        apart = [float(np.abs(line[right] - line[left][::-1]).mean()) / tall for line in (top, bottom)]
+        if max(apart) < best:
+            best, found = max(apart), axis
     return found
 
 
