@@ -14,11 +14,11 @@ __all__ = ["find_region"]
 _Bools = NDArray[np.bool_]
 _Floats = NDArray[np.float32]
 
-_FINE, _COARSE = 400, 176  # pixels along the longer side: GrabCut's time grows with the area
+_FINE, _COARSE = 400, 224  # pixels along the longer side: GrabCut's time grows with the area
 _BORDER = 0.02  # of the shorter side: taken for background
 _UNIFORM = 9.0  # spread of the border's CIELAB colours below which the background counts as one colour
 _MIN_AREA, _MAX_AREA = 0.02, 0.97  # of the picture
-_ROUNDS = 4  # of GrabCut on the small picture
+_ROUNDS = 3  # of GrabCut on the small picture
 _CENTRES = 14  # main colours of a photo
 _GOOD = 0.8  # score of a region that needs no second try
 _LEFT_OUT, _TAKEN_IN = 0.6, 0.4  # weights of what a region should have, and should not have
@@ -60,8 +60,7 @@ def find_region(pixels: NDArray[np.uint8]) -> _Floats:
         raise UserError(
             "several garments in the photo, or something else as large: use a photo of one garment, or give a mask"
         )
-    sure = _likely(by_colour) and _looks(by_colour, lab) > _GOOD
-    piece = by_colour if sure else _best(fine, by_colour)
+    piece = _best(fine, by_colour)
     if not _likely(piece):
         raise UserError(_NOTHING)
     piece = _without_hanger(piece, lab)
@@ -152,6 +151,8 @@ def _best(fine: NDArray[np.uint8], by_colour: _Bools) -> _Bools:
     guess = cv2.resize(by_colour.astype(np.uint8), shape, interpolation=cv2.INTER_AREA) > 0
     if _likely(guess):
         best, score = guess, _looks(guess, coarse_lab) - _mistaken(guess, likely) + _ONE_COLOUR
+        if score > _GOOD:
+            return by_colour
     for labels in _guesses(small, likely, guess):
         piece = largest_piece(_grabbed(small, labels, _ROUNDS))
         looks = _looks(piece, coarse_lab) - _mistaken(piece, likely) if _likely(piece) else -1.0

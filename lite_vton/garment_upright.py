@@ -25,11 +25,13 @@ _SEEN = 0.6  # of the width, that at least one has to see to know the axis
 def upright(pixels: _Pixels, mask: _Floats) -> tuple[_Pixels, _Floats]:
     """Photo (H, W, 3) and mask (H, W) in [0, 1], turned by what makes the mask most symmetric, if that is clear.
 
-    The picture grows so that nothing is cut off.
+    One that the frame cuts is left alone. The picture grows so that nothing is cut off.
     """
     import cv2
 
-    turn = _turn(mask)
+    # Cut by the frame, its shape says nothing.
+    whole = not np.concatenate([mask[[0, -1]].ravel(), mask[:, [0, -1]].ravel()]).max() > 0.5
+    turn = _turn(mask) if whole else 0.0
     if abs(turn) <= _CLEAR_TURN:
         return pixels, mask
     height, width = mask.shape
