@@ -60,7 +60,7 @@ def test_a_figure_printed_on_a_garment_does_not_wear_it() -> None:
     pair = draw_pair(11, 0, 64, 48)
     shape = np.zeros((400, 300), np.float32)
     shape[200:264, 120:168] = silhouette(pair)
-    moved = Keypoints((sure(pair).points + (120, 200)).astype(np.float32), sure(pair).confidence)
+    moved = Keypoints(sure(pair).points + np.array([120, 200], np.float32), sure(pair).confidence)
     assert not is_worn(moved, shape)
 
 
