@@ -63,6 +63,17 @@ class Torso:
         seen = sideways / smooth(v, *half)
         return self._unrolled(seen, v), v
 
+    def place(self, u: _Points, v: _Points, half: tuple[tuple[float, ...], tuple[float, ...]]) -> _Points:
+        """(N, 2) pixels where the cloth's (N,) u and v are seen: the inverse of `locate`."""
+        angle = _wrapped(v)
+        edge = np.clip(u, -1, 1)
+        middle = np.sin(edge * angle) / np.sin(angle) + (u - edge)
+        shift = self.turn * _TURN_SHIFT
+        seen = middle + shift * np.maximum(1 - middle**2, 0)
+        share = np.clip(v, 0, 1)[:, None]
+        across = self.across[0] * (1 - share) + self.across[1] * share
+        return np.asarray(self.top + v[:, None] * self.axis + (seen * smooth(v, *half))[:, None] * across)
+
     def _unrolled(self, seen: _Points, v: _Points) -> _Points:
         """Places on the cloth of places seen: it goes around the body, more so below the shoulders."""
         shift = self.turn * _TURN_SHIFT
@@ -71,7 +82,7 @@ class Torso:
             inside = np.abs(seen) < 1
             root = np.sqrt(np.maximum(1 - 4 * shift * (seen - shift), 0))
             middle = np.where(inside, (1 - root) / (2 * shift), seen)
-        angle = 1e-3 + _WRAP * np.clip((v - 0.05) / 0.3, 0, 1)
+        angle = _wrapped(v)
         edge = np.clip(middle, -1, 1)
         return np.asarray(np.arcsin(edge * np.sin(angle)) / angle + (middle - edge))
 
@@ -106,6 +117,22 @@ class Limb:
         distance = np.hypot(gap[rows, best][:, 0], gap[rows, best][:, 1])
         return before[best] + near[rows, best], np.copysign(distance, across)
 
+    def place(self, along: _Points, offset: _Points) -> _Points:
+        """(N, 2) pixels at (N,) distances along the arm and offsets to the left of that way; `locate` gives them back.
+
+        Only where the arm is straight, or the offset is smaller than its bend is wide.
+        """
+        steps = np.diff(self.line, axis=0)
+        lengths = np.maximum(np.linalg.norm(steps, axis=1), 1e-6)
+        before = np.concatenate([[0.0], np.cumsum(lengths)])
+        index = np.clip(np.searchsorted(before, along, side="right") - 1, 0, len(lengths) - 1)
+        way = steps / lengths[:, None]
+        forward = way[index]
+        across = np.stack([-forward[:, 1], forward[:, 0]], axis=1)
+        return np.asarray(
+            self.line[index] + (along - before[index])[:, None] * forward + np.asarray(offset)[:, None] * across
+        )
+
 
 @dataclass(frozen=True)
 class Wearer:
@@ -137,6 +164,11 @@ class Wearer:
         torso = Torso(top, (1 + _NECK_UP) * down, across, _turn(keypoints))
         first, second = (_arm(keypoints, side[:3], down, sign) for side, sign in zip(sides, (-1, 1), strict=True))
         return cls(build, torso, (first, second))
+
+
+def _wrapped(v: _Points) -> _Points:
+    """Radians that the cloth goes around the body to either side."""
+    return np.asarray(1e-3 + _WRAP * np.clip((v - 0.05) / 0.3, 0, 1))
 
 
 def smooth(at: _Points, places: tuple[float, ...], values: tuple[float, ...]) -> _Points:
