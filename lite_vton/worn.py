@@ -16,7 +16,7 @@ from lite_vton.errors import UserError
 from lite_vton.garment import Cutout
 from lite_vton.mask import Category, as_category, body_unit
 from lite_vton.pose import Joint, Keypoints
-from lite_vton.wearer import Arm, Build, Wearer
+from lite_vton.wearer import Build, Limb, Wearer
 from lite_vton.worn_cloth import Place, WornCloth, places, worn_cloth
 
 __all__ = ["is_worn", "lay_flat"]
@@ -99,9 +99,11 @@ def lay_flat(
     `photo_pixels` (H, W, 3) uint8 RGB; `keypoints` in its pixels; `silhouette` (H, W) in [0, 1], the person;
     `mask` (H, W) in [0, 1], the garment if it is known, e.g. from a parse map, else it is told by colours.
     What arms, hands, hair and bags hide is filled from the other side, or else from around it.
-    `UserError` where the person shows no torso, or is too small.
+    `UserError` where the person shows no torso, or is too small, and for "lower".
     """
     kind = as_category(category)
+    if kind not in _LENGTHS:
+        raise UserError("the garment is worn in its photo, and trousers or a skirt can be used only when they lie flat")
     body = keypoints.completed()
     for name, other in (("silhouette", silhouette), ("mask", mask)):
         if other is not None and other.shape != photo_pixels.shape[:2]:
@@ -368,7 +370,7 @@ def _eases(cloth: NDArray[np.bool_], wearer: Wearer, sleeve: float) -> tuple[flo
     return both, both
 
 
-def _line(arm: Arm, along: float, offsets: _Points) -> _Points:
+def _line(arm: Limb, along: float, offsets: _Points) -> _Points:
     return arm.place(np.full(len(offsets), along), offsets)
 
 

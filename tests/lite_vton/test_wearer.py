@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lite_vton.data.drawn.pair import draw_pair
-from lite_vton.wearer import Arm, Torso, Wearer
+from lite_vton.wearer import Limb, Torso, Wearer
 
 HALF = ((-0.1, 0.12, 0.33, 0.68, 1.0), (30.0, 30.0, 27.0, 24.0, 28.0))
 
@@ -48,5 +48,5 @@ def test_a_place_on_an_arm_is_found_again_where_it_is_seen(
 
 
 def test_beyond_its_ends_an_arm_goes_on_straight() -> None:
-    arm = Arm(np.array([[0.0, 0.0], [0.0, 10.0], [0.0, 20.0]]), True)
+    arm = Limb(np.array([[0.0, 0.0], [0.0, 10.0], [0.0, 20.0]]), True)
     np.testing.assert_allclose(arm.place(np.array([-5.0, 25.0]), np.zeros(2)), [[0, -5], [0, 25]])

@@ -114,6 +114,7 @@ def test_every_picture_on_the_way_can_be_saved(bundle: Path, options: Options, t
     assert main([*words, "--save-steps", str(tmp_path / "steps"), "--steps", "3"]) == 0
     shapes = {path.stem: pixels(path).shape for path in (tmp_path / "steps").iterdir()}
     assert shapes.pop("garment") == (224, 224, 3)
+    assert min(shapes.pop("landmarks")[:2]) > 64
     assert set(shapes.values()) == {(64, 48, 3)}
     steps = sorted(name for name in shapes if name.startswith("step-"))
     assert [name[:8] for name in steps] == ["step-000", "step-001", "step-002"]
