@@ -26,6 +26,7 @@ _LEFT_OUT, _TAKEN_IN = 0.6, 0.4  # weights of what a region should have, and sho
 _ONE_COLOUR = 0.05  # what speaks for the background's being of one colour
 _ALIKE = 0.35  # of a main colour's pixels in the region: so much of it is the garment's
 _SEVERAL = 0.4  # of a piece's area: so large is a second garment
+_GARMENT, _APART = 0.03, 0.04  # of the picture, and of its shorter side: the least area of one, and between two
 _HULL = 0.55  # of its convex hull's area, that a garment has at least
 _EDGE = 22.0  # CIELAB distance across an outline that leaves no doubt
 _UNLIKE_CLOTH = 32.0  # CIELAB distance of a hanger from every main colour of the cloth
@@ -126,10 +127,23 @@ def _unlike_background(distance: _Floats, border: _Bools) -> _Bools:
 
 
 def _is_one_of_several(piece: _Bools, found: _Bools) -> bool:
-    """Whether there is another piece of about its size, which the frame does not cut, as it does furniture."""
-    rest = largest_piece(found & ~piece)
-    framed = rest & _frame(rest.shape, 2)
-    return bool(rest.sum() > _SEVERAL * piece.sum() and not framed.any() and _solid(rest) and _solid(piece))
+    """Whether there is another piece of about its size, well apart, which the frame does not cut, as it does furniture.
+
+    Stripes and prints of a garment as white as its background are pieces too, but near each other or small.
+    """
+    import cv2
+
+    reach = 2 * max(1, round(_APART * min(piece.shape))) + 1
+    # With a rim of background, so that the frame does not end what is closed.
+    around = np.pad(found.astype(np.uint8), reach)
+    joined = (
+        cv2.morphologyEx(around, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))[reach:-reach, reach:-reach] > 0
+    )
+    one = largest_piece(joined)
+    rest = largest_piece(joined & ~one)
+    if float(one.mean()) < _GARMENT or rest.sum() < _SEVERAL * one.sum() or (rest & _frame(rest.shape, 2)).any():
+        return False
+    return _solid(rest) and _solid(one)
 
 
 def _solid(piece: _Bools) -> bool:
