@@ -26,6 +26,7 @@ from lite_vton.cli import (
     inspect,
     models,
     run,
+    serve,
     train,
     verify,
 )
@@ -59,6 +60,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "inspect": inspect.inspect,
     "benchmark": benchmark.benchmark,
     "run": run.run,
+    "serve": serve.serve,
 }
 for _name, _verb in _VERBS.items():
     app.command(_name)(_verb)
