@@ -34,7 +34,7 @@ __all__ = [
 MIN_SIDE = 64
 """Shortest side in pixels a photo may have: below it there is no garment to see."""
 
-PHOTO_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "PPM")
+PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "PPM")
 """What `read_photo` decodes, in Pillow's names. Pillow knows more; some of it, such as EPS, runs other programs."""
 
 
@@ -90,7 +90,9 @@ def read_photo(content: bytes, name: str, max_megapixels: float = 50) -> Photo:
     `NotAPhotoError` or `TooLargeError`, both of them `UserError`; also for formats other than `PHOTO_FORMATS`, since
     whoever uploads a file chooses what decodes it.
     """
-    return _read(io.BytesIO(content), name, not content, max_megapixels, PHOTO_FORMATS)
+    Image.init()  # Pillow registers most formats only when it is asked for
+    built_with = tuple(each for each in PHOTO_FORMATS if each in Image.OPEN)
+    return _read(io.BytesIO(content), name, not content, max_megapixels, built_with)
 
 
 def _read(
