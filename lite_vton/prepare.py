@@ -18,6 +18,7 @@ from lite_vton.photo import Photo
 from lite_vton.plain_mask import plain_mask
 from lite_vton.pose import Keypoints, skeleton_picture
 from lite_vton.presets import MaskKind
+from lite_vton.seen_mask import Sight, seen_mask
 from lite_vton.warp import warp_garment
 
 __all__ = ["Prepared", "prepare"]
@@ -29,7 +30,8 @@ class Prepared:
 
     `inputs` what the network gets; `crop` where in the photo the result belongs.
     `person_crop`, `warped`, `skeleton` (H, W, 3) uint8 RGB; `warped_mask` (H, W) float32 in [0, 1];
-    `mask` (H, W) float32 in {0, 1}, 1 = repaint.
+    `mask` (H, W) float32 in {0, 1}, 1 = repaint; `silhouette` (H, W) float32 in [0, 1], None where nobody looked for
+    one; `garment` as it was cut out.
     """
 
     inputs: TryOnInputs
@@ -39,6 +41,8 @@ class Prepared:
     warped_mask: NDArray[np.float32]
     mask: NDArray[np.float32]
     skeleton: NDArray[np.uint8]
+    garment: Cutout
+    silhouette: NDArray[np.float32] | None = None
 
 
 def prepare(
@@ -51,28 +55,48 @@ def prepare(
     *,
     mask: MaskKind = "improved",
     parse: NDArray[np.uint8] | None = None,
+    repaint: NDArray[np.uint8] | None = None,
+    sight: Sight | None = None,
 ) -> Prepared:
     """`keypoints` in pixels of `person`; the result at (height, width), the model's size.
 
     `mask` is the model's kind. `parse` (H, W), LIP labels of `person`'s pixels, makes an improved mask exact; a plain
-    one cannot do without.
+    one cannot do without. Where there is none, `sight`, what was seen in the photo, does what it can. `repaint` (H, W)
+    uint8, > 127 = repaint, is taken instead of all of them.
     `UserError` for keypoints without shoulders or hips or outside the photo, an unknown category, an empty garment, a
-    parse that is missing or of another size.
+    parse that is missing, a parse or mask of another size.
     """
+    for name, picture in (("parse", parse), ("mask", repaint)):
+        if picture is not None and picture.shape != (person.height, person.width):
+            raise UserError(
+                f"the {name} is {picture.shape[1]}x{picture.shape[0]} and the photo {person.width}x{person.height}: "
+                f"give a {name} of this very photo"
+            )
     crop = torso_crop(keypoints, person.height, person.width)
     person_crop = take_crop(person.pixels, crop, height, width)
     moved = keypoints.moved(crop, height, width)
-    if parse is not None and parse.shape != (person.height, person.width):
-        raise UserError(
-            f"the parse is {parse.shape[1]}x{parse.shape[0]} and the photo {person.width}x{person.height}: "
-            "give a parse of this very photo"
-        )
-    labels = None if parse is None else take_labels(parse, crop, height, width)
-    repaint = _repainted(moved, labels, height, width, category, mask)
     warped, warped_mask = warp_garment(garment.pixels, garment.mask, moved, height, width, category)
+    seen = None if sight is None else sight.moved(crop, height, width)
+    if repaint is not None:
+        covered = _given(take_labels(repaint, crop, height, width))
+    else:
+        labels = None if parse is None else take_labels(parse, crop, height, width)
+        covered = _repainted(moved, labels, height, width, category, mask)
+        if seen is not None and labels is None:
+            found = seen_mask(covered, person_crop, seen, moved)
+            # The new garment may be wider than whatever the person wears.
+            wider = (covered > 0) & (warped_mask > 0.5) & ~found.spared
+            covered = np.maximum(found.mask, wider.astype(np.float32))
     skeleton = skeleton_picture(moved, height, width)
-    inputs = TryOnInputs.compose(person_crop, repaint, warped, warped_mask, skeleton, on_white(garment))
-    return Prepared(inputs, crop, person_crop, warped, warped_mask, repaint, skeleton)
+    inputs = TryOnInputs.compose(person_crop, covered, warped, warped_mask, skeleton, on_white(garment))
+    silhouette = None if seen is None else seen.silhouette
+    return Prepared(inputs, crop, person_crop, warped, warped_mask, covered, skeleton, garment, silhouette)
+
+
+def _given(repaint: NDArray[np.uint8]) -> NDArray[np.float32]:
+    if not (repaint > 127).any():
+        raise UserError("the mask repaints nothing of the person: mark what is to be repainted white")
+    return (repaint > 127).astype(np.float32)
 
 
 def _repainted(

@@ -7,17 +7,21 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lite_vton.cli.backends import usable_precision
 from lite_vton.cli.choices import one_of
+from lite_vton.cli.pictures import pictures_on_the_way, save_pictures
 from lite_vton.cli.screen import progress_bar
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
+    from lite_vton import TryOn
     from lite_vton.bundle import Bundle
     from lite_vton.photo import Photo
     from lite_vton.prepare import Prepared
-    from runtimes.base import Runtime
-    from runtimes.sampler import Step
+    from runtimes.tryon import TryOnResult
 
 __all__ = ["Dressed", "How", "Photographs", "dress"]
 
@@ -28,9 +32,11 @@ class Photographs:
 
     person: Path
     garment: Path
-    keypoints: Path
+    keypoints: Path | None = None
+    pose_model: Path | None = None
     garment_mask: Path | None = None
     parse: Path | None = None
+    mask: Path | None = None
     category: str = "upper"
     person_index: int | None = None
 
@@ -104,7 +110,7 @@ def dress(
         save_photo(output, pasted, person.icc_profile)
         written: tuple[Path, ...] = (output,)
         if save_steps is not None:
-            _save_steps(save_steps, model.runtime, bundle, result.steps)
+            save_pictures(save_steps, {**pictures_on_the_way(prepared), **_sampled(model, result)})
             written = (output, save_steps)
     return Dressed(
         written, person.height, person.width, model.runtime.name, bundle.manifest.source.checkpoint, sampling_s
@@ -130,29 +136,43 @@ def _check_sampling(bundle: Bundle, how: How) -> None:
 
 def _prepare(bundle: Bundle, photographs: Photographs, person: Photo) -> Prepared:
     from lite_vton.data.parse import read_parse
-    from lite_vton.garment import cut_out
     from lite_vton.mask import as_category
     from lite_vton.photo import load_photo
     from lite_vton.pose import read_keypoints
-    from lite_vton.prepare import prepare
+    from lite_vton.two_photos import prepare_photos
+
+    def pixels(path: Path | None) -> NDArray[np.uint8] | None:
+        return None if path is None else load_photo(path).pixels
 
     category = as_category(photographs.category)
-    keypoints = read_keypoints(photographs.keypoints, photographs.person_index)
-    mask = None if photographs.garment_mask is None else load_photo(photographs.garment_mask).pixels
-    garment = cut_out(load_photo(photographs.garment), mask)
-    parse = None if photographs.parse is None else read_parse(photographs.parse)
     model = bundle.manifest.model
-    return prepare(person, keypoints, garment, model.height, model.width, category, mask=model.mask, parse=parse)
+    known = photographs.keypoints
+    repaint = pixels(photographs.mask)
+    return prepare_photos(
+        person,
+        load_photo(photographs.garment),
+        model.height,
+        model.width,
+        category=category,
+        mask=model.mask,
+        keypoints=None if known is None else read_keypoints(known, photographs.person_index),
+        parse=None if photographs.parse is None else read_parse(photographs.parse),
+        repaint=None if repaint is None else repaint.max(axis=2),
+        garment_mask=pixels(photographs.garment_mask),
+        person_index=photographs.person_index,
+        pose_model=photographs.pose_model,
+    )
 
 
-def _save_steps(folder: Path, runtime: Runtime, bundle: Bundle, steps: tuple[Step, ...]) -> None:
-    """What the network thinks the clean picture is, at every step."""
+def _sampled(model: TryOn, result: TryOnResult) -> dict[str, NDArray[np.uint8]]:
+    """What the network thinks the clean picture is, at every step, and what came of it."""
     from lite_vton.inputs import to_picture
-    from lite_vton.photo import save_photo
     from runtimes.tryon import decode
 
-    folder.mkdir(parents=True, exist_ok=True)
-    for step in steps:
-        latent, tile = step.x_0.astype("float32"), bundle.manifest.model.decoder_tile
-        decoded = decode(runtime, latent, bundle.manifest.latent_scale, tile)
-        save_photo(folder / f"step-{step.index:03d}-t{step.timestep:03d}.png", to_picture(decoded))
+    manifest = model.bundle.manifest
+    pictures = {}
+    for step in result.steps:
+        latent = step.x_0.astype("float32")
+        decoded = decode(model.runtime, latent, manifest.latent_scale, manifest.model.decoder_tile)
+        pictures[f"step-{step.index:03d}-t{step.timestep:03d}"] = to_picture(decoded)
+    return {**pictures, "result": result.picture}

@@ -29,6 +29,7 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
         "nncf": "openvino",
         "polygraphy": "tensorrt",
         "tensorrt_rtx": "tensorrt",
+        "mediapipe": "photos",
         "skia": "data",
         "accelerate": "train",
         "torchmetrics": "train",

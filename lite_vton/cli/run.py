@@ -16,14 +16,24 @@ def run(
     path: BundlePath,
     person: Annotated[Path, typer.Option("--person", help="Photo of one person, head to thighs.")],
     garment: Annotated[Path, typer.Option("--garment", help="Photo of the garment alone, on a plain background.")],
-    keypoints: Annotated[Path, typer.Option("--keypoints", help="The person's pose as OpenPose's JSON.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The result, .png or .jpg, as large as the photo.")],
+    keypoints: Annotated[
+        Path | None,
+        typer.Option("--keypoints", help="The pose as OpenPose's JSON; default: found in the photo."),
+    ] = None,
+    pose_model: Annotated[
+        Path | None,
+        typer.Option("--pose-model", help="DWPose's ONNX file, or the folder of both; default: MediaPipe."),
+    ] = None,
     garment_mask: Annotated[
         Path | None, typer.Option("--garment-mask", help="Picture, white = garment; default: found by colour.")
     ] = None,
     parse: Annotated[
         Path | None,
         typer.Option("--parse", help="Labels of the person's photo, as image-parse-v3: makes the mask exact."),
+    ] = None,
+    mask: Annotated[
+        Path | None, typer.Option("--mask", help="Picture as large as the person's photo, white = repaint.")
     ] = None,
     category: Annotated[str, typer.Option("--category", help="upper or dress.")] = "upper",
     backend: Annotated[str, typer.Option("--backend", help="See `lite-vton formats`.")] = "onnxruntime",
@@ -39,7 +49,8 @@ def run(
     sampler: Sampler = None,
     seed: Seed = 0,
     person_index: Annotated[
-        int | None, typer.Option("--person-index", min=0, help="Which person of the keypoints; default: the largest.")
+        int | None,
+        typer.Option("--person-index", min=0, help="Which person: of the keypoints, or 0 the largest."),
     ] = None,
     detail: Annotated[
         bool, typer.Option("--detail/--no-detail", help="Carry stripes and letters over from the warped garment.")
@@ -48,7 +59,7 @@ def run(
         bool, typer.Option("--low-memory", help="One network in memory at a time; the same picture.")
     ] = False,
     save_steps: Annotated[
-        Path | None, typer.Option("--save-steps", help="Folder for a picture of every sampling step.")
+        Path | None, typer.Option("--save-steps", help="Folder for every picture on the way: pose, mask, warp, steps.")
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -63,7 +74,7 @@ def run(
     watch = Watch()
     dressed = dress(
         path,
-        Photographs(person, garment, keypoints, garment_mask, parse, category, person_index),
+        Photographs(person, garment, keypoints, pose_model, garment_mask, parse, mask, category, person_index),
         How(backend, precision, provider, steps, sampler, seed, detail, low_memory),
         output,
         save_steps=save_steps,

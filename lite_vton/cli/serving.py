@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lite_vton.bundle import Bundle
 from lite_vton.cli.backends import usable_backends
 from lite_vton.cli.extras import how_to_install, missing_of
@@ -20,12 +18,6 @@ from lite_vton.cli.weights import NOTES
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from lite_vton.photo import Photo
-    from lite_vton.pose import Keypoints
-    from lite_vton.prepare import Prepared
-    from lite_vton.presets import MaskKind
     from runtimes.server.dresser import Backends
 
 __all__ = ["Serving", "serve_bundle"]
@@ -55,6 +47,7 @@ def serve_bundle(path: Path, serving: Serving) -> None:
     missing = missing_of(_NEEDS)
     if missing:
         raise UserError(f"this needs {', '.join(missing)}: {how_to_install(missing)}")
+    from lite_vton.two_photos import prepare_photos
     from runtimes.server.app import application
     from runtimes.server.dresser import Dresser
     from runtimes.server.limits import Limits
@@ -84,29 +77,6 @@ def serve_bundle(path: Path, serving: Serving) -> None:
             webbrowser.open(address)
 
     listen(app, serving.host, serving.port, ready)
-
-
-def prepare_photos(
-    person: Photo,
-    garment: Photo,
-    height: int,
-    width: int,
-    *,
-    category: str = "upper",
-    mask: MaskKind = "improved",
-    keypoints: Keypoints | None = None,
-    parse: NDArray[np.uint8] | None = None,
-    garment_mask: NDArray[np.uint8] | None = None,
-    person_index: int | None = None,  # noqa: ARG001 - the keypoints are that person's already
-) -> Prepared:
-    """From photos and keypoints to everything the network is told; a `UserError` without keypoints."""
-    from lite_vton.garment import cut_out
-    from lite_vton.prepare import prepare
-
-    if keypoints is None:
-        raise UserError("nobody's pose is known: give the person's keypoints (OpenPose's JSON) with the photos")
-    cutout = cut_out(garment, garment_mask)
-    return prepare(person, keypoints, cutout, height, width, category, mask=mask, parse=parse)
 
 
 def _backends(bundle: Bundle, asked: str) -> Backends:

@@ -1,0 +1,46 @@
+"""Every picture on the way from two photos to a result, for whoever wants to see where it went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from lite_vton.prepare import Prepared
+
+__all__ = ["pictures_on_the_way", "save_pictures"]
+
+_Picture = NDArray[np.uint8]
+
+
+def pictures_on_the_way(prepared: Prepared) -> dict[str, _Picture]:
+    """(h, w, 3) uint8 RGB by the name of a file, in the order they were made."""
+    from lite_vton.garment import on_white
+    from lite_vton.inputs import to_picture
+
+    shown = {"garment": on_white(prepared.garment), "person": prepared.person_crop, "pose": prepared.skeleton}
+    if prepared.silhouette is not None:
+        shown["silhouette"] = _grey(prepared.silhouette)
+    return {
+        **shown,
+        "mask": _grey(prepared.mask),
+        "warp": prepared.warped,
+        "masked-person": to_picture(prepared.inputs.masked_person),
+    }
+
+
+def save_pictures(folder: Path, pictures: Mapping[str, _Picture]) -> None:
+    """As `NAME.png` in `folder`, which is made if need be; `UserError` where it cannot be written."""
+    from lite_vton.photo import save_photo
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, picture in pictures.items():
+        save_photo(folder / f"{name}.png", picture)
+
+
+def _grey(values: NDArray[np.float32]) -> _Picture:
+    return np.repeat(np.rint(255 * values).astype(np.uint8)[..., None], 3, axis=2)

@@ -1,0 +1,178 @@
+"""Who is in a photo: keypoints, hands and silhouette of each person, by MediaPipe (extra `photos`).
+
+Its models lie in its own package, nothing is fetched. `mediapipe.solutions`, which later versions no longer carry, is
+the only interface of MediaPipe's that works without a download.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lite_vton.errors import UserError
+from lite_vton.pose import Joint, Keypoints
+
+__all__ = ["Person", "check_usable", "choose_person", "find_people"]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody seen in a photo (H, W).
+
+    `keypoints` in pixels of the photo, also of joints a little outside it; `silhouette` (H, W) float32 in [0, 1],
+    1 = this person; `hands` (2, 4, 2) pixels: of the person's right and left hand wrist, thumb, index and little
+    finger, NaN where it is not seen.
+    """
+
+    keypoints: Keypoints
+    silhouette: NDArray[np.float32]
+    hands: NDArray[np.float64]
+
+
+_Found = TypeVar("_Found", Person, Keypoints)
+
+# MediaPipe's 33 landmarks by COCO-18's joints; its neck is the middle of its shoulders.
+_LANDMARKS: dict[Joint, tuple[int, ...]] = {
+    Joint.NOSE: (0,),
+    Joint.NECK: (11, 12),
+    Joint.R_SHOULDER: (12,),
+    Joint.R_ELBOW: (14,),
+    Joint.R_WRIST: (16,),
+    Joint.L_SHOULDER: (11,),
+    Joint.L_ELBOW: (13,),
+    Joint.L_WRIST: (15,),
+    Joint.R_HIP: (24,),
+    Joint.R_KNEE: (26,),
+    Joint.R_ANKLE: (28,),
+    Joint.L_HIP: (23,),
+    Joint.L_KNEE: (25,),
+    Joint.L_ANKLE: (27,),
+    Joint.R_EYE: (5,),
+    Joint.L_EYE: (2,),
+    Joint.R_EAR: (8,),
+    Joint.L_EAR: (7,),
+}
+_HANDS = ((16, 22, 20, 18), (15, 21, 19, 17))
+_SURE = 0.3  # MediaPipe guesses at every joint; below this it does not see it
+_OUTSIDE = 0.1  # of the picture's height or width: guesses farther out than this are no use
+_SMALLEST = 0.002  # of the picture's area; what is smaller is no person
+_SHORTEST_TORSO = 32  # pixels
+_LARGEST_SIDE = 1024  # the networks see 256 pixels a side; more would only cost time
+
+
+def find_people(pixels: NDArray[np.uint8], most: int = 4) -> list[Person]:
+    """The people in pixels (H, W, 3) RGB, the largest first; none is an empty list.
+
+    MediaPipe finds one person at a time: each one found is painted over and the rest looked at again, until nobody is
+    found or there are `most`. `UserError` where MediaPipe is not installed.
+    """
+    import cv2
+
+    height, width = pixels.shape[:2]
+    scale = min(1.0, _LARGEST_SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    view = np.ascontiguousarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if scale < 1 else pixels)
+    painted = np.zeros(view.shape[:2], bool)
+    people: list[Person] = []
+    with _pose_estimator() as estimator:
+        while len(people) < most:
+            with _quiet():
+                found = estimator.process(view)
+            if found.pose_landmarks is None or found.segmentation_mask is None:
+                break
+            seen = np.asarray(found.segmentation_mask, np.float32)
+            area = float((seen > 0.5).mean())
+            if area < _SMALLEST or float(((seen > 0.5) & painted).mean()) > 0.5 * area:
+                break  # nobody, or the shape that was painted over
+            people.append(_person(found.pose_landmarks.landmark, seen, height, width))
+            reach = 2 * max(1, round(0.01 * max(size))) + 1
+            painted |= cv2.dilate((seen > 0.3).astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+            view = view.copy()
+            view[painted] = np.median(view.reshape(-1, 3), axis=0).astype(np.uint8)
+    return sorted(people, key=lambda person: -float(person.silhouette.sum()))
+
+
+def choose_person(people: Sequence[_Found], index: int | None = None) -> _Found:
+    """The largest, or person `index` with 0 the largest; `UserError` where there is nobody, or not so many."""
+    if not people:
+        raise UserError("nobody is found in the photo: use one that shows a person from head to thighs, in good light")
+    if index is None:
+        return people[0]
+    if not 0 <= index < len(people):
+        raise UserError(f"{len(people)} found in the photo: no person {index}, choose from 0, the largest")
+    return people[index]
+
+
+def check_usable(keypoints: Keypoints, height: int, width: int) -> None:
+    """`UserError`, with what is wrong with the photo of this size, unless the person can be dressed."""
+    shoulders, hips = (Joint.R_SHOULDER, Joint.L_SHOULDER), (Joint.R_HIP, Joint.L_HIP)
+    if not any(keypoints.sees(joint) for joint in shoulders):
+        raise UserError("the person's shoulders are hidden: use a photo that shows both, from the front")
+    if not any(keypoints.sees(joint) for joint in hips):
+        raise UserError("the photo ends above the person's hips, or they are hidden: show head to thighs")
+    body = keypoints.completed().points.astype(np.float64)
+    torso = float(np.linalg.norm(body[list(hips)].mean(axis=0) - body[Joint.NECK]))
+    if torso < _SHORTEST_TORSO:
+        raise UserError(
+            f"the person is too small: {torso:.0f} pixels from neck to hips, {_SHORTEST_TORSO} are needed; "
+            "crop closer or use a larger photo"
+        )
+    if body[Joint.R_SHOULDER, 0] - body[Joint.L_SHOULDER, 0] > 0.2 * torso:
+        raise UserError("the person's back is turned: use a photo from the front")
+    inside = [0 <= body[joint, 0] < width and 0 <= body[joint, 1] < height for joint in shoulders]
+    if not any(inside):
+        raise UserError("the person's shoulders lie outside the photo: show head to thighs")
+
+
+def _person(landmarks: Sequence[Any], seen: NDArray[np.float32], height: int, width: int) -> Person:
+    import cv2
+
+    table = np.array([(mark.x * width, mark.y * height, mark.visibility) for mark in landmarks], np.float64)
+    margin = np.array([_OUTSIDE * width, _OUTSIDE * height])
+    outside = np.any((table[:, :2] < -margin) | (table[:, :2] > np.array([width, height]) + margin), axis=1)
+    table[outside | (table[:, 2] < _SURE), 2] = 0.0
+    points = np.array([table[list(rows), :2].mean(axis=0) for rows in _LANDMARKS.values()], np.float32)
+    confidence = np.array([table[list(rows), 2].min() for rows in _LANDMARKS.values()], np.float32)
+    hands = np.array([[table[k, :2] if table[k, 2] > 0 else (np.nan, np.nan) for k in hand] for hand in _HANDS])
+    hands[np.isnan(hands).any(axis=(1, 2))] = np.nan
+    silhouette = cv2.resize(seen, (width, height), interpolation=cv2.INTER_LINEAR)
+    return Person(Keypoints(points, confidence), np.asarray(np.clip(silhouette, 0, 1), np.float32), hands)
+
+
+@contextmanager
+def _pose_estimator() -> Iterator[Any]:
+    with _quiet():
+        try:
+            from mediapipe.python.solutions.pose import Pose
+        except ModuleNotFoundError as error:
+            raise UserError(
+                "finding people in photos needs MediaPipe: pip install 'lite-vton[photos]', or give their keypoints "
+                "as OpenPose JSON (--keypoints)"
+            ) from error
+        estimator = Pose(static_image_mode=True, model_complexity=1, enable_segmentation=True)
+    try:
+        yield estimator
+    finally:
+        with _quiet():
+            estimator.close()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the lines that MediaPipe 0.10's C++ prints on every start, whatever its log level."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -1,0 +1,62 @@
+"""From two photos alone to everything the network is told; what is known better than can be seen is taken as given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lite_vton.garment import cut_out
+from lite_vton.people import check_usable, choose_person, find_people
+from lite_vton.photo import Photo
+from lite_vton.pose import Keypoints
+from lite_vton.prepare import Prepared, prepare
+from lite_vton.presets import MaskKind
+from lite_vton.seen_mask import Sight
+
+__all__ = ["prepare_photos"]
+
+
+def prepare_photos(
+    person: Photo,
+    garment: Photo,
+    height: int,
+    width: int,
+    *,
+    category: str = "upper",
+    mask: MaskKind = "improved",
+    keypoints: Keypoints | None = None,
+    parse: NDArray[np.uint8] | None = None,
+    repaint: NDArray[np.uint8] | None = None,
+    garment_mask: NDArray[np.uint8] | None = None,
+    person_index: int | None = None,
+    pose_model: Path | None = None,
+) -> Prepared:
+    """One try-on at (height, width), the model's size.
+
+    Without `keypoints` (pixels of `person`), DWPose finds them where `pose_model` is its ONNX file or the folder of
+    both, else MediaPipe, which sees the silhouette too. `parse` (H, W), LIP labels, and `repaint` (H, W) uint8, > 127 =
+    repaint, both of `person`, and `garment_mask` (h, w[, C]) uint8 of `garment` are trusted more than what is seen.
+    `person_index` counts from 0, the largest.
+    `UserError`, with what is wrong with which photo, where no try-on can be made of them.
+    """
+    cutout = cut_out(garment, garment_mask)
+    sight = None
+    if keypoints is None:
+        keypoints, sight = _seen(person, person_index, pose_model)
+    return prepare(
+        person, keypoints, cutout, height, width, category, mask=mask, parse=parse, repaint=repaint, sight=sight
+    )
+
+
+def _seen(photo: Photo, index: int | None, pose_model: Path | None) -> tuple[Keypoints, Sight | None]:
+    if pose_model is None:
+        chosen = choose_person(find_people(photo.pixels), index)
+        check_usable(chosen.keypoints, photo.height, photo.width)
+        return chosen.keypoints, Sight(chosen.silhouette, chosen.hands)
+    from lite_vton.dwpose import dwpose_people
+
+    keypoints = choose_person(dwpose_people(photo.pixels, pose_model), index)
+    check_usable(keypoints, photo.height, photo.width)
+    return keypoints, None
