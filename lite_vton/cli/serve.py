@@ -28,7 +28,9 @@ def serve(
         int, typer.Option("--queue", min=1, max=1000, help="Requests that may wait; others are told it is busy.")
     ] = 8,
     timeout: Annotated[int, typer.Option("--timeout", min=1, help="Seconds a request may take.")] = 120,
-    open_page: Annotated[bool, typer.Option("--open/--no-open", help="Show the page in this machine's browser.")] = False,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Show the page in this machine's browser.")
+    ] = False,
     save_photos: Annotated[
         Path | None, typer.Option("--save-photos", metavar="FOLDER", help="Keep photos and results; default: nowhere.")
     ] = None,

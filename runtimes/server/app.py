@@ -73,9 +73,7 @@ def application(
     app.add_middleware(Guard, names=hosts)
     _answer_errors(app, limits)
 
-    async def worked(
-        request: Request, options: type[Options], work: Callable[[Form, Options, Stop], T]
-    ) -> T:
+    async def worked(request: Request, options: type[Options], work: Callable[[Form, Options, Stop], T]) -> T:
         async with queue.place(limits.seconds) as place:
             form = await read_form(request, limits.upload_bytes, limits.seconds)
             chosen = read_options(options, form.fields)

@@ -20,7 +20,7 @@ export class LatencyTable {
     this.times.set(choice, run);
     const row = this.rows.get(choice);
     if (!row) return;
-    if (load > 0.005 || row.cells[1].textContent === "") row.cells[1].textContent = seconds(load);
+    if (load > 0.005) row.cells[1].textContent = seconds(load);
     row.cells[2].textContent = seconds(run);
     row.cells[2].classList.remove("failed");
     const best = Math.min(...this.times.values());

@@ -150,6 +150,7 @@ async function dressedBy(choice: Choice, how: How, signal: AbortSignal): Promise
 async function compareAll(signal: AbortSignal): Promise<void> {
   const how = chosen();
   table?.clear();
+  browser.close(); // what is loaded already would seem to load in no time
   for (const [index, choice] of offered.entries()) {
     if (signal.aborted) break;
     try {
