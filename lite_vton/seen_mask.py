@@ -53,14 +53,17 @@ class SeenMask:
 # In body units, about a shoulder width.
 _MARGIN = 0.1  # of background around the silhouette: the new garment may be wider than the old one
 _LOOSE = 0.3  # how far beyond the keypoints' mask cloth of the old garment is looked for
+_SHOULDER_RISE = 0.25  # how far above the neck point the slope of the shoulders begins
 _PALM, _FINGERS = 0.07, 1.5  # radius around a hand's points; its length over what MediaPipe's points span
 _CHEST = 0.75  # of the way from shoulders to hips
 _WAIST = 0.8  # torso lengths below the neck: no hem lies higher
+_THIGHS = 1.35  # torso lengths below the neck: few upper garments hang lower
 _HAIR_REACH = 1.2  # below the nose
 _HELD_REACH = 0.55  # around a hand
 # CIELAB
 _CLEARLY = 8.0  # nearer to one palette than to the other by this much
 _FOREIGN = 22.0  # unlike cloth, skin and background: something held
+_SKIN, _HIDDEN = 11.0, 0.15  # distance in hue mostly; share of a hand that looks like the face
 _OTHER = 14.0  # another piece of clothing
 _COLOURS = 4  # in a palette
 
@@ -86,11 +89,12 @@ def seen_mask(covered: NDArray[np.float32], picture: NDArray[np.uint8], sight: S
     if cloth is not None:
         to_cloth = _distance(lab, cloth)
         near |= _loose(to_cloth, person, wide, body, unit)
-        near &= ~_bottom(to_cloth, person, body, unit)
-    hands = _hands(sight.hands, keypoints, unit, covered.shape) & person
+        near &= ~_bottom(lab, to_cloth, person, body, unit)
     face = _face(keypoints, unit, covered.shape)
+    skin = _palette(lab[face & person])
+    hands = _skinned(_hands(sight.hands, keypoints, unit, covered.shape) & person, lab, skin, unit)
     spared = hands | _hair(lab, person, face, cloth, keypoints, unit)
-    spared |= _held(lab, person, hands, cloth, face, keypoints, unit)
+    spared |= _held(lab, person, hands, cloth, skin, keypoints, unit)
     mask = _without_specks(near & ~spared, unit) & ~hands
     return SeenMask(mask.astype(np.float32), ~mask & (spared | face))
 
@@ -109,30 +113,35 @@ def _core(body: Keypoints, shape: tuple[int, ...]) -> _Mask:
 
 
 def _loose(to_cloth: NDArray[np.float32], person: _Mask, wide: _Mask, body: Keypoints, unit: float) -> _Mask:
-    """Cloth beside the keypoints' mask, from the shoulders down to where that ends."""
+    """Cloth at and beyond the rim of the keypoints' mask, from the shoulders down to where that ends, with a margin:
+    the pasted picture fades in over one, and what lies under that would shine through."""
     rows = np.flatnonzero(wide.any(axis=1))
-    beside = person & ~wide & _grown(wide, _LOOSE * unit) & (to_cloth < _CLEARLY)
-    beside[: max(0, round(float(body.points[Joint.NECK, 1])))] = False
+    beside = person & _grown(wide, _LOOSE * unit) & (to_cloth < _OTHER)
+    beside[: max(0, round(float(body.points[Joint.NECK, 1]) - _SHOULDER_RISE * unit))] = False
     beside[int(rows[-1]) if len(rows) else 0 :] = False
-    return _joined(beside, wide)
+    solid = _closed(_shrunk(beside, 0.01 * unit), 0.03 * unit)
+    return _grown(_joined(solid, wide & person), 0.6 * _MARGIN * unit)
 
 
-def _bottom(to_cloth: NDArray[np.float32], person: _Mask, body: Keypoints, unit: float) -> _Mask:
-    """Trousers or a skirt below the hem of the old garment, where the colours tell them apart.
+def _bottom(
+    lab: NDArray[np.float32], to_cloth: NDArray[np.float32], person: _Mask, body: Keypoints, unit: float
+) -> _Mask:
+    """Trousers or a skirt below the hem of the old garment: what has the colours of the thighs and not of the chest.
 
     Nobody has to invent them, and a longer garment may still come down over them: `SeenMask.spared` leaves them out.
     """
     points = body.points.astype(np.float64)
     neck, hips = points[Joint.NECK], points[[Joint.R_HIP, Joint.L_HIP]].mean(axis=0)
-    waist = neck[1] + _WAIST * (hips[1] - neck[1])
-    other = person & (to_cloth > _OTHER)
-    other[: max(0, round(waist))] = False
-    solid = _closed(_shrunk(other, 0.02 * unit), 0.1 * unit) & person
-    last = np.zeros_like(person)
-    last[-1] = True
-    reached = hips[1] + 0.3 * (hips[1] - neck[1])
-    last[max(0, round(reached)) :] = True
-    return _joined(solid, last & solid)
+    waist, thighs = (max(0, round(neck[1] + share * (hips[1] - neck[1]))) for share in (_WAIST, _THIGHS))
+    below = np.zeros_like(person)
+    below[thighs:] = person[thighs:]
+    worn = _palette(lab[below])
+    if worn is None:
+        return np.zeros_like(person)
+    to_worn = _distance(lab, worn)
+    like = person & (to_worn < _OTHER) & (to_worn + _CLEARLY < to_cloth)
+    like[:waist] = False
+    return _joined(_closed(_shrunk(like, 0.01 * unit), 0.08 * unit) & person, below)
 
 
 def _face(keypoints: Keypoints, unit: float, shape: tuple[int, ...]) -> _Mask:
@@ -201,12 +210,24 @@ def _hands(hands: _Points, keypoints: Keypoints, unit: float, shape: tuple[int, 
     return np.asarray(canvas > 0)
 
 
+def _skinned(hands: _Mask, lab: NDArray[np.float32], skin: _Points | None, unit: float) -> _Mask:
+    """The part of `hands` that has the face's colours; nothing where that is little: hands in pockets are found too."""
+    if skin is None or not hands.any():
+        return hands
+    # Hands are lit otherwise than faces: hue counts, lightness less.
+    weights = np.array([0.4, 1.0, 1.0], np.float32)
+    like = hands & (_distance(lab * weights, skin * weights) < _SKIN)
+    if like.sum() < _HIDDEN * hands.sum():
+        return np.zeros_like(hands)
+    return _grown(_closed(_shrunk(like, 0.01 * unit), 0.04 * unit), 0.02 * unit) & hands
+
+
 def _held(
     lab: NDArray[np.float32],
     person: _Mask,
     hands: _Mask,
     cloth: _Points | None,
-    face: _Mask,
+    skin: _Points | None,
     keypoints: Keypoints,
     unit: float,
 ) -> _Mask:
@@ -214,11 +235,11 @@ def _held(
     nothing = np.zeros(person.shape, bool)
     if cloth is None or not hands.any():
         return nothing
-    skin = _palette(np.vstack([lab[face & person], lab[_shrunk(hands, _PALM * unit)]]))
+    shown = _palette(lab[_shrunk(hands, 0.02 * unit)])
     around = _grown(hands, _HELD_REACH * unit)
     background = _palette(lab[around & ~_grown(person, 0.05 * unit)])
     foreign = around & person & (_distance(lab, cloth) > _FOREIGN)
-    for palette in (skin, background):
+    for palette in (skin, shown, background):
         if palette is not None:
             foreign &= _distance(lab, palette) > _FOREIGN
     # Trousers below the hips are no bag; they are not repainted anyway.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lite_vton.prepare import Prepared
     from runtimes.tryon import TryOnResult
 
-__all__ = ["Dressed", "How", "Photographs", "dress"]
+__all__ = ["Dressed", "How", "Photographs", "check_sampling", "dress", "refuse_existing"]
 
 
 @dataclass(frozen=True)
@@ -81,14 +81,15 @@ def dress(
     Raises `UserError` for any file or option that will not do; then nothing is written.
     """
     from lite_vton import Bundle, TryOn
-    from lite_vton.photo import load_photo, paste_back, save_photo
+    from lite_vton.photo import load_photo, save_photo
+    from lite_vton.seam import into_photo
 
     for target in (output, save_steps):
         if target is not None:
-            _refuse(target, overwrite)
+            refuse_existing(target, overwrite)
     bundle = Bundle.open(path)
     precision = usable_precision(bundle, how.backend, how.precision)
-    _check_sampling(bundle, how)
+    check_sampling(bundle, how)
     person = load_photo(photographs.person)
     prepared = _prepare(bundle, photographs, person)
 
@@ -105,7 +106,7 @@ def dress(
                 on_step=lambda step: update(step.index + 1, ""),
             )
         sampling_s = perf_counter() - began
-        pasted = paste_back(person.pixels, prepared.crop, result.picture, prepared.mask)
+        pasted = into_photo(person, prepared, result.picture, result.decoded)
         output.parent.mkdir(parents=True, exist_ok=True)
         save_photo(output, pasted, person.icc_profile)
         written: tuple[Path, ...] = (output,)
@@ -117,13 +118,13 @@ def dress(
     )
 
 
-def _refuse(target: Path, overwrite: bool) -> None:
-    # save_photo would say so too, after all the work.
+def refuse_existing(target: Path, overwrite: bool) -> None:
+    """A `UserError` for a target that exists, before any work is done."""
     if target.exists() and not overwrite:
         raise UserError(f"{target} exists: choose another output or pass --overwrite")
 
 
-def _check_sampling(bundle: Bundle, how: How) -> None:
+def check_sampling(bundle: Bundle, how: How) -> None:
     """Refuse, before any photo is read, what the sampler would refuse."""
     from runtimes.methods import METHODS
     from runtimes.schedule import timesteps

@@ -27,6 +27,7 @@ from lite_vton.cli import (
     models,
     run,
     serve,
+    sheet,
     train,
     verify,
 )
@@ -61,6 +62,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "benchmark": benchmark.benchmark,
     "run": run.run,
     "serve": serve.serve,
+    "sheet": sheet.sheet,
 }
 for _name, _verb in _VERBS.items():
     app.command(_name)(_verb)

@@ -41,6 +41,5 @@ def npz_of(prepared: Prepared, with_garment: bool) -> bytes:
     if with_garment and inputs.garment is not None:
         arrays["inputs.garment"] = inputs.garment
     content = io.BytesIO()
-    # numpy says that its keywords may also be options of its own; ours are not.
-    np.savez(content, **{name: np.ascontiguousarray(array) for name, array in arrays.items()})  # type: ignore[arg-type]
+    np.savez(content, **{name: np.ascontiguousarray(array) for name, array in arrays.items()})
     return content.getvalue()

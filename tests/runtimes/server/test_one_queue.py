@@ -1,4 +1,4 @@
-"""The queue: one thing at a time, a bound, a time limit that stops work, and places that are kept until it has ended."""
+"""The queue: one thing at a time, a bound, a time limit that stops work, places that are kept until it has ended."""
 
 from __future__ import annotations
 

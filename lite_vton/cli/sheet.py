@@ -1,0 +1,54 @@
+"""`lite-vton sheet`: everybody of a folder in every garment of another, on one picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lite_vton.cli.options import BundlePath, Overwrite, Sampler, Seed, Steps
+
+__all__ = ["sheet"]
+
+
+def sheet(
+    path: BundlePath,
+    persons: Annotated[Path, typer.Option("--persons", help="Folder of photos of people.")],
+    garments: Annotated[Path, typer.Option("--garments", help="Folder of photos of garments.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The sheet, .png or .jpg; the report lies beside it.")],
+    category: Annotated[
+        str, typer.Option("--category", help="Of all garments; default: dress where a file is named so, else upper.")
+    ] = "",
+    backend: Annotated[str, typer.Option("--backend", help="See `lite-vton formats`.")] = "onnxruntime",
+    precision: Annotated[str | None, typer.Option("--precision", help="Default: the first the bundle has.")] = None,
+    steps: Steps = None,
+    sampler: Sampler = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Dress everybody of a folder in every garment of another.
+
+    What cannot be dressed is refused in words, in its place on the sheet and in the report.
+    """
+    from lite_vton.cli.dressing import How
+    from lite_vton.cli.dressing_all import dress_all
+    from lite_vton.cli.screen import Watch
+
+    watch = Watch()
+    tried = dress_all(
+        path,
+        persons,
+        garments,
+        output,
+        How(backend=backend, precision=precision, steps=steps, sampler=sampler, seed=seed),
+        category=category or None,
+        overwrite=overwrite,
+    )
+    print(f"{tried.pictures} of {tried.pictures + len(tried.refusals)} dressed")
+    for refusal in tried.refusals:
+        print(f"  {refusal.person} in {refusal.garment}: {refusal.reason}")
+    print(f"preparing took {tried.preparing_s:.2f} s at the median, {tried.slowest_s:.2f} s at most")
+    print(f"pixels outside the mask changed in {tried.damaged} of them")
+    watch.wrote(tried.written, f"lite-vton run {path} --person PHOTO --garment PHOTO -o out.png")
+    raise typer.Exit(1 if tried.damaged else 0)
