@@ -1,6 +1,7 @@
 /** A row for each choice: how long it took to load, and to run. */
 
 import { element } from "./elements.js";
+import { placeOf } from "./places.js";
 import type { Choice } from "./places.js";
 
 const seconds = (value: number): string => `${value.toFixed(2)} s`;
@@ -24,7 +25,8 @@ export class LatencyTable {
     row.cells[2].textContent = seconds(run);
     row.cells[2].classList.remove("failed");
     const best = Math.min(...this.times.values());
-    for (const [each, time] of this.times) this.rows.get(each)?.classList.toggle("best", time === best);
+    for (const [each, time] of this.times)
+      this.rows.get(each)?.classList.toggle("best", time === best && this.times.size > 1);
   }
 
   /** Why there is no time. */
@@ -49,7 +51,7 @@ export class LatencyTable {
     const [best] = [...this.times].sort(([, a], [, b]) => a - b);
     if (!best) return "";
     const [choice, time] = best;
-    return `Fastest: ${choice.label}, ${choice.browser ? "in this browser" : "on the server"}, ${seconds(time)}.`;
+    return `Fastest, with ${seconds(time)}: ${placeOf(choice)}.`;
   }
 
   private row(choice: Choice): HTMLTableRowElement {

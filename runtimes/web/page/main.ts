@@ -9,7 +9,7 @@ import type { How, OnProgress } from "./in_browser.js";
 import { LatencyTable } from "./latency_table.js";
 import { ServerError, models, paste, prepare, tryOn } from "./on_server.js";
 import type { Dressed, Models, Prepared } from "./on_server.js";
-import { choices } from "./places.js";
+import { choices, placeOf } from "./places.js";
 import type { Choice } from "./places.js";
 
 const form = element("form", HTMLFormElement);
@@ -64,19 +64,7 @@ function fill({ model, note, height, width, samplers, sampler: usual, steps: cou
   element("about", HTMLElement).textContent = `${model}, ${width}×${height}${note ? `; ${note}` : ""}.`;
   element("privacy", HTMLElement).textContent =
     "Photos stay in memory, here and on the server you opened this page from.";
-  where.replaceChildren(
-    ...[
-      ["In this browser", offered.filter(({ browser: place }) => place)] as const,
-      ["On the server", offered.filter(({ server }) => server)] as const,
-    ]
-      .filter(([, group]) => group.length > 0)
-      .map(([title, group]) => {
-        const part = document.createElement("optgroup");
-        part.label = title;
-        part.append(...group.map((choice) => new Option(choice.label, String(offered.indexOf(choice)))));
-        return part;
-      }),
-  );
+  where.replaceChildren(...offered.map((choice, index) => new Option(placeOf(choice), String(index))));
   sampler.replaceChildren(...samplers.map((name) => new Option(name, name, name === usual, name === usual)));
   steps.value = String(count);
   table = new LatencyTable(offered);
@@ -130,13 +118,13 @@ async function dressOnce(signal: AbortSignal): Promise<void> {
   show(dressed);
   table?.show(choice, dressed.load, dressed.run);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  tell(`Done in ${seconds} s on ${choice.label}, ${choice.browser ? "in this browser" : "on the server"}.`);
+  tell(`Done in ${seconds} s. ${placeOf(choice)}.`);
 }
 
 async function dressedBy(choice: Choice, how: How, signal: AbortSignal): Promise<Dressed> {
   const { inputs } = await prepareOnce(signal);
   if (choice.server) {
-    tell(`Sampling on the server (${choice.label})…`);
+    tell(`Sampling. ${placeOf(choice)}…`);
     progress.removeAttribute("value");
     return tryOn(photos(), choice.server, how, signal);
   }

@@ -21,6 +21,11 @@ const NAMES: Readonly<Record<string, string>> = {
   torch: "PyTorch",
 };
 
+/** A choice as a sentence begins. */
+export function placeOf({ label, browser }: Choice): string {
+  return `${browser ? "In this browser" : "On the server"}: ${label}`;
+}
+
 /** Everything that can be chosen here, what this browser is best at first. */
 export async function choices({ browser, server }: Models): Promise<Choice[]> {
   const found: Choice[] = [];

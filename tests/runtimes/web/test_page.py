@@ -40,6 +40,7 @@ pytestmark = pytest.mark.usefixtures("package")  # builds the page
 
 Files = dict[str, Path]
 SEED, STEPS = 7, 3
+IN_BROWSER, ON_SERVER = "In this browser: WebAssembly, fp32", "On the server: ONNX Runtime, fp32"
 
 
 @pytest.fixture(scope="session")
@@ -199,8 +200,8 @@ def test_the_picture_of_the_page_is_pythons_in_every_precision_and_place(
     given(page, files)
     for precision, least in (("fp32", 50), ("fp16", 35), ("int8", 35)):
         wanted = pythons(server.bundle, files, precision)
-        assert psnr(dressed(page, f"WebAssembly, {precision}"), wanted) >= least, precision
-        assert psnr(dressed(page, f"ONNX Runtime, {precision}"), wanted) >= 80, precision
+        assert psnr(dressed(page, f"In this browser: WebAssembly, {precision}"), wanted) >= least, precision
+        assert psnr(dressed(page, f"On the server: ONNX Runtime, {precision}"), wanted) >= 80, precision
 
 
 def test_mask_pose_and_warp_are_shown_and_the_slider_moves_by_keyboard(
@@ -208,7 +209,7 @@ def test_mask_pose_and_warp_are_shown_and_the_slider_moves_by_keyboard(
 ) -> None:
     opened(page, server)
     given(page, files)
-    dressed(page, "WebAssembly, fp32")
+    dressed(page, IN_BROWSER)
     for name in ("mask", "pose", "warp"):
         shades = page.locator(f"#{name}").evaluate(
             "canvas => new Set(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data).size"
@@ -231,7 +232,7 @@ def test_everything_is_reached_by_keyboard_and_has_a_name(page: Page, server: Se
         assert name in reached, reached
     for role, names in {
         "spinbutton": ("Steps", "Seed"),
-        "combobox": ("Run", "Garment", "Sampler"),
+        "combobox": ("Where", "Garment", "Sampler"),
         "button": ("Dress", "Another", "Compare all"),
         "status": ("",),
     }.items():
@@ -243,7 +244,7 @@ def test_everything_is_reached_by_keyboard_and_has_a_name(page: Page, server: Se
 def test_a_run_in_the_browser_and_one_on_the_server_are_cancelled(page: Page, server: Server, files: Files) -> None:
     opened(page, server)
     given(page, files)
-    for label in ("WebAssembly, fp32", "ONNX Runtime, fp32"):
+    for label in (IN_BROWSER, ON_SERVER):
         dressed(page, label, 1)
         page.fill("#steps", "600")
         page.click("#dress")
@@ -251,7 +252,7 @@ def test_a_run_in_the_browser_and_one_on_the_server_are_cancelled(page: Page, se
         page.click("#cancel")
         page.wait_for_selector("#status:has-text('Cancelled')", timeout=5000)
         assert page.locator("#alert").is_hidden()
-    dressed(page, "WebAssembly, fp32", 1)
+    dressed(page, IN_BROWSER, 1)
 
 
 def test_a_reload_takes_the_networks_from_the_cache(page: Page, server: Server, files: Files) -> None:
@@ -259,12 +260,12 @@ def test_a_reload_takes_the_networks_from_the_cache(page: Page, server: Server, 
     page.context.on("request", lambda request: asked.append(request.url))
     opened(page, server)
     given(page, files)
-    first = dressed(page, "WebAssembly, fp32")
+    first = dressed(page, IN_BROWSER)
     assert any(url.endswith(".onnx") for url in asked)
     asked.clear()
     opened(page, server)
     given(page, files)
-    assert dressed(page, "WebAssembly, fp32") == first
+    assert dressed(page, IN_BROWSER) == first
     assert any(url.endswith("manifest.json") for url in asked)
     assert not any(url.endswith(".onnx") for url in asked)
     assert all(url.startswith((server.url, "blob:")) for url in asked)
@@ -328,7 +329,7 @@ def test_a_bundle_that_will_not_do_is_explained(page: Page, damaged: Server, fil
     opened(page, damaged)
     given(page, files)
     page.wait_for_selector("#dress:not([disabled])")
-    page.select_option("#where", label="WebAssembly, fp32")
+    page.select_option("#where", label=IN_BROWSER)
     page.click("#dress")
     page.wait_for_selector("#alert:not([hidden])")
     said = {
@@ -345,7 +346,7 @@ def test_without_webgpu_the_page_offers_webassembly(page: Page, server: Server) 
     page.add_init_script("Object.defineProperty(navigator, 'gpu', { value: undefined })")
     opened(page, server)
     labels = page.locator("#where option").all_inner_texts()
-    assert "WebAssembly, fp32" in labels
+    assert IN_BROWSER in labels
     assert not any("WebGPU" in label for label in labels)
 
 
@@ -366,7 +367,7 @@ def test_the_page_fits_every_screen_and_its_words_stand_out(
     page = context.new_page()
     opened(page, server)
     given(page, files)
-    dressed(page, "ONNX Runtime, fp32")
+    dressed(page, ON_SERVER)
     page.screenshot(path=tmp_path / f"{scheme}-{size[0]}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     for selector in ("h1", "#about", "#status", "#dress", "#privacy"):
@@ -395,7 +396,7 @@ def test_the_demo_is_dressed_in_the_browser_within_twenty_seconds_of_loading(
 ) -> None:
     opened(page, demo)
     given(page, files)
-    dressed(page, "WebAssembly, fp32", 8)
+    dressed(page, IN_BROWSER, 8)
     row = page.locator("#rows tr", has_text="WebAssembly, fp32")
     assert float(row.locator("td").last.inner_text().removesuffix(" s")) < 20
 
