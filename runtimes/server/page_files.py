@@ -11,10 +11,10 @@ __all__ = ["built_page"]
 _DIST = Path(__file__).parents[1] / "web/dist"
 
 
-def built_page() -> Path:
-    """The folder with `page/` and `ort/`; a `UserError` that says how to build it where it is not there."""
-    if (_DIST / "page/index.html").is_file() and (_DIST / "ort").is_dir():
-        return _DIST
+def built_page(dist: Path = _DIST) -> Path:
+    """The folder `dist` with `page/` and `ort/`, as the build of runtimes/web leaves it; a `UserError` that says how to build it where it is not there."""
+    if (dist / "page/index.html").is_file() and (dist / "ort").is_dir():
+        return dist
     raise UserError(
         "the page is not built, which takes Node 20 or newer: ./justw web, or in runtimes/web: npm ci && npm run build"
     )

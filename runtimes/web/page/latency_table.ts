@@ -1,7 +1,6 @@
 /** A row for each choice: how long it took to load, and to run. */
 
 import { element } from "./elements.js";
-import { placeOf } from "./places.js";
 import type { Choice } from "./places.js";
 
 const seconds = (value: number): string => `${value.toFixed(2)} s`;
@@ -51,7 +50,7 @@ export class LatencyTable {
     const [best] = [...this.times].sort(([, a], [, b]) => a - b);
     if (!best) return "";
     const [choice, time] = best;
-    return `Fastest, with ${seconds(time)}: ${placeOf(choice)}.`;
+    return `Fastest: ${choice.label}, ${choice.browser ? "in this browser" : "on the server"}, ${seconds(time)}.`;
   }
 
   private row(choice: Choice): HTMLTableRowElement {
