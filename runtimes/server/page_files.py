@@ -12,7 +12,10 @@ _DIST = Path(__file__).parents[1] / "web/dist"
 
 
 def built_page(dist: Path = _DIST) -> Path:
-    """The folder `dist` with `page/` and `ort/`, as the build of runtimes/web leaves it; a `UserError` that says how to build it where it is not there."""
+    """`dist`, with `page/` and `ort/` in it as the build of runtimes/web leaves them.
+
+    A `UserError` that says how to build it where it is not there.
+    """
     if (dist / "page/index.html").is_file() and (dist / "ort").is_dir():
         return dist
     raise UserError(
