@@ -82,10 +82,37 @@ def test_it_needs_no_torch_and_little_memory(bundle: Path, options: Options, tmp
     assert said["peak"] < 600e6
 
 
-def test_every_step_can_be_saved(bundle: Path, options: Options, tmp_path: Path) -> None:
+def test_every_picture_on_the_way_can_be_saved(bundle: Path, options: Options, tmp_path: Path) -> None:
     words = ["run", str(bundle), *options(), "-o", str(tmp_path / "result.png")]
     assert main([*words, "--save-steps", str(tmp_path / "steps"), "--steps", "3"]) == 0
-    assert [pixels(path).shape for path in sorted((tmp_path / "steps").iterdir())] == [(64, 48, 3)] * 3
+    shapes = {path.stem: pixels(path).shape for path in (tmp_path / "steps").iterdir()}
+    assert shapes.pop("garment") == (224, 224, 3)
+    assert set(shapes.values()) == {(64, 48, 3)}
+    steps = sorted(name for name in shapes if name.startswith("step-"))
+    assert [name[:8] for name in steps] == ["step-000", "step-001", "step-002"]
+    assert set(shapes) - set(steps) == {"person", "pose", "mask", "warp", "masked-person", "result"}
+
+
+def test_two_photos_are_enough(bundle: Path, photos: dict[str, Path], tmp_path: Path) -> None:
+    pytest.importorskip("mediapipe", reason="needs lite-vton[photos]")
+    words = ["run", str(bundle), "--person", str(photos["person"]), "--garment", str(photos["garment"])]
+    out = tmp_path / "result.png"
+    assert main([*words, "-o", str(out), "--steps", "1", "--save-steps", str(tmp_path / "steps")]) == 0
+    before, after = pixels(photos["person"]), pixels(out)
+    assert after.shape == before.shape
+    assert (after != before).any()
+    assert pixels(tmp_path / "steps/silhouette.png").mean() > 20
+
+
+def test_a_photo_without_anybody_is_refused_in_a_line(
+    bundle: Path, photos: dict[str, Path], tmp_path: Path, refused: Refused
+) -> None:
+    pytest.importorskip("mediapipe", reason="needs lite-vton[photos]")
+    Image.new("RGB", (300, 400), "grey").save(tmp_path / "wall.jpg")
+    out = tmp_path / "result.png"
+    words = ["run", bundle, "--person", tmp_path / "wall.jpg", "--garment", photos["garment"], "-o", out]
+    assert "nobody is found" in refused(*words)
+    assert not out.exists()
 
 
 def test_an_existing_file_is_kept_unless_told_otherwise(

@@ -1,0 +1,71 @@
+"""Two photos and nothing else, drawn and real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lite_vton.data.drawn.pair import Pair, draw_pair
+from lite_vton.errors import UserError
+from lite_vton.photo import Photo, load_photo
+from lite_vton.prepare import Prepared
+from lite_vton.two_photos import prepare_photos
+
+pytest.importorskip("mediapipe", reason="needs lite-vton[photos]")
+
+PHOTOS = Path("../shared/photos")
+PEOPLE = sorted((PHOTOS / "persons").glob("*.jpg"))
+GARMENTS = sorted((PHOTOS / "garments").glob("*.jpg"))
+needs_photos = pytest.mark.skipif(not PEOPLE or not GARMENTS, reason="the photographs are not beside this checkout")
+
+
+@pytest.fixture(scope="module")
+def pair() -> Pair:
+    return draw_pair(5, 0, 512, 384)
+
+
+def on_the_body(prepared: Prepared) -> float:
+    """Share of the garment that lies on the silhouette."""
+    assert prepared.silhouette is not None
+    garment = prepared.warped_mask > 0.5
+    return float((garment & (prepared.silhouette > 0.5)).sum() / garment.sum())
+
+
+def test_a_drawn_person_is_prepared_from_pictures_alone(pair: Pair) -> None:
+    prepared = prepare_photos(Photo(pair.person), Photo(pair.cloth), 256, 192)
+    assert on_the_body(prepared) > 0.9
+    assert 0.1 < prepared.mask.mean() < 0.5
+    assert not (prepared.mask[prepared.silhouette < 0.01] > 0).mean() > 0.1  # type: ignore[operator]
+
+
+def test_keypoints_that_are_given_are_used_and_nobody_is_looked_for(pair: Pair) -> None:
+    blank = Photo(np.full_like(pair.person, 128))
+    given = prepare_photos(blank, Photo(pair.cloth), 256, 192, keypoints=pair.keypoints)
+    assert given.silhouette is None
+    with pytest.raises(UserError, match="nobody is found"):
+        prepare_photos(blank, Photo(pair.cloth), 256, 192)
+
+
+def test_a_mask_that_is_given_is_the_mask(pair: Pair) -> None:
+    repaint = np.zeros(pair.person.shape[:2], np.uint8)
+    repaint[200:300, 150:250] = 255
+    prepared = prepare_photos(Photo(pair.person), Photo(pair.cloth), 256, 192, repaint=repaint)
+    crop = prepared.crop
+    wanted = 100 * 100 * (256 / crop.height) * (192 / crop.width)
+    assert abs(prepared.mask.sum() - wanted) < 0.05 * wanted
+    with pytest.raises(UserError, match="mask is 10x10 and the photo 384x512"):
+        prepare_photos(Photo(pair.person), Photo(pair.cloth), 256, 192, repaint=repaint[:10, :10])
+    with pytest.raises(UserError, match="repaints nothing"):
+        prepare_photos(Photo(pair.person), Photo(pair.cloth), 256, 192, repaint=np.zeros_like(repaint))
+
+
+@needs_photos
+@pytest.mark.shared
+def test_a_real_garment_sits_on_every_real_body() -> None:
+    garment = load_photo(next(path for path in GARMENTS if path.stem == "t-shirt-04"))
+    for path in PEOPLE:
+        prepared = prepare_photos(load_photo(path), garment, 256, 192)
+        assert on_the_body(prepared) > 0.85, path.name
+        assert (prepared.mask[prepared.warped_mask > 0.5] > 0).mean() > 0.9, path.name
