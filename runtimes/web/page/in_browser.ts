@@ -11,8 +11,8 @@ export interface How {
   readonly seed: number;
 }
 
-/** Told how far a run is: what is going on, and the share of it that is done. */
-export type OnProgress = (what: string, share: number) => void;
+/** Told how far a run is: what is going on, the share of it that is done, and which step. */
+export type OnProgress = (what: string, share: number, step?: string) => void;
 
 /** A sampled crop, what it ran on, and seconds. */
 export interface Sampled {
@@ -39,8 +39,9 @@ export class InBrowser {
     return new Promise<Sampled>((resolve, reject) => {
       const heard = ({ data }: MessageEvent<FromWorker>): void => {
         if (data.id !== id) return;
-        if (data.kind === "loading") onProgress("Loading the networks", data.loaded / data.total);
-        else if (data.kind === "step") onProgress(`Step ${data.done} of ${data.steps}`, data.done / data.steps);
+        if (data.kind === "loading") onProgress("Loading the networks…", data.loaded / data.total);
+        else if (data.kind === "step")
+          onProgress("Sampling…", data.done / data.steps, `Step ${data.done} of ${data.steps}`);
         else if (data.kind === "done") resolve(data);
         else reject(new TryOnError(data.trouble, data.message));
       };

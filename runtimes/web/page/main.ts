@@ -22,6 +22,7 @@ const cancel = element("cancel", HTMLButtonElement);
 const compare = element("compare", HTMLButtonElement);
 const progress = element("progress", HTMLProgressElement);
 const status = element("status", HTMLElement);
+const detail = element("detail", HTMLElement);
 const alert = element("alert", HTMLElement);
 const MORE = ["keypoints", "garment_mask", "parse"].map((id) => element(id, HTMLInputElement));
 const category = element("category", HTMLSelectElement);
@@ -168,9 +169,11 @@ function chosen(): How {
   return { steps: Number(steps.value), sampler: sampler.value, seed: Number(seed.value) };
 }
 
-const showProgress: OnProgress = (what, share) => {
+/** Each step is seen, not read out: the progress bar says as much to whoever listens. */
+const showProgress: OnProgress = (what, share, step = "") => {
   progress.value = share;
-  if (status.textContent !== what) status.textContent = what;
+  if (status.textContent !== what) tell(what);
+  detail.textContent = step;
 };
 
 /** One thing at a time: buttons wait, errors are said, whatever came before is cancelled. */
@@ -204,6 +207,7 @@ function showReadiness(): void {
 
 function tell(line: string): void {
   status.textContent = line;
+  detail.textContent = "";
 }
 
 function say(error: unknown): void {
