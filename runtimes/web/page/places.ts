@@ -21,9 +21,9 @@ const NAMES: Readonly<Record<string, string>> = {
   torch: "PyTorch",
 };
 
-/** A choice as a sentence begins. */
+/** A choice in a line. */
 export function placeOf({ label, browser }: Choice): string {
-  return `${browser ? "In this browser" : "On the server"}: ${label}`;
+  return `${browser ? "Browser" : "Server"}: ${label}`;
 }
 
 /** Everything that can be chosen here, what this browser is best at first. */

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("package")  # builds the page
 
 Files = dict[str, Path]
 SEED, STEPS = 7, 3
-IN_BROWSER, ON_SERVER = "In this browser: WebAssembly, fp32", "On the server: ONNX Runtime, fp32"
+IN_BROWSER, ON_SERVER = "Browser: WebAssembly, fp32", "Server: ONNX Runtime, fp32"
 
 
 @pytest.fixture(scope="session")
@@ -200,8 +200,8 @@ def test_the_picture_of_the_page_is_pythons_in_every_precision_and_place(
     given(page, files)
     for precision, least in (("fp32", 50), ("fp16", 35), ("int8", 35)):
         wanted = pythons(server.bundle, files, precision)
-        assert psnr(dressed(page, f"In this browser: WebAssembly, {precision}"), wanted) >= least, precision
-        assert psnr(dressed(page, f"On the server: ONNX Runtime, {precision}"), wanted) >= 80, precision
+        assert psnr(dressed(page, f"Browser: WebAssembly, {precision}"), wanted) >= least, precision
+        assert psnr(dressed(page, f"Server: ONNX Runtime, {precision}"), wanted) >= 80, precision
 
 
 def test_mask_pose_and_warp_are_shown_and_the_slider_moves_by_keyboard(
