@@ -169,7 +169,7 @@ def test_too_many_bytes_are_refused_whether_or_not_they_are_announced(serve: Ser
 
 
 def test_a_request_ends_when_its_time_is_over(serve: Serve, files: Files) -> None:
-    client = serve(seconds=0.5).client
+    client = serve(seconds=0.15).client
     answer = client.post("/api/try-on", files=files, data={"steps": "600", "sampler": "ddpm"})
     assert (answer.status_code, answer.json()["trouble"]) == (504, "out-of-time")
 

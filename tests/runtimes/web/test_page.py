@@ -248,9 +248,8 @@ def test_a_run_in_the_browser_and_one_on_the_server_are_cancelled(page: Page, se
         dressed(page, label, 1)
         page.fill("#steps", "600")
         page.click("#dress")
-        page.wait_for_timeout(300)
         page.click("#cancel")
-        page.wait_for_selector("#status:has-text('Cancelled')", timeout=5000)
+        page.wait_for_selector("#status:has-text('Cancelled')")
         assert page.locator("#alert").is_hidden()
     dressed(page, IN_BROWSER, 1)
 
