@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lite_vton.errors import UserError
-from lite_vton.pose import Joint, Keypoints
+from lite_vton.lower_mask import lower_mask
+from lite_vton.pose import Joint, Keypoints, body_unit
 
 __all__ = ["Category", "agnostic_mask", "as_category", "body_unit"]
 
-Category = Literal["upper", "dress"]
+Category = Literal["upper", "dress", "lower"]
 
 _FAR = 16000  # pixels; cv2 draws nothing thicker, and clips lines in 16 bits
 
@@ -35,7 +36,7 @@ class _Coverage:
     knees: bool = False
 
 
-_COVERAGE: dict[Category, _Coverage] = {"upper": _Coverage(), "dress": _Coverage(below_hips=0.3, knees=True)}
+_TOPS: dict[Category, _Coverage] = {"upper": _Coverage(), "dress": _Coverage(below_hips=0.3, knees=True)}
 
 
 def as_category(name: str) -> Category:
@@ -46,26 +47,23 @@ def as_category(name: str) -> Category:
     raise UserError(f"unknown garment category {name!r}: choose one of {', '.join(get_args(Category))}")
 
 
-def body_unit(points: _Points) -> float:
-    """A length in pixels that follows the person's size: shoulder width, or what the torso suggests if turned.
-
-    `points` (18, 2) of completed keypoints.
-    """
-    shoulders = float(np.linalg.norm(points[Joint.R_SHOULDER] - points[Joint.L_SHOULDER]))
-    hips = (points[Joint.R_HIP] + points[Joint.L_HIP]) / 2
-    return max(shoulders, 0.6 * float(np.linalg.norm(hips - points[Joint.NECK])), 2.0)
-
-
 def agnostic_mask(keypoints: Keypoints, height: int, width: int, category: str = "upper") -> NDArray[np.float32]:
     """(height, width) float32 in {0, 1}, 1 = repaint: torso, neckline and arms; face and hands are spared.
 
-    A "dress" goes on to the knees. Missing elbows, wrists and knees only shorten it.
-    `UserError` without shoulders or hips.
+    A "dress" goes on to the knees. "lower" is from the waist to a little above the ankles, all around both legs.
+    Missing elbows, wrists, knees and ankles only shorten it.
+    `UserError` without shoulders or hips, or for "lower" without knees.
     """
+    kind = as_category(category)
+    body = keypoints.completed()
+    if kind in _TOPS:
+        return _top_mask(body, height, width, _TOPS[kind])
+    return lower_mask(body, height, width)
+
+
+def _top_mask(body: Keypoints, height: int, width: int, cover: _Coverage) -> NDArray[np.float32]:
     import cv2
 
-    cover = _COVERAGE[as_category(category)]
-    body = keypoints.completed()
     points = body.points.astype(np.float64)
     unit = body_unit(points)
     canvas = np.zeros((height, width), np.uint8)

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.data.labels import GARMENT, Part
+from lite_vton.data.labels import BOTTOM, GARMENT, Part
+from lite_vton.mask import Category, as_category
 from lite_vton.pose import Joint, Keypoints
 
-__all__ = ["parsed_mask"]
+__all__ = ["TAKEN_OFF", "TakenOff", "parsed_mask"]
+
+
+@dataclass(frozen=True)
+class TakenOff:
+    """The `parts` of a parse that a garment takes the place of, and what they are called where there is "no ..."."""
+
+    parts: tuple[Part, ...]
+    name: str
+
+
+_TOP, _LOWER = TakenOff(GARMENT, "upper garment and no dress"), TakenOff(BOTTOM, "trousers and no skirt")
+TAKEN_OFF: Mapping[Category, TakenOff] = MappingProxyType({"upper": _TOP, "dress": _TOP, "lower": _LOWER})
+"""What a garment of each category takes the place of."""
 
 _HEAD = (Part.HAIR, Part.FACE)
-_BOTTOM = (Part.TROUSERS, Part.SKIRT)
+_ARMS = (Part.LEFT_ARM, Part.RIGHT_ARM)
+_SHOES = (Part.LEFT_SHOE, Part.RIGHT_SHOE)
+_SPARED: dict[Category, tuple[Part, ...]] = {
+    "upper": _HEAD,
+    "dress": _HEAD,
+    "lower": (*_HEAD, *_ARMS, *_SHOES, Part.UPPER_CLOTHES, Part.COAT, Part.TORSO_SKIN),
+}
 
 _WAIST = 0.9
 """Torso lengths below the neck point: a waistband seen above it was not covered by a garment.
@@ -27,16 +51,19 @@ def parsed_mask(
     Every pixel of the old garment is repainted, also beside a hand. Hair and face are not, nor trousers or a skirt
     that the garment is tucked into: it stays tucked in, as with published VITON-HD masks. A garment that hangs over
     the waistband stays covered to below its hem, since where trousers begin would tell its length. A "dress" has no
-    waistband. Colours mix where parts meet, so one pixel more around the garment goes, and one less of the rest stays.
+    waistband. Of "lower" garments the old trousers or skirt go; what is worn above them, also where it hangs over, arms
+    and shoes stay. Colours mix where parts meet, so one pixel more around the garment goes, and one less of the rest
+    stays.
     """
     import cv2
 
-    spared = np.isin(parse, _HEAD)
-    bottom = np.isin(parse, _BOTTOM)
-    if category != "dress" and _waistband_shows(bottom, keypoints):
+    kind = as_category(category)
+    spared = np.isin(parse, _SPARED[kind])
+    bottom = np.isin(parse, BOTTOM)
+    if kind == "upper" and _waistband_shows(bottom, keypoints):
         spared |= bottom
     around = np.ones((3, 3), np.uint8)
-    garment = cv2.dilate(np.isin(parse, GARMENT).astype(np.uint8), around)
+    garment = cv2.dilate(np.isin(parse, TAKEN_OFF[kind].parts).astype(np.uint8), around)
     # Beyond the picture there is nothing to mix with.
     kept = cv2.erode(spared.astype(np.uint8), around, borderValue=(1.0,))
     return np.where((kept == 0) & ((garment > 0) | (mask > 0.5)), np.float32(1), np.float32(0))

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from lite_vton.errors import UserError
 from lite_vton.pose import Joint, Keypoints
 
-__all__ = ["Person", "check_usable", "choose_person", "find_people"]
+__all__ = ["Person", "check_usable", "choose_person", "find_people", "installed"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ _OUTSIDE = 0.1  # of the picture's height or width: guesses farther out than thi
 _SMALLEST = 0.002  # of the picture's area; what is smaller is no person
 _SHORTEST_TORSO = 32  # pixels
 _LARGEST_SIDE = 1024  # the networks see 256 pixels a side; more would only cost time
+
+
+def installed() -> bool:
+    """Whether MediaPipe is."""
+    return find_spec("mediapipe") is not None
 
 
 def find_people(pixels: NDArray[np.uint8], most: int = 4) -> list[Person]:

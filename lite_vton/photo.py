@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from lite_vton.crop import Crop, paste_back, paste_mask, take_crop, torso_crop
+from lite_vton.crop import Crop, paste_back, paste_mask, take_crop, torso_crop, worn_crop
 from lite_vton.errors import UserError
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "save_photo",
     "take_crop",
     "torso_crop",
+    "worn_crop",
 ]
 
 MIN_SIDE = 64

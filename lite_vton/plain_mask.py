@@ -14,16 +14,18 @@ _RIM = 0.01
 beside it, and a parse is seldom right to the pixel."""
 
 
-def plain_mask(garment: NDArray[np.bool_], source: str) -> NDArray[np.float32]:
+def plain_mask(
+    garment: NDArray[np.bool_], source: str, wanted: str = "upper garment and no dress"
+) -> NDArray[np.float32]:
     """(H, W) float32 in {0, 1}, 1 = repaint: the pixels of `garment` (H, W) and a rim around them.
 
     The outline of the old garment stays visible in it, which is what the improved mask is for.
-    `UserError`, which calls the parse `source`, where there is no garment.
+    `UserError`, which calls the parse `source`, where there is no garment: it shows no `wanted`.
     """
     import cv2
 
     if not garment.any():
-        raise UserError(f"{source} shows no upper garment and no dress: use the improved mask, or another picture")
+        raise UserError(f"{source} shows no {wanted}: use the improved mask, or another picture")
     reach = max(1, round(_RIM * garment.shape[0]))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     return np.asarray(cv2.dilate(garment.astype(np.uint8), disc), np.float32)

@@ -14,7 +14,16 @@ from pydantic import BaseModel, ValidationError
 from lite_vton.crop import Crop
 from lite_vton.errors import UserError
 
-__all__ = ["VISIBLE", "Joint", "Keypoints", "keypoints_of", "read_keypoints", "skeleton_picture", "write_keypoints"]
+__all__ = [
+    "VISIBLE",
+    "Joint",
+    "Keypoints",
+    "body_unit",
+    "keypoints_of",
+    "read_keypoints",
+    "skeleton_picture",
+    "write_keypoints",
+]
 
 VISIBLE = 0.05
 """Confidence above which a point counts; OpenPose's own default `render_threshold`."""
@@ -98,6 +107,16 @@ class Keypoints:
                 f"all keypoints lie outside the {width}x{height} picture: "
                 "give keypoints in pixels of this very photo, made after it was rotated or resized"
             )
+
+
+def body_unit(points: NDArray[np.float64]) -> float:
+    """A length in pixels that follows the person's size: shoulder width, or what the torso suggests if turned.
+
+    `points` (18, 2) of completed keypoints.
+    """
+    shoulders = float(np.linalg.norm(points[Joint.R_SHOULDER] - points[Joint.L_SHOULDER]))
+    hips = (points[Joint.R_HIP] + points[Joint.L_HIP]) / 2
+    return max(shoulders, 0.6 * float(np.linalg.norm(hips - points[Joint.NECK])), 2.0)
 
 
 class _Person(BaseModel):

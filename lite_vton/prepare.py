@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.crop import Crop, take_crop, take_labels, torso_crop
-from lite_vton.data.labels import GARMENT
+from lite_vton.crop import Crop, take_crop, take_labels, worn_crop
 from lite_vton.errors import UserError
 from lite_vton.garment import Cutout, on_white
 from lite_vton.inputs import TryOnInputs
-from lite_vton.mask import agnostic_mask
-from lite_vton.parsed_mask import parsed_mask
+from lite_vton.mask import Category, agnostic_mask, as_category
+from lite_vton.parsed_mask import TAKEN_OFF, parsed_mask
 from lite_vton.photo import Photo
 from lite_vton.plain_mask import plain_mask
 from lite_vton.pose import Keypoints, skeleton_picture
@@ -31,7 +30,7 @@ class Prepared:
     `inputs` what the network gets; `crop` where in the photo the result belongs.
     `person_crop`, `warped`, `skeleton` (H, W, 3) uint8 RGB; `warped_mask` (H, W) float32 in [0, 1];
     `mask` (H, W) float32 in {0, 1}, 1 = repaint; `silhouette` (H, W) float32 in [0, 1], None where nobody looked for
-    one; `garment` as it was cut out.
+    one; `garment` as it was cut out, of `category`.
     """
 
     inputs: TryOnInputs
@@ -42,6 +41,7 @@ class Prepared:
     mask: NDArray[np.float32]
     skeleton: NDArray[np.uint8]
     garment: Cutout
+    category: Category
     silhouette: NDArray[np.float32] | None = None
 
 
@@ -63,16 +63,17 @@ def prepare(
     `mask` is the model's kind. `parse` (H, W), LIP labels of `person`'s pixels, makes an improved mask exact; a plain
     one cannot do without. Where there is none, `sight`, what was seen in the photo, does what it can. `repaint` (H, W)
     uint8, > 127 = repaint, is taken instead of all of them.
-    `UserError` for keypoints without shoulders or hips or outside the photo, an unknown category, an empty garment, a
-    parse that is missing, a parse or mask of another size.
+    `UserError` for keypoints without shoulders or hips (for "lower" also knees) or outside the photo, an unknown
+    category, an empty garment, a parse that is missing, a parse or mask of another size.
     """
+    kind = as_category(category)
     for name, picture in (("parse", parse), ("mask", repaint)):
         if picture is not None and picture.shape != (person.height, person.width):
             raise UserError(
                 f"the {name} is {picture.shape[1]}x{picture.shape[0]} and the photo {person.width}x{person.height}: "
                 f"give a {name} of this very photo"
             )
-    crop = torso_crop(keypoints, person.height, person.width)
+    crop = worn_crop(keypoints, person.height, person.width, category)
     person_crop = take_crop(person.pixels, crop, height, width)
     moved = keypoints.moved(crop, height, width)
     warped, warped_mask = warp_garment(garment.pixels, garment.mask, moved, height, width, category)
@@ -83,14 +84,14 @@ def prepare(
         labels = None if parse is None else take_labels(parse, crop, height, width)
         covered = _repainted(moved, labels, height, width, category, mask)
         if seen is not None and labels is None:
-            found = seen_mask(covered, person_crop, seen, moved)
+            found = seen_mask(covered, person_crop, seen, moved, kind)
             # The new garment may be wider than whatever the person wears.
             wider = (covered > 0) & (warped_mask > 0.5) & ~found.spared
             covered = np.maximum(found.mask, wider.astype(np.float32))
     skeleton = skeleton_picture(moved, height, width)
     inputs = TryOnInputs.compose(person_crop, covered, warped, warped_mask, skeleton, on_white(garment))
     silhouette = None if seen is None else seen.silhouette
-    return Prepared(inputs, crop, person_crop, warped, warped_mask, covered, skeleton, garment, silhouette)
+    return Prepared(inputs, crop, person_crop, warped, warped_mask, covered, skeleton, garment, kind, silhouette)
 
 
 def _given(repaint: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -105,6 +106,7 @@ def _repainted(
     if mask == "plain":
         if labels is None:
             raise UserError("this model repaints the old garment alone: show it where that is with a parse (--parse)")
-        return plain_mask(np.isin(labels, GARMENT), "the parse")
+        taken = TAKEN_OFF[as_category(category)]
+        return plain_mask(np.isin(labels, taken.parts), "the parse", taken.name)
     covered = agnostic_mask(keypoints, height, width, category)
     return covered if labels is None else parsed_mask(covered, labels, keypoints, category)

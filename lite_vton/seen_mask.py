@@ -6,18 +6,21 @@ a shoulder, nor a bag held before the body. A parse map knows better (`lite_vton
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lite_vton.colour_regions import Mask, closed, distance, grown, joined, palette, shrunk, without_specks
 from lite_vton.crop import Crop, take_crop
-from lite_vton.mask import body_unit
-from lite_vton.pose import Joint, Keypoints
+from lite_vton.mask import Category
+from lite_vton.pose import Joint, Keypoints, body_unit
+from lite_vton.seen_parts import face_of, hair, hands_of, held, skinned
 
 __all__ = ["SeenMask", "Sight", "seen_mask"]
 
-_Mask = NDArray[np.bool_]
 _Points = NDArray[np.float64]
 
 
@@ -47,278 +50,114 @@ class SeenMask:
     """
 
     mask: NDArray[np.float32]
-    spared: _Mask
+    spared: Mask
 
+
+@dataclass(frozen=True)
+class _Worn:
+    """Where the old garment is seen and where the one that stays, in torso lengths below the neck, (from, to).
+
+    `garment` nothing else is seen there; `begins` how high its cloth may reach; `other` the same for the garment that
+    is kept, which is looked for within `meets`, None where nothing is kept.
+    """
+
+    garment: tuple[float, float]
+    begins: float
+    other: tuple[float, float] | None = None
+    meets: tuple[float, float] = (0.0, 0.0)
+
+
+# Short tops end above the hips, and few others below 1.35; a waistband lies between 0.8 and 1.1.
+_WORN: Mapping[Category, _Worn] = MappingProxyType(
+    {
+        "upper": _Worn((0.05, 0.75), -0.2, other=(1.35, 9.0), meets=(0.8, 9.0)),
+        "lower": _Worn((1.3, 1.9), 0.75, other=(0.05, 0.75), meets=(0.0, 1.15)),
+        "dress": _Worn((0.05, 0.75), -0.2),
+    }
+)
 
 # In body units, about a shoulder width.
 _MARGIN = 0.1  # of background around the silhouette: the new garment may be wider than the old one
 _LOOSE = 0.3  # how far beyond the keypoints' mask cloth of the old garment is looked for
-_SHOULDER_RISE = 0.25  # how far above the neck point the slope of the shoulders begins
-_PALM, _FINGERS = 0.07, 1.5  # radius around a hand's points; its length over what MediaPipe's points span
-_CHEST = 0.75  # of the way from shoulders to hips
-_WAIST = 0.8  # torso lengths below the neck: no hem lies higher
-_THIGHS = 1.35  # torso lengths below the neck: few upper garments hang lower
-_HAIR_REACH = 1.2  # below the nose
-_HELD_REACH = 0.55  # around a hand
+_BESIDE = 0.35  # to both sides of the torso's middle: nothing but the garment is seen there
 # CIELAB
 _CLEARLY = 8.0  # nearer to one palette than to the other by this much
-_FOREIGN = 22.0  # unlike cloth, skin and background: something held
-_SKIN, _HIDDEN = 11.0, 0.15  # distance in hue mostly; share of a hand that looks like the face
 _OTHER = 14.0  # another piece of clothing
-_COLOURS = 4  # in a palette
 
 
-def seen_mask(covered: NDArray[np.float32], picture: NDArray[np.uint8], sight: Sight, keypoints: Keypoints) -> SeenMask:
+def seen_mask(
+    covered: NDArray[np.float32],
+    picture: NDArray[np.uint8],
+    sight: Sight,
+    keypoints: Keypoints,
+    category: Category = "upper",
+) -> SeenMask:
     """`covered` (H, W) in {0, 1}, the mask from keypoints alone, corrected; picture (H, W, 3) RGB and all else of its
     size.
 
     Background farther than a margin from the person stays. Cloth of the old garment that hangs out beyond the
-    keypoints' mask goes. Hands, hair, the head and things held before the body stay, where their colours can be told
-    from the cloth's.
+    keypoints' mask goes. Hands, hair, the head, things held before the body and the garment that is not replaced stay,
+    where their colours can be told from the old garment's.
     """
     import cv2
 
     lab = np.asarray(cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
     body = keypoints.completed()
     unit = body_unit(body.points.astype(np.float64))
-    person = sight.silhouette > 0.5
-    wide = covered > 0.5
-    core = _core(body, covered.shape) & person
-    cloth = _palette(lab[core])
-    near = wide & _grown(person, _MARGIN * unit)
+    person, wide = sight.silhouette > 0.5, covered > 0.5
+    worn = _WORN[category]
+    cloth = palette(lab[person & wide & _band(body, worn.garment, wide.shape, _BESIDE * unit)])
+    near = wide & grown(person, _MARGIN * unit)
     if cloth is not None:
-        to_cloth = _distance(lab, cloth)
-        near |= _loose(to_cloth, person, wide, body, unit)
-        near &= ~_bottom(lab, to_cloth, person, body, unit)
-    face = _face(keypoints, unit, covered.shape)
-    skin = _palette(lab[face & person])
-    hands = _skinned(_hands(sight.hands, keypoints, unit, covered.shape) & person, lab, skin, unit)
-    spared = hands | _hair(lab, person, face, cloth, keypoints, unit)
-    spared |= _held(lab, person, hands, cloth, skin, keypoints, unit)
-    mask = _without_specks(near & ~spared, unit) & ~hands
+        to_cloth = distance(lab, cloth)
+        near |= _loose(to_cloth, person, wide & _band(body, (worn.begins, 9.0), wide.shape), unit)
+        if worn.other is not None:
+            other = person & _band(body, worn.other, wide.shape)
+            near &= ~_kept(lab, to_cloth, person & _band(body, worn.meets, wide.shape), other, unit)
+    face = face_of(keypoints, unit, covered.shape)
+    skin = palette(lab[face & person])
+    hands = skinned(hands_of(sight.hands, keypoints, unit, covered.shape) & person, lab, skin, unit)
+    spared = hands | hair(lab, person, face, cloth, keypoints, unit)
+    spared |= held(lab, person, hands, cloth, skin, keypoints, unit)
+    mask = without_specks(near & ~spared, unit) & ~hands
     return SeenMask(mask.astype(np.float32), ~mask & (spared | face))
 
 
-def _core(body: Keypoints, shape: tuple[int, ...]) -> _Mask:
-    """The middle of the chest, where nothing but the garment is seen: short ones end above the hips."""
-    import cv2
-
-    points = body.points.astype(np.float64)
-    shoulders, hips = points[[Joint.R_SHOULDER, Joint.L_SHOULDER]], points[[Joint.R_HIP, Joint.L_HIP]]
-    corners = np.vstack([shoulders, shoulders + _CHEST * (hips - shoulders)])
-    corners = corners.mean(axis=0) + 0.8 * (corners - corners.mean(axis=0))
-    canvas = np.zeros(shape[:2], np.uint8)
-    cv2.fillConvexPoly(canvas, cv2.convexHull(np.rint(np.clip(corners, -9e3, 9e3)).astype(np.int32)), (1,))
-    return np.asarray(canvas > 0)
-
-
-def _loose(to_cloth: NDArray[np.float32], person: _Mask, wide: _Mask, body: Keypoints, unit: float) -> _Mask:
-    """Cloth at and beyond the rim of the keypoints' mask, from the shoulders down to where that ends, with a margin:
-    the pasted picture fades in over one, and what lies under that would shine through."""
-    rows = np.flatnonzero(wide.any(axis=1))
-    beside = person & _grown(wide, _LOOSE * unit) & (to_cloth < _OTHER)
-    beside[: max(0, round(float(body.points[Joint.NECK, 1]) - _SHOULDER_RISE * unit))] = False
-    beside[int(rows[-1]) if len(rows) else 0 :] = False
-    solid = _closed(_shrunk(beside, 0.01 * unit), 0.03 * unit)
-    return _grown(_joined(solid, wide & person), 0.6 * _MARGIN * unit)
-
-
-def _bottom(
-    lab: NDArray[np.float32], to_cloth: NDArray[np.float32], person: _Mask, body: Keypoints, unit: float
-) -> _Mask:
-    """Trousers or a skirt below the hem of the old garment: what has the colours of the thighs and not of the chest.
-
-    Nobody has to invent them, and a longer garment may still come down over them: `SeenMask.spared` leaves them out.
-    """
+def _band(body: Keypoints, part: tuple[float, float], shape: tuple[int, ...], beside: float | None = None) -> Mask:
+    """Rows from and to so many torso lengths below the neck; up to `beside` pixels from the middle of the torso."""
     points = body.points.astype(np.float64)
     neck, hips = points[Joint.NECK], points[[Joint.R_HIP, Joint.L_HIP]].mean(axis=0)
-    waist, thighs = (max(0, round(neck[1] + share * (hips[1] - neck[1]))) for share in (_WAIST, _THIGHS))
-    below = np.zeros_like(person)
-    below[thighs:] = person[thighs:]
-    worn = _palette(lab[below])
-    if worn is None:
+    rows, columns = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
+    depth = (rows - neck[1]) / max(float(hips[1] - neck[1]), 1.0)
+    inside = (depth >= part[0]) & (depth < part[1])
+    if beside is not None:
+        inside &= np.abs(columns - (neck[0] + depth * (hips[0] - neck[0]))) < beside
+    return np.asarray(inside)
+
+
+def _loose(to_cloth: NDArray[np.float32], person: Mask, wide: Mask, unit: float) -> Mask:
+    """Cloth at and beyond the rim of the keypoints' mask, with a margin, down to where that ends.
+
+    The pasted picture fades in over a margin, and what lies under that would shine through.
+    """
+    rows = np.flatnonzero(wide.any(axis=1))
+    beside = person & grown(wide, _LOOSE * unit) & (to_cloth < _OTHER)
+    if not len(rows):
         return np.zeros_like(person)
-    to_worn = _distance(lab, worn)
-    like = person & (to_worn < _OTHER) & (to_worn + _CLEARLY < to_cloth)
-    like[:waist] = False
-    return _joined(_closed(_shrunk(like, 0.01 * unit), 0.08 * unit) & person, below)
+    beside[: rows[0]] = False
+    beside[rows[-1] :] = False
+    solid = closed(shrunk(beside, 0.01 * unit), 0.03 * unit)
+    return grown(joined(solid, wide & person), 0.6 * _MARGIN * unit)
 
 
-def _face(keypoints: Keypoints, unit: float, shape: tuple[int, ...]) -> _Mask:
-    """Skin of the face without its rim, from eyes and nose; empty where they are not seen."""
-    import cv2
+def _kept(lab: NDArray[np.float32], to_cloth: NDArray[np.float32], where: Mask, other: Mask, unit: float) -> Mask:
+    """What of `where` has the colours of `other`, the garment that stays, and not of the old one.
 
-    canvas = np.zeros(shape[:2], np.uint8)
-    if keypoints.sees(Joint.NOSE, Joint.R_EYE, Joint.L_EYE):
-        points = keypoints.points.astype(np.float64)
-        eyes = points[[Joint.R_EYE, Joint.L_EYE]].mean(axis=0)
-        nose = points[Joint.NOSE]
-        radius = max(1.0, float(np.linalg.norm(nose - eyes)), 0.06 * unit)
-        centre = nose + 0.1 * (nose - eyes)
-        cv2.circle(canvas, _pixel(centre), round(radius), (1,), -1)
-    return np.asarray(canvas > 0)
-
-
-def _hair(
-    lab: NDArray[np.float32],
-    person: _Mask,
-    face: _Mask,
-    cloth: _Points | None,
-    keypoints: Keypoints,
-    unit: float,
-) -> _Mask:
-    """Hair as far as it falls: joined to what is above the eyes, of its colours, unlike skin and cloth."""
-    nothing = np.zeros(person.shape, bool)
-    skin = _palette(lab[face & person])
-    if skin is None or cloth is None:
-        return nothing
-    points = keypoints.points.astype(np.float64)
-    eyes = points[[Joint.R_EYE, Joint.L_EYE]].mean(axis=0)
-    nose = points[Joint.NOSE]
-    rows, columns = np.mgrid[: person.shape[0], : person.shape[1]].astype(np.float64)
-    above = eyes[1] - 1.2 * float(np.linalg.norm(nose - eyes))
-    top = person & (rows < above) & (np.hypot(columns - eyes[0], rows - eyes[1]) < 0.8 * unit)
-    top &= _distance(lab, skin) > _CLEARLY
-    hair = _palette(lab[_shrunk(top, 0.02 * unit)])
-    if hair is None:
-        return nothing
-    from_cloth, from_skin = _distance(lab, cloth), _distance(lab, skin)
-    near = person & (rows < nose[1] + _HAIR_REACH * unit) & (np.abs(columns - nose[0]) < 0.8 * unit)
-    found = top
-    for _ in range(2):
-        to_hair = _distance(lab, hair)
-        like = near & (to_hair < 2 * _CLEARLY) & (to_hair + _CLEARLY < from_cloth) & (to_hair < from_skin)
-        found = _joined(_closed(like, 0.03 * unit), top) | top
-        # Ends are often lighter than what grows on the head.
-        hair = _both(hair, _palette(lab[_shrunk(found & (rows > nose[1]), 0.02 * unit)]))
-    return _grown(found & ~face, 1)
-
-
-def _hands(hands: _Points, keypoints: Keypoints, unit: float, shape: tuple[int, ...]) -> _Mask:
-    """From the wrist to the finger tips."""
-    import cv2
-
-    canvas = np.zeros(shape[:2], np.uint8)
-    for hand, wrist in zip(hands, (Joint.R_WRIST, Joint.L_WRIST), strict=True):
-        if np.isnan(hand).any() or not keypoints.sees(wrist):
-            continue
-        points = hand[0] + _FINGERS * (hand[1:] - hand[0])
-        start = hand[0] + 0.15 * (points.mean(axis=0) - hand[0])
-        hull = cv2.convexHull(np.rint(np.clip(np.vstack([start, points]), -9e3, 9e3)).astype(np.int32))
-        cv2.fillConvexPoly(canvas, hull, (1,))
-        cv2.polylines(canvas, [hull], True, (1,), max(1, round(2 * _PALM * unit)))
-    return np.asarray(canvas > 0)
-
-
-def _skinned(hands: _Mask, lab: NDArray[np.float32], skin: _Points | None, unit: float) -> _Mask:
-    """The part of `hands` that has the face's colours; nothing where that is little: hands in pockets are found too."""
-    if skin is None or not hands.any():
-        return hands
-    # Hands are lit otherwise than faces: hue counts, lightness less.
-    weights = np.array([0.4, 1.0, 1.0], np.float32)
-    like = hands & (_distance(lab * weights, skin * weights) < _SKIN)
-    if like.sum() < _HIDDEN * hands.sum():
-        return np.zeros_like(hands)
-    return _grown(_closed(_shrunk(like, 0.01 * unit), 0.04 * unit), 0.02 * unit) & hands
-
-
-def _held(
-    lab: NDArray[np.float32],
-    person: _Mask,
-    hands: _Mask,
-    cloth: _Points | None,
-    skin: _Points | None,
-    keypoints: Keypoints,
-    unit: float,
-) -> _Mask:
-    """Things joined to a hand whose colours are neither the garment's nor skin nor the background's."""
-    nothing = np.zeros(person.shape, bool)
-    if cloth is None or not hands.any():
-        return nothing
-    shown = _palette(lab[_shrunk(hands, 0.02 * unit)])
-    around = _grown(hands, _HELD_REACH * unit)
-    background = _palette(lab[around & ~_grown(person, 0.05 * unit)])
-    foreign = around & person & (_distance(lab, cloth) > _FOREIGN)
-    for palette in (skin, shown, background):
-        if palette is not None:
-            foreign &= _distance(lab, palette) > _FOREIGN
-    # Trousers below the hips are no bag; they are not repainted anyway.
-    hips = keypoints.completed().points[[Joint.R_HIP, Joint.L_HIP], 1].mean()
-    foreign[max(0, round(float(hips))) :] = False
-    solid = _shrunk(foreign, 0.02 * unit)
-    return _grown(_joined(solid, _grown(hands, 0.05 * unit)), 0.03 * unit) & person
-
-
-def _palette(colours: NDArray[np.float32]) -> _Points | None:
-    """(k, 3) CIELAB colours that stand for these (n, 3); None for too few."""
-    import cv2
-
-    if len(colours) < 12:
-        return None
-    sample = np.ascontiguousarray(colours[:: max(1, len(colours) // 1500)], np.float32)
-    count = min(_COLOURS, len(sample))
-    cv2.setRNGSeed(0)  # the same photo must give the same mask
-    stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 12, 1.0)
-    _, labels, centres = cv2.kmeans(sample, count, None, stop, 1, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
-    share = np.bincount(labels.ravel(), minlength=count) / len(sample)
-    return np.asarray(centres[share > 0.06], np.float64)
-
-
-def _both(palette: _Points, other: _Points | None) -> _Points:
-    return palette if other is None else np.vstack([palette, other])
-
-
-def _distance(lab: NDArray[np.float32], palette: _Points) -> NDArray[np.float32]:
-    """(H, W) to the nearest colour of the palette."""
-    nearest = np.full(lab.shape[:2], np.inf, np.float32)
-    for colour in palette.astype(np.float32):
-        apart = lab - colour
-        np.minimum(nearest, np.einsum("hwc,hwc->hw", apart, apart), out=nearest)
-    return np.asarray(np.sqrt(nearest), np.float32)
-
-
-def _disc(radius: float) -> NDArray[np.uint8]:
-    import cv2
-
-    side = 2 * max(1, round(radius)) + 1
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
-
-
-def _grown(mask: _Mask, radius: float) -> _Mask:
-    import cv2
-
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), _disc(radius)) > 0)
-
-
-def _shrunk(mask: _Mask, radius: float) -> _Mask:
-    import cv2
-
-    return np.asarray(cv2.erode(mask.astype(np.uint8), _disc(radius)) > 0)
-
-
-def _closed(mask: _Mask, radius: float) -> _Mask:
-    import cv2
-
-    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, _disc(radius)) > 0)
-
-
-def _joined(mask: _Mask, to: _Mask) -> _Mask:
-    """Those pieces of `mask` that meet `to`, itself grown by a pixel."""
-    import cv2
-
-    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    met = np.unique(labels[_grown(to, 1) & mask])
-    return np.asarray(np.isin(labels, met[met > 0]))
-
-
-def _without_specks(mask: _Mask, unit: float) -> _Mask:
-    """Without crumbs and pinholes, which would flicker in the picture."""
-    import cv2
-
-    smooth = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, _disc(0.015 * unit))
-    return np.asarray(cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, _disc(0.015 * unit)) > 0)
-
-
-def _pixel(point: _Points) -> tuple[int, int]:
-    x, y = np.clip(np.rint(point), -9e3, 9e3).astype(int)
-    return int(x), int(y)
+    Nobody has to invent it, and a longer garment may still lie over it: `SeenMask.spared` leaves it out.
+    """
+    colours = palette(lab[other])
+    if colours is None:
+        return np.zeros_like(where)
+    to_other = distance(lab, colours)
+    like = where & (to_other < _OTHER) & (to_other + _CLEARLY < to_cloth)
+    return joined(closed(shrunk(like, 0.01 * unit), 0.08 * unit) & where, other)

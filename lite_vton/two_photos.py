@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.garment import cut_out
-from lite_vton.people import check_usable, choose_person, find_people
+from lite_vton.garment import Cutout, cut_out
+from lite_vton.people import check_usable, choose_person, find_people, installed
 from lite_vton.photo import Photo
 from lite_vton.pose import Keypoints
 from lite_vton.prepare import Prepared, prepare
 from lite_vton.presets import MaskKind
 from lite_vton.seen_mask import Sight
+from lite_vton.worn import is_worn, lay_flat
 
 __all__ = ["prepare_photos"]
 
@@ -38,16 +39,26 @@ def prepare_photos(
     Without `keypoints` (pixels of `person`), DWPose finds them where `pose_model` is its ONNX file or the folder of
     both, else MediaPipe, which sees the silhouette too. `parse` (H, W), LIP labels, and `repaint` (H, W) uint8, > 127 =
     repaint, both of `person`, and `garment_mask` (h, w[, C]) uint8 of `garment` are trusted more than what is seen.
-    `person_index` counts from 0, the largest.
+    `person_index` counts from 0, the largest. A garment that somebody wears in its photo is laid flat first, where
+    MediaPipe is installed.
     `UserError`, with what is wrong with which photo, where no try-on can be made of them.
     """
-    cutout = cut_out(garment, garment_mask)
+    cutout = _garment(garment, garment_mask, category)
     sight = None
     if keypoints is None:
         keypoints, sight = _seen(person, person_index, pose_model)
     return prepare(
         person, keypoints, cutout, height, width, category, mask=mask, parse=parse, repaint=repaint, sight=sight
     )
+
+
+def _garment(photo: Photo, mask: NDArray[np.uint8] | None, category: str) -> Cutout:
+    """Cut out; where somebody wears it, and MediaPipe is there to see it, laid flat first."""
+    if mask is None and photo.alpha is None and installed():
+        wearers = find_people(photo.pixels, most=1)
+        if wearers and is_worn(wearers[0].keypoints, wearers[0].silhouette):
+            return lay_flat(photo.pixels, wearers[0].keypoints, wearers[0].silhouette, category)
+    return cut_out(photo, mask)
 
 
 def _seen(photo: Photo, index: int | None, pose_model: Path | None) -> tuple[Keypoints, Sight | None]:

@@ -6,22 +6,25 @@ place on the cloth, so nothing folds, however an arm is bent.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lite_vton.cloth import Layer, near_target_size, pixel_middles, plain, sampled
 from lite_vton.cut import ARM_TAPER, CHEST, Cut, SleeveCut, read_cut
 from lite_vton.errors import UserError
-from lite_vton.mask import Category, as_category, body_unit
+from lite_vton.lower_warp import lay_lower
+from lite_vton.mask import Category, as_category
 from lite_vton.neckline import inner_back
-from lite_vton.pose import Keypoints
-from lite_vton.wearer import Arm, Build, Wearer
+from lite_vton.pose import Keypoints, body_unit
+from lite_vton.wearer import Build, Limb, Wearer
 
 __all__ = ["warp_garment"]
 
 _Points = NDArray[np.float64]
-_Layer = tuple[NDArray[np.float32], NDArray[np.float32]]  # colour times coverage (H, W, 3), coverage (H, W)
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,6 @@ class _Fit:
 
     length: tuple[float, float]
 
-
-_FITS: dict[Category, _Fit] = {"upper": _Fit((0.8, 1.35)), "dress": _Fit((1.5, 2.3))}
 
 _SLIM, _STRAIGHT = 0.908, 1.0  # waist over chest of a garment that follows the body, and of one that hangs
 _STRAIGHT_HEM = 39.5  # units of cloth; half the hem of a straight cut, and a little
@@ -55,28 +56,45 @@ def warp_garment(
     Returns (height, width, 3) uint8, black where there is no garment, and its coverage (height, width) float32
     in [0, 1], soft at the border. The garment is expected upright, seen from the front. Bare arms are left out: they
     are taken to be in front of the body.
-    `UserError` for an empty mask or keypoints without shoulders or hips.
+    `UserError` for an empty mask, keypoints without shoulders or hips, or "lower" garments where no knee is seen.
     """
-    fit = _FITS[as_category(category)]
+    kind = as_category(category)
     if mask.shape != garment.shape[:2]:
         raise UserError(f"the garment mask is {mask.shape} and its picture {garment.shape[:2]}: give both one size")
     if not np.any(mask > 0.5):
         raise UserError("the garment's mask is empty: give a mask that marks the garment")
     body = keypoints.completed()
-    garment, mask = _near_target_size(garment, mask, body_unit(body.points.astype(np.float64)))
+    widest, lay = _LAID[kind]
+    garment, mask = near_target_size(garment, mask, widest * body_unit(body.points.astype(np.float64)))
+    return plain(*lay(garment, mask, body, height, width))
+
+
+def _lay_top(
+    garment: NDArray[np.uint8], mask: NDArray[np.float32], body: Keypoints, height: int, width: int, fit: _Fit
+) -> Layer:
     cut, wearer = read_cut(mask), Wearer.of(body)
     mask = np.where(inner_back(garment, mask, cut), 0, mask).astype(np.float32)
     cloth = np.dstack([garment.astype(np.float32) * mask[..., None], mask])
     result = _body_layer(cloth, cut, wearer, fit, height, width)
     for arm, sleeve in zip(wearer.arms, cut.sleeves, strict=True):
         result = _arm_over(result, arm, sleeve, wearer.build, cloth, height, width)
-    return _plain(*result)
+    return result
 
 
-def _body_layer(cloth: NDArray[np.float32], cut: Cut, wearer: Wearer, fit: _Fit, height: int, width: int) -> _Layer:
+_Lay = Callable[[NDArray[np.uint8], NDArray[np.float32], Keypoints, int, int], Layer]
+
+_LAID: dict[Category, tuple[float, _Lay]] = {
+    "upper": (2.6, partial(_lay_top, fit=_Fit((0.8, 1.35)))),
+    "dress": (2.6, partial(_lay_top, fit=_Fit((1.5, 2.3)))),
+    "lower": (2.0, lay_lower),
+}
+"""How wide a garment is at most once worn, in body units (a top with its sleeves spread), and what lays it."""
+
+
+def _body_layer(cloth: NDArray[np.float32], cut: Cut, wearer: Wearer, fit: _Fit, height: int, width: int) -> Layer:
     length = cut.hem if cut.hem >= _FITTED else _FITTED - _WIDE_NOT_SHORT * (_FITTED - cut.hem)
     length = float(np.clip(length, *fit.length))
-    points, shape = _pixels(height, width)
+    points, shape = pixel_middles(height, width)
     half = _half_widths(cut, wearer.build)
     u, v = wearer.torso.locate(points, half)
     rows = cut.row(v * (cut.hem / length))
@@ -84,7 +102,7 @@ def _body_layer(cloth: NDArray[np.float32], cut: Cut, wearer: Wearer, fit: _Fit,
     # Beyond the sides lie the sleeves.
     pixels = half[1][0]
     side = np.clip((1.02 - np.abs(u)) * pixels + 0.5, 0, 1)
-    return _sampled(cloth, columns, rows, np.where(v < length + 0.1, side, 0), shape)
+    return sampled(cloth, columns, rows, np.where(v < length + 0.1, side, 0), shape)
 
 
 def _half_widths(cut: Cut, build: Build) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -109,8 +127,8 @@ def _half_widths(cut: Cut, build: Build) -> tuple[tuple[float, ...], tuple[float
 
 
 def _arm_over(
-    below: _Layer, arm: Arm, sleeve: SleeveCut | None, build: Build, cloth: NDArray[np.float32], height: int, width: int
-) -> _Layer:
+    below: Layer, arm: Limb, sleeve: SleeveCut | None, build: Build, cloth: NDArray[np.float32], height: int, width: int
+) -> Layer:
     """The arm before what is there: bare skin takes the place of cloth, then comes the sleeve."""
     colour, cover = (part.copy() for part in below)
     reach = arm.length
@@ -119,7 +137,7 @@ def _arm_over(
     high = np.ceil(np.clip(arm.line.max(axis=0) + widest, 0, (width, height))).astype(int)
     if np.any(high <= low) or reach < 1:
         return colour, cover
-    points, shape = _pixels(high[1] - low[1], high[0] - low[0])
+    points, shape = pixel_middles(high[1] - low[1], high[0] - low[0])
     along, offset = arm.locate(points + low)
     box = slice(low[1], high[1]), slice(low[0], high[0])
     if arm.seen:
@@ -143,7 +161,7 @@ def _sleeve_layer(
     offset: _Points,
     reach: float,
     shape: tuple[int, int],
-) -> _Layer:
+) -> Layer:
     share = _SHOULDER + (1 - _SHOULDER) * float(np.interp(sleeve.share, *_LONG_SLEEVE))
     t = along / (share * reach)
     places = np.linspace(0, 1, len(sleeve.half))
@@ -159,7 +177,7 @@ def _sleeve_layer(
     depth = np.where(t < 0, along / np.maximum(worn, 0.5) * flat, t * length)
     source = sleeve.start + depth[:, None] * forward + (u * flat)[:, None] * across
     edge = np.clip((1 - np.abs(u)) * worn + 0.5, 0, 1) * _cap(along, offset, worn)
-    return _sampled(cloth, source[:, 0], source[:, 1], edge, shape)
+    return sampled(cloth, source[:, 0], source[:, 1], edge, shape)
 
 
 def _thickness(share: _Points, build: Build) -> _Points:
@@ -171,47 +189,3 @@ def _thickness(share: _Points, build: Build) -> _Points:
 def _cap(along: _Points, offset: _Points, half: _Points) -> _Points:
     """1 beyond the shoulder; above it a half disc."""
     return np.asarray(np.where(along < 0, np.clip(half - np.hypot(along, offset) + 0.5, 0, 1), 1.0))
-
-
-def _pixels(height: int, width: int) -> tuple[_Points, tuple[int, int]]:
-    """(height * width, 2) x, y of every pixel's middle, and the shape."""
-    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
-    return grid.reshape(-1, 2) + 0.5, (height, width)
-
-
-def _sampled(
-    cloth: NDArray[np.float32], columns: _Points, rows: _Points, keep: _Points, shape: tuple[int, int]
-) -> _Layer:
-    """The cloth (h, w, 4), colour times coverage and coverage, at these places, as far as `keep` in [0, 1] says."""
-    import cv2
-
-    # cv2's fixed-point coordinates must not overflow.
-    x, y = (np.clip(part, -1e4, 3e4).astype(np.float32).reshape(shape) for part in (columns, rows))
-    out = cv2.remap(cloth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    out = out * keep.astype(np.float32).reshape(shape)[..., None]
-    return np.asarray(out[..., :3], np.float32), np.asarray(out[..., 3], np.float32)
-
-
-def _near_target_size(
-    garment: NDArray[np.uint8], mask: NDArray[np.float32], unit: float
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Shrunk to about the size it will have, since cv2.remap alone would alias."""
-    import cv2
-
-    columns = np.flatnonzero(mask.max(axis=0) > 0.5)
-    # With sleeves spread a garment is up to three body units wide.
-    scale = 2.6 * unit / max(int(columns[-1] - columns[0]) + 1, 1)
-    if scale >= 0.9:
-        return garment, mask
-    size = (max(8, round(mask.shape[1] * scale)), max(8, round(mask.shape[0] * scale)))
-    small = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.float32)
-    if not np.any(small > 0.5):
-        return garment, mask
-    return np.asarray(cv2.resize(garment, size, interpolation=cv2.INTER_AREA), np.uint8), small
-
-
-def _plain(colour: NDArray[np.float32], cover: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Colours no longer multiplied by their coverage."""
-    pure = colour / np.maximum(cover, 1e-3)[..., None]
-    pixels = np.where(cover[..., None] > 1e-3, np.clip(np.rint(pure), 0, 255), 0)
-    return pixels.astype(np.uint8), np.clip(cover, 0, 1).astype(np.float32)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.mask import body_unit
-from lite_vton.pose import Joint, Keypoints
+from lite_vton.pose import Joint, Keypoints, body_unit
 
-__all__ = ["Arm", "Build", "Torso", "Wearer", "smooth"]
+__all__ = ["Build", "Limb", "Torso", "Wearer", "bent", "smooth"]
 
 _Points = NDArray[np.float64]
 
@@ -20,8 +19,8 @@ _WRAP = 1.05  # radians to either side that cloth goes around a chest before it 
 _TURN_SHIFT = 0.13  # of half the width: how far the middle of a turned torso moves
 _EARS_TO_TURN = 4.56  # a nose that far off the ears' middle, in ear distances, goes with a torso's turn of 1
 _FOREARM = 0.88  # of the upper arm, where it is not seen
-_BEND = 0.16  # of each bone: rounded at the elbow
-_CORNERS = 7  # points that round an elbow
+_BEND = 0.16  # of each bone: rounded at the joint
+_CORNERS = 7  # points that round a joint
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,17 @@ class Torso:
         seen = sideways / smooth(v, *half)
         return self._unrolled(seen, v), v
 
+    def place(self, u: _Points, v: _Points, half: tuple[tuple[float, ...], tuple[float, ...]]) -> _Points:
+        """(N, 2) pixels where the cloth's (N,) u and v are seen: the inverse of `locate`."""
+        angle = _wrapped(v)
+        edge = np.clip(u, -1, 1)
+        middle = np.sin(edge * angle) / np.sin(angle) + (u - edge)
+        shift = self.turn * _TURN_SHIFT
+        seen = middle + shift * np.maximum(1 - middle**2, 0)
+        share = np.clip(v, 0, 1)[:, None]
+        across = self.across[0] * (1 - share) + self.across[1] * share
+        return np.asarray(self.top + v[:, None] * self.axis + (seen * smooth(v, *half))[:, None] * across)
+
     def _unrolled(self, seen: _Points, v: _Points) -> _Points:
         """Places on the cloth of places seen: it goes around the body, more so below the shoulders."""
         shift = self.turn * _TURN_SHIFT
@@ -72,14 +82,14 @@ class Torso:
             inside = np.abs(seen) < 1
             root = np.sqrt(np.maximum(1 - 4 * shift * (seen - shift), 0))
             middle = np.where(inside, (1 - root) / (2 * shift), seen)
-        angle = 1e-3 + _WRAP * np.clip((v - 0.05) / 0.3, 0, 1)
+        angle = _wrapped(v)
         edge = np.clip(middle, -1, 1)
         return np.asarray(np.arcsin(edge * np.sin(angle)) / angle + (middle - edge))
 
 
 @dataclass(frozen=True)
-class Arm:
-    """`line` (n, 2), shoulder to wrist, rounded at the elbow; `seen` whether keypoints showed all of it."""
+class Limb:
+    """`line` (n, 2), shoulder to wrist or hip to ankle, rounded at the joint; `seen` if keypoints showed it all."""
 
     line: _Points
     seen: bool
@@ -90,7 +100,7 @@ class Arm:
         return float(np.linalg.norm(np.diff(self.line, axis=0), axis=1).sum())
 
     def locate(self, points: _Points) -> tuple[_Points, _Points]:
-        """(N,) distance in pixels along the arm, below 0 above the shoulder, and offset to the left of that way."""
+        """(N,) distance in pixels along the limb, below 0 before its start, and offset to the right of that way."""
         starts, steps = self.line[:-1], np.diff(self.line, axis=0)
         lengths = np.maximum(np.linalg.norm(steps, axis=1), 1e-6)
         along = steps / lengths[:, None]
@@ -107,6 +117,22 @@ class Arm:
         distance = np.hypot(gap[rows, best][:, 0], gap[rows, best][:, 1])
         return before[best] + near[rows, best], np.copysign(distance, across)
 
+    def place(self, along: _Points, offset: _Points) -> _Points:
+        """(N, 2) pixels at (N,) distances along the arm and offsets to the left of that way; `locate` gives them back.
+
+        Only where the arm is straight, or the offset is smaller than its bend is wide.
+        """
+        steps = np.diff(self.line, axis=0)
+        lengths = np.maximum(np.linalg.norm(steps, axis=1), 1e-6)
+        before = np.concatenate([[0.0], np.cumsum(lengths)])
+        index = np.clip(np.searchsorted(before, along, side="right") - 1, 0, len(lengths) - 1)
+        way = steps / lengths[:, None]
+        forward = way[index]
+        across = np.stack([-forward[:, 1], forward[:, 0]], axis=1)
+        return np.asarray(
+            self.line[index] + (along - before[index])[:, None] * forward + np.asarray(offset)[:, None] * across
+        )
+
 
 @dataclass(frozen=True)
 class Wearer:
@@ -114,7 +140,7 @@ class Wearer:
 
     build: Build
     torso: Torso
-    arms: tuple[Arm, Arm]
+    arms: tuple[Limb, Limb]
 
     @classmethod
     def of(cls, keypoints: Keypoints) -> Wearer:
@@ -138,6 +164,11 @@ class Wearer:
         torso = Torso(top, (1 + _NECK_UP) * down, across, _turn(keypoints))
         first, second = (_arm(keypoints, side[:3], down, sign) for side, sign in zip(sides, (-1, 1), strict=True))
         return cls(build, torso, (first, second))
+
+
+def _wrapped(v: _Points) -> _Points:
+    """Radians that the cloth goes around the body to either side."""
+    return np.asarray(1e-3 + _WRAP * np.clip((v - 0.05) / 0.3, 0, 1))
 
 
 def smooth(at: _Points, places: tuple[float, ...], values: tuple[float, ...]) -> _Points:
@@ -190,7 +221,7 @@ def _turn(keypoints: Keypoints) -> float:
     return float(np.clip(_EARS_TO_TURN * off, -1, 1))
 
 
-def _arm(keypoints: Keypoints, joints: tuple[Joint, ...], down: _Points, sign: int) -> Arm:
+def _arm(keypoints: Keypoints, joints: tuple[Joint, ...], down: _Points, sign: int) -> Limb:
     """An arm not seen hangs down; a forearm not seen goes on as the upper arm does."""
     shoulder, elbow, wrist = (point.astype(np.float64) for point in keypoints.points[list(joints)])
     torso = float(np.linalg.norm(down))
@@ -201,10 +232,11 @@ def _arm(keypoints: Keypoints, joints: tuple[Joint, ...], down: _Points, sign: i
         elbow = shoulder + hanging * 0.52 * torso
     if not sees_wrist:
         wrist = elbow + _FOREARM * (elbow - shoulder)
-    return Arm(_bent(shoulder, elbow, wrist), sees_wrist)
+    return Limb(bent(shoulder, elbow, wrist), sees_wrist)
 
 
-def _bent(start: _Points, joint: _Points, end: _Points) -> _Points:
+def bent(start: _Points, joint: _Points, end: _Points) -> _Points:
+    """(n, 2) from `start` to `end`, each (2,), rounded at `joint`."""
     before, after = joint + (start - joint) * _BEND, joint + (end - joint) * _BEND
     t = np.linspace(0, 1, _CORNERS)[:, None]
     corner = before * (1 - t) ** 2 + 2 * joint * t * (1 - t) + after * t**2

@@ -20,9 +20,13 @@ _Picture = NDArray[np.uint8]
 def pictures_on_the_way(prepared: Prepared) -> dict[str, _Picture]:
     """(h, w, 3) uint8 RGB by the name of a file, in the order they were made."""
     from lite_vton.garment import on_white
+    from lite_vton.garment_marks import landmarks_picture
     from lite_vton.inputs import to_picture
 
-    shown = {"garment": on_white(prepared.garment), "person": prepared.person_crop, "pose": prepared.skeleton}
+    shown = {"garment": on_white(prepared.garment)}
+    if prepared.category != "lower":  # trousers have no collar
+        shown["landmarks"] = landmarks_picture(prepared.garment)
+    shown |= {"person": prepared.person_crop, "pose": prepared.skeleton}
     if prepared.silhouette is not None:
         shown["silhouette"] = _grey(prepared.silhouette)
     return {

@@ -35,7 +35,7 @@ def run(
     mask: Annotated[
         Path | None, typer.Option("--mask", help="Picture as large as the person's photo, white = repaint.")
     ] = None,
-    category: Annotated[str, typer.Option("--category", help="upper or dress.")] = "upper",
+    category: Annotated[str, typer.Option("--category", help="upper, lower or dress.")] = "upper",
     backend: Annotated[str, typer.Option("--backend", help="See `lite-vton formats`.")] = "onnxruntime",
     precision: Annotated[str | None, typer.Option("--precision", help="Default: the first the bundle has.")] = None,
     provider: Annotated[

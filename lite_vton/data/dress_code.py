@@ -28,7 +28,7 @@ __all__ = ["CATEGORIES", "DressCode"]
 CATEGORIES: Mapping[str, Category | None] = MappingProxyType(
     {"upper_body": "upper", "dresses": "dress", "lower_body": None}
 )
-"""DressCode's folders and the garment category each is read as; None where masks and warps know no such garment."""
+"""DressCode's folders and the garment category each is read as; None where this reader gives no samples yet."""
 
 _LISTS = MappingProxyType(
     {
@@ -146,7 +146,7 @@ def _parts(root: Path, wanted: Sequence[str] | None) -> list[str]:
         if name not in there:
             raise UserError(f"{root} holds no {name}: unpack DressCode as published")
     if not chosen or any(CATEGORIES[name] is None for name in chosen):
-        raise UserError("lower_body cannot be dressed yet: choose upper_body or dresses, which masks and warps know")
+        raise UserError("lower_body cannot be dressed yet: choose upper_body or dresses")
     return chosen
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["GARMENT", "PALETTE", "Part"]
+__all__ = ["BOTTOM", "GARMENT", "PALETTE", "Part"]
 
 
 class Part(IntEnum):
@@ -23,10 +23,15 @@ class Part(IntEnum):
     RIGHT_ARM = 15
     LEFT_LEG = 16
     RIGHT_LEG = 17
+    LEFT_SHOE = 18
+    RIGHT_SHOE = 19
 
 
 GARMENT = (Part.UPPER_CLOTHES, Part.DRESS, Part.COAT)
 """What a try-on of an upper garment or a dress takes off."""
+
+BOTTOM = (Part.TROUSERS, Part.SKIRT)
+"""What a try-on of trousers or a skirt takes off."""
 
 PALETTE = (
     (0, 0, 0), (128, 0, 0), (254, 0, 0), (0, 85, 0), (169, 0, 51), (254, 85, 0), (0, 0, 85), (0, 119, 220),

@@ -31,7 +31,7 @@ def standing(*missing: Joint) -> Keypoints:
     height=st.integers(16, 90),
     width=st.integers(16, 90),
     spread=st.sampled_from([5.0, 80.0, 900.0, 1e6]),
-    category=st.sampled_from(["upper", "dress"]),
+    category=st.sampled_from(["upper", "dress", "lower"]),
 )
 def test_a_mask_is_binary_and_of_the_picture_whatever_the_pose(
     seed: int, height: int, width: int, spread: float, category: str
@@ -39,7 +39,7 @@ def test_a_mask_is_binary_and_of_the_picture_whatever_the_pose(
     random = np.random.default_rng(seed)
     points = random.uniform(-spread, spread, (18, 2)).astype(np.float32)
     confidence = (random.random(18) < 0.7).astype(np.float32)
-    confidence[[Joint.R_SHOULDER, Joint.L_HIP]] = 1
+    confidence[[Joint.R_SHOULDER, Joint.L_HIP, Joint.R_KNEE]] = 1
     mask = agnostic_mask(Keypoints(points, confidence), height, width, category)
     assert mask.shape == (height, width)
     assert mask.dtype == np.float32
@@ -69,6 +69,28 @@ def test_legs_are_spared_except_under_a_dress() -> None:
     assert dress[245, 76] == 1
     assert dress[310, 76] == 0
     assert np.all(dress[:170] == upper[:170])
+
+
+def test_a_lower_mask_hides_wide_skirts_and_spares_torso_hands_and_shoes() -> None:
+    mask = agnostic_mask(standing(), 400, 192, "lower")
+    for joint in (Joint.R_HIP, Joint.L_HIP, Joint.R_KNEE, Joint.L_KNEE):
+        x, y = STANDING[joint].astype(int)
+        assert mask[y, x - 20 : x + 21].all(), joint.name
+    assert mask[200:310, 96].all()
+    assert not mask[:150].any()
+    assert not mask[322:].any()
+    assert not mask[188:196, 42:48].any()
+    before_the_hips = STANDING.copy()
+    before_the_hips[Joint.R_ELBOW], before_the_hips[Joint.R_WRIST] = (56, 160), (84, 186)
+    spared = agnostic_mask(Keypoints(before_the_hips, np.ones(18, np.float32)), 400, 192, "lower")
+    assert not spared[185:190, 84:95].any()
+
+
+def test_legs_partly_out_of_the_picture_shorten_a_lower_mask_and_unseen_knees_refuse_it() -> None:
+    part = agnostic_mask(standing(Joint.L_KNEE, Joint.R_ANKLE, Joint.L_ANKLE), 300, 192, "lower")
+    assert part[200:290, 96].all()
+    with pytest.raises(UserError, match="no knees"):
+        agnostic_mask(standing(Joint.R_KNEE, Joint.L_KNEE), 300, 192, "lower")
 
 
 def test_missing_arms_and_legs_only_shorten_it() -> None:

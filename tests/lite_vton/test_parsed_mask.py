@@ -9,6 +9,7 @@ from lite_vton.data.drawn.pair import Pair, draw_pair
 from lite_vton.data.labels import Part
 from lite_vton.mask import agnostic_mask
 from lite_vton.parsed_mask import parsed_mask
+from tests.lite_vton.flat_lowers import standing
 
 GARMENT = (Part.UPPER_CLOTHES, Part.DRESS)
 BOTTOM = (Part.TROUSERS, Part.SKIRT)
@@ -63,3 +64,20 @@ def test_a_parse_without_anything_of_interest_changes_nothing(pairs: list[Pair])
     plain = agnostic_mask(pair.keypoints, *pair.parse.shape, pair.category)
     empty = np.zeros_like(pair.parse)
     assert np.array_equal(parsed_mask(plain, empty, pair.keypoints, pair.category), plain)
+
+
+def test_of_a_lower_garment_all_goes_but_what_hangs_over_it() -> None:
+    parse = np.zeros((400, 192), np.uint8)
+    parse[150:330, 40:150] = Part.SKIRT
+    parse[80:200, 60:132] = Part.UPPER_CLOTHES
+    parse[190:230, 20:60] = Part.RIGHT_ARM
+    parse[318:345, 60:90] = Part.RIGHT_SHOE
+    keypoints = standing()
+    plain = agnostic_mask(keypoints, 400, 192, "lower")
+    mask = parsed_mask(plain, parse, keypoints, "lower")
+    assert mask[parse == Part.SKIRT].all()
+    assert plain[180, 96] == 1
+    assert not mask[90:198, 62:130].any()
+    assert not mask[195:225, 25:55].any()
+    assert not mask[322:343, 64:86].any()
+    assert mask[260, 96] == 1

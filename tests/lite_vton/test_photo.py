@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from lite_vton.errors import UserError
-from lite_vton.photo import Crop, load_photo, paste_back, paste_mask, save_photo, take_crop, torso_crop
-from lite_vton.pose import Keypoints
+from lite_vton.photo import Crop, load_photo, paste_back, paste_mask, save_photo, take_crop, torso_crop, worn_crop
+from lite_vton.pose import Joint, Keypoints
 
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -236,3 +236,36 @@ def test_keypoints_of_another_picture_are_refused() -> None:
         torso_crop(standing(dx=5000), 180, 100)
     with pytest.raises(UserError, match="larger than"):
         torso_crop(standing(scale=40, dx=-1990), 1000, 100)
+
+
+def test_a_lower_garment_s_crop_is_3_to_4_and_goes_from_the_waist_to_the_feet() -> None:
+    crop = worn_crop(standing(), 200, 100, "lower")
+    assert crop.width * 4 == crop.height * 3
+    assert 50 < crop.top < 85
+    assert 168 < crop.top + crop.height < 195
+    assert crop.left < 32
+    assert crop.left + crop.width > 68
+    assert worn_crop(standing(), 200, 100, "upper") == torso_crop(standing(), 200, 100)
+
+
+def test_a_dress_s_crop_goes_on_to_below_the_knees_that_are_seen() -> None:
+    torso, dress = torso_crop(standing(), 200, 100), worn_crop(standing(), 200, 100, "dress")
+    assert dress.width * 4 == pytest.approx(dress.height * 3)
+    assert dress.top == pytest.approx(torso.top, abs=2)
+    assert torso.top + torso.height < 130
+    assert 135 < dress.top + dress.height < 165
+    confidence = np.ones(18, np.float32)
+    confidence[[Joint.R_KNEE, Joint.L_KNEE]] = 0
+    unseen = Keypoints(standing().points, confidence)
+    assert worn_crop(unseen, 200, 100, "dress") == torso_crop(unseen, 200, 100)
+
+
+def test_legs_cut_off_by_the_photo_end_with_it() -> None:
+    whole = standing()
+    confidence = whole.confidence.copy()
+    confidence[[Joint.R_ANKLE, Joint.L_ANKLE]] = 0
+    crop = worn_crop(Keypoints(whole.points, confidence), 145, 100, "lower")
+    assert 130 < crop.top + crop.height < 155
+    confidence[[Joint.R_KNEE, Joint.L_KNEE]] = 0
+    with pytest.raises(UserError, match="no knees"):
+        worn_crop(Keypoints(whole.points, confidence), 145, 100, "lower")

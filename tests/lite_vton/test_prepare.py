@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lite_vton.data.labels import Part
 from lite_vton.errors import UserError
 from lite_vton.garment import Cutout, cut_out
 from lite_vton.photo import Photo, load_photo, paste_back, paste_mask
 from lite_vton.pose import Keypoints, read_keypoints
 from lite_vton.prepare import Prepared, prepare
+from tests.lite_vton.flat_lowers import skirt, trousers
 
 PHOTOS = Path("../shared/photos")
 PEOPLE = sorted((PHOTOS / "persons").glob("*.jpg"))
@@ -59,6 +61,17 @@ def test_keypoints_of_another_photo_are_refused() -> None:
         prepare(Photo(np.zeros((500, 400, 3), np.uint8)), keypoints, garment, 64, 48)
 
 
+def test_a_plain_mask_of_a_lower_garment_is_the_old_one_in_the_parse() -> None:
+    person, keypoints = Photo(np.zeros((500, 400, 3), np.uint8)), Keypoints(STANDING, np.ones(18, np.float32))
+    parse = np.zeros((500, 400), np.uint8)
+    parse[180:300, 150:240] = Part.UPPER_CLOTHES
+    with pytest.raises(UserError, match="no trousers and no skirt"):
+        prepare(person, keypoints, Cutout(*trousers(320)), 256, 192, "lower", mask="plain", parse=parse)
+    parse[290:400, 160:230] = Part.TROUSERS
+    prepared = prepare(person, keypoints, Cutout(*trousers(320)), 256, 192, "lower", mask="plain", parse=parse)
+    assert 0.05 < prepared.mask.mean() < 0.5
+
+
 @needs_photos
 @pytest.mark.shared
 def test_every_real_person_wears_real_garments() -> None:
@@ -75,6 +88,30 @@ def test_every_real_person_wears_real_garments() -> None:
         alpha = paste_mask(prepared.mask, prepared.crop, person.height, person.width)
         np.testing.assert_array_equal(pasted[alpha == 0], person.pixels[alpha == 0])
         assert (pasted != person.pixels).any()
+
+
+@needs_photos
+@pytest.mark.shared
+@pytest.mark.parametrize("flat", [trousers(320), trousers(60), skirt(220, 110)], ids=["trousers", "shorts", "skirt"])
+def test_every_real_person_with_knees_wears_what_is_worn_below_the_waist(flat: tuple[np.ndarray, np.ndarray]) -> None:
+    garment, dressed = Cutout(*flat), 0
+    for path in PEOPLE:
+        person = load_photo(path)
+        keypoints = read_keypoints(path.with_name(f"{path.stem}_keypoints.json"))
+        if not keypoints.visible[[9, 12]].any():
+            with pytest.raises(UserError, match="no knees"):
+                prepare(person, keypoints, garment, 256, 192, "lower")
+            continue
+        prepared = prepare(person, keypoints, garment, 256, 192, "lower")
+        worn = prepared.warped_mask > 0.5
+        assert worn.sum() > 0.04 * worn.size
+        # Less a hand before it.
+        assert (worn & (prepared.mask > 0)).sum() > 0.8 * worn.sum()
+        pasted = paste_back(person.pixels, prepared.crop, prepared.warped, prepared.mask)
+        alpha = paste_mask(prepared.mask, prepared.crop, person.height, person.width)
+        np.testing.assert_array_equal(pasted[alpha == 0], person.pixels[alpha == 0])
+        dressed += 1
+    assert dressed > 0
 
 
 @needs_photos

@@ -45,6 +45,33 @@ def test_a_dressed_photo_keeps_its_size_and_every_pixel_outside_the_mask(
     assert (after[mask > 0.9] != before[mask > 0.9]).any()
 
 
+def test_trousers_are_put_on_below_the_waist(bundle: Path, tmp_path: Path) -> None:
+    from lite_vton.pose import write_keypoints
+    from tests.lite_vton.flat_lowers import standing, trousers
+
+    garment, mask = trousers(320)
+    person = np.random.default_rng(0).integers(0, 256, (400, 192, 3), dtype=np.uint8)
+    shown = np.where(mask[..., None] > 0, garment, 255).astype(np.uint8)
+    files = {name: tmp_path / f"{name}.png" for name in ("person", "garment", "result")}
+    Image.fromarray(person).save(files["person"])
+    Image.fromarray(shown).save(files["garment"])
+    write_keypoints(tmp_path / "pose.json", standing())
+    given = ["--person", files["person"], "--garment", files["garment"], "--keypoints", tmp_path / "pose.json"]
+    words = ["run", bundle, *given, "-o", files["result"], "--category", "lower", "--steps", "2"]
+    assert main([str(word) for word in words]) == 0
+    changed = (pixels(files["result"]) != person).any(axis=2)
+    assert changed[200:300, 80:112].mean() > 0.9
+    assert not changed[:140].any()
+
+
+def test_a_photo_without_knees_takes_no_trousers(
+    bundle: Path, options: Options, refused: Refused, tmp_path: Path
+) -> None:
+    said = refused("run", bundle, *options(), "-o", tmp_path / "out.png", "--category", "lower")
+    assert "no knees" in said
+    assert "photo from the waist to below the knees" in said
+
+
 def test_the_same_seed_gives_the_same_picture_on_both_backends(bundle: Path, options: Options, tmp_path: Path) -> None:
     made = []
     for backend in ("onnxruntime", "torch"):
@@ -87,6 +114,7 @@ def test_every_picture_on_the_way_can_be_saved(bundle: Path, options: Options, t
     assert main([*words, "--save-steps", str(tmp_path / "steps"), "--steps", "3"]) == 0
     shapes = {path.stem: pixels(path).shape for path in (tmp_path / "steps").iterdir()}
     assert shapes.pop("garment") == (224, 224, 3)
+    assert min(shapes.pop("landmarks")[:2]) > 64
     assert set(shapes.values()) == {(64, 48, 3)}
     steps = sorted(name for name in shapes if name.startswith("step-"))
     assert [name[:8] for name in steps] == ["step-000", "step-001", "step-002"]

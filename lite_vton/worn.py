@@ -1,0 +1,432 @@
+"""A garment that somebody wears in its photo, laid flat again like in a shop's photo.
+
+Every pixel of the flat lay is a place on the cloth, and `lite_vton.wearer` says where on the person that place is
+seen: the inverse of what `lite_vton.warp` does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lite_vton.cut import ARM_TAPER, CHEST, TORSO
+from lite_vton.errors import UserError
+from lite_vton.garment import Cutout
+from lite_vton.mask import Category, as_category, body_unit
+from lite_vton.pose import Joint, Keypoints
+from lite_vton.wearer import Build, Limb, Wearer
+from lite_vton.worn_cloth import Place, WornCloth, places, worn_cloth
+
+__all__ = ["is_worn", "lay_flat"]
+
+_Points = NDArray[np.float64]
+_Floats = NDArray[np.float32]
+_Half = tuple[tuple[float, ...], tuple[float, ...]]
+
+_FACE = 0.99  # confidence of nose and eyes
+_HEAD = 0.45, 1.2  # from neck point to nose, in body units
+_CROWN = 0.25, 1.0  # from nose to the top of the head
+_SMALLEST = 0.05  # of the picture
+
+_LARGEST = 3.0  # pixels a unit of cloth, in the flat lay
+_COARSE = 1.3  # the same, where the garment is looked for
+_LEAST = 0.8  # below that the garment is too small to show anything
+_MARGIN = 6.0  # units of cloth
+
+
+@dataclass(frozen=True)
+class _Lengths:
+    """v of the hem: lowest, highest, and where it is if nothing shows it."""
+
+    low: float
+    high: float
+    usual: float
+
+
+_LENGTHS: dict[Category, _Lengths] = {"upper": _Lengths(0.72, 1.4, 1.05), "dress": _Lengths(1.2, 2.4, 1.7)}
+
+_SPREAD = np.radians(35)  # how far a sleeve is spread from straight down
+_START = 0.83 * CHEST, 0.165 * TORSO  # where a sleeve's middle line begins, units of cloth from the middle of the top
+_SHOULDER = 0.6, 0.184  # u at which the shoulder is as high as v = 0, and how much v it falls for each u
+_NECK = 0.6, 0.5  # u and v that no neckline reaches
+_TOP = -0.08  # v where a neckline's edges meet the shoulders
+_NECKLINES = (2.0, 4.0, 1.0)  # a round one, a wide one, a V
+_LONG = 1.2  # v of the hem beyond which a top is rather one that ends higher, and trousers of its colours
+_EDGE_FROM = 0.85  # v
+_CLEAR_EDGE = 16.0  # CIELAB distance between what is above a hem and below
+_SLEEVELESS, _WHOLE_ARM = 0.12, 0.86  # shares of the arm
+_SHORT_SLEEVE = 0.1  # share of the arm that the shortest sleeve covers
+_SHORTEST, _ARM_UNITS = 14.0, 96.0  # a sleeve that covers a share s of the arm is 14 + 96 s units long
+_WORN, _FLAT = (0.0, 0.5, 0.89, 0.9, 1.0), (0.0, 0.5, 0.62, 0.88, 1.0)
+"""Shares of the arm, as worn and as measured flat: long sleeves are laid out in folds."""
+
+
+def is_worn(keypoints: Keypoints, silhouette: _Floats) -> bool:
+    """Whether a garment's photo shows somebody in it, by what a pose estimator found in the photo.
+
+    `silhouette` (H, W) in [0, 1] is 1 inside the person. A face beyond doubt, a head of a head's size above the
+    shoulders: pose estimators see faint people in garments on hangers.
+    """
+    if not keypoints.sees(Joint.NOSE, Joint.R_SHOULDER, Joint.L_SHOULDER, Joint.R_HIP, Joint.L_HIP):
+        return False
+    if float(keypoints.confidence[[Joint.NOSE, Joint.R_EYE, Joint.L_EYE]].min()) < _FACE:
+        return False
+    height, width = silhouette.shape
+    inside = silhouette > 0.5
+    body = keypoints.completed().points.astype(np.float64)
+    unit = body_unit(body)
+    nose = body[Joint.NOSE]
+    if not (0 <= nose[0] < width and 0 <= nose[1] < height) or float(inside.mean()) < _SMALLEST:
+        return False
+    above = inside[: int(nose[1]) + 1, int(nose[0])][::-1]
+    crown = (len(above) if above.all() else int(above.argmin())) / unit
+    head = float(np.linalg.norm(nose - body[Joint.NECK])) / unit
+    cut_off = bool(above.all())  # by the frame, so that the head may be higher than seen
+    return _HEAD[0] < head < _HEAD[1] and (cut_off or crown > _CROWN[0]) and crown < _CROWN[1]
+
+
+def lay_flat(
+    photo_pixels: NDArray[np.uint8],
+    keypoints: Keypoints,
+    silhouette: _Floats,
+    category: str = "upper",
+    mask: _Floats | None = None,
+) -> Cutout:
+    """The worn garment, upright with its sleeves spread, as if photographed flat.
+
+    `photo_pixels` (H, W, 3) uint8 RGB; `keypoints` in its pixels; `silhouette` (H, W) in [0, 1], the person;
+    `mask` (H, W) in [0, 1], the garment if it is known, e.g. from a parse map, else it is told by colours.
+    What arms, hands, hair and bags hide is filled from the other side, or else from around it.
+    `UserError` where the person shows no torso, or is too small, and for "lower".
+    """
+    kind = as_category(category)
+    if kind not in _LENGTHS:
+        raise UserError("the garment is worn in its photo, and trousers or a skirt can be used only when they lie flat")
+    body = keypoints.completed()
+    for name, other in (("silhouette", silhouette), ("mask", mask)):
+        if other is not None and other.shape != photo_pixels.shape[:2]:
+            raise UserError(f"the {name} is {other.shape} and its photo {photo_pixels.shape[:2]}: give both one size")
+    size = Wearer.of(body).build.size
+    if size < _LEAST:
+        raise UserError(
+            "the person who wears the garment is too small in its photo: use one where the torso is at least "
+            f"{round(_LEAST * TORSO)} pixels high"
+        )
+    # Where things are is told on a small picture, what they look like is read from a larger one.
+    large = _resized(photo_pixels, min(1.0, _LARGEST / size))
+    photo = _resized(photo_pixels, min(1.0, _COARSE / size))
+    person, known = (None if part is None else _fitted(part, photo) for part in (silhouette, mask))
+    assert person is not None
+    shrunk = np.array([photo.shape[1] / photo_pixels.shape[1], photo.shape[0] / photo_pixels.shape[0]])
+    body = Keypoints((body.points * shrunk).astype(np.float32), body.confidence)
+    wearer = Wearer.of(body)
+    height, width = person.shape
+    half = _usual_half(wearer.build)
+    place = places(body, wearer, half, height, width)
+    found = worn_cloth(photo, body, person, place, kind, known)
+    half = _measured(half, found.cloth, wearer)
+    place = places(body, wearer, half, height, width)
+    hem = _hem(found.cloth, place, _LENGTHS[kind])
+    if kind == "upper" and hem > _LONG:
+        hem = _edge(photo, person > 0.5, place, _EDGE_FROM, hem)
+    sleeve = _sleeve_share(found, wearer)
+    lay = _Lay(wearer, half, hem, sleeve, _eases(found.cloth, wearer, sleeve))
+    return lay.fill(large, found)
+
+
+@dataclass(frozen=True)
+class _Lay:
+    """The flat lay of one garment: `half` widths on the person, `hem` v, `sleeve` share of the arm, `eases` its width
+    for the arm's, left and right."""
+
+    wearer: Wearer
+    half: _Half
+    hem: float
+    sleeve: float
+    eases: tuple[float, float]
+
+    def fill(self, photo: NDArray[np.uint8], found: WornCloth) -> Cutout:
+        import cv2
+
+        scale = photo.shape[1] / found.cloth.shape[1]
+        unit = self.wearer.build.size * scale
+        spread = _START[0] + (self._sleeve_units() + 20) * np.sin(_SPREAD) if self.sleeve else 0.0
+        widest = max(spread, 1.02 * float(self._flat(np.linspace(0, self.hem, 50)).max())) + _MARGIN
+        drop = max(self.hem * TORSO, _START[1] + self._sleeve_units() + 12 if self.sleeve else 0.0) + _MARGIN
+        rise = 0.16 * TORSO + _MARGIN
+        width, height = 2 * round(widest * unit) + 1, round((drop + rise) * unit)
+        x, y = np.meshgrid(np.arange(width) - width // 2, np.arange(height))
+        across, down = x / unit, y / unit - rise
+        source, wanted = self._body(across, down, found)
+        for side in (0, 1):
+            piece, at = self._sleeve(across, down, side)
+            take = piece & ~wanted
+            source[take] = at[take]
+            wanted |= take
+        fine, maps = (np.clip(source * k - 0.5, -1e4, 3e4).astype(np.float32) for k in (scale, 1.0))
+        pixels = cv2.remap(photo, fine[..., 0], fine[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        # The rim mixes with what is behind.
+        solid = cv2.erode(found.cloth.astype(np.uint8), np.ones((3, 3), np.uint8))
+        seen = cv2.remap(solid, maps[..., 0], maps[..., 1], cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
+        whole = _filled(np.asarray(pixels, np.uint8), seen & wanted, wanted)
+        soft = cv2.GaussianBlur(wanted.astype(np.float32), (3, 3), 0)
+        return Cutout(whole, np.asarray(soft, np.float32))
+
+    def _flat(self, v: _Points) -> _Points:
+        """Half widths in units of cloth."""
+        at, pixels = np.array(self.half[0]), np.array(self.half[1])
+        chest = float(np.interp(0.33, at, pixels))
+        widths = CHEST * np.interp(v, at, pixels) / chest
+        return np.asarray(np.where(v < 0.36, CHEST, np.clip(widths, 0.85 * CHEST, 2.2 * CHEST)))
+
+    def _sleeve_units(self) -> float:
+        return _SHORTEST + _ARM_UNITS * self._flat_share()
+
+    def _flat_share(self) -> float:
+        return float(np.interp((self.sleeve - _SHORT_SLEEVE) / (1 - _SHORT_SLEEVE), _WORN, _FLAT))
+
+    def _body(self, across: _Points, down: _Points, found: WornCloth) -> tuple[_Points, NDArray[np.bool_]]:
+        """Pixel of the photo (h, w, 2) for each of the panel's, and which the garment has."""
+        v = down / TORSO
+        u = across / self._flat(v)
+        shape = v.shape
+        source = self.wearer.torso.place(u.ravel(), v.ravel(), self.half).reshape(*shape, 2)
+        panel = (np.abs(u) <= 1) & (v <= self.hem) & (v >= _SHOULDER[1] * (np.abs(u) - _SHOULDER[0]))
+        cloth, skin = (_looked_up(part, source) for part in (found.cloth, found.skin))
+        collar = cloth & (np.abs(u) < 0.45) & (v > -0.14) & (v <= 0.1)
+        neck = _neckline(skin, cloth, panel, u, v)
+        if not self.sleeve:
+            # An armhole instead of a seam.
+            panel &= ~((v < 0.34) & (np.abs(u) > 0.8 + 0.2 * np.clip((v - 0.1) / 0.24, 0, 1) ** 2))
+        return source, (panel | collar) & ~neck
+
+    def _sleeve(self, across: _Points, down: _Points, side: int) -> tuple[NDArray[np.bool_], _Points]:
+        if not self.sleeve:
+            return np.zeros(across.shape, bool), np.zeros((*across.shape, 2))
+        sign = -1.0 if side == 0 else 1.0
+        forward = np.array([sign * np.sin(_SPREAD), np.cos(_SPREAD)])
+        aside = np.array([-forward[1], forward[0]])
+        x, y = across - sign * _START[0], down - _START[1]
+        length = self._sleeve_units()
+        t = (x * forward[0] + y * forward[1]) / length
+        offset = x * aside[0] + y * aside[1]
+        ease = self.eases[side]
+        share = t * self._flat_share()
+        half = np.interp(share, *ARM_TAPER) * ease + 0.7
+        shoulder = down / TORSO >= _SHOULDER[1] * (np.abs(across) / CHEST - _SHOULDER[0])
+        region = (t > -0.1) & (t <= 1) & (np.abs(offset) <= half) & shoulder
+        # Above the shoulder point the arm's top is the torso's.
+        arm = self.wearer.arms[side]
+        worn = half * _thickness(share, self.wearer.build)
+        at = arm.place((np.maximum(t, 0) * self.sleeve * arm.length).ravel(), (offset / half * worn * 0.92).ravel())
+        return region, at.reshape(*across.shape, 2)
+
+
+def _resized(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    import cv2
+
+    size = (max(8, round(pixels.shape[1] * scale)), max(8, round(pixels.shape[0] * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _fitted(part: _Floats, photo: NDArray[np.uint8]) -> _Floats:
+    import cv2
+
+    size = (photo.shape[1], photo.shape[0])
+    return np.asarray(cv2.resize(part.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _usual_half(build: Build) -> _Half:
+    """Half widths in pixels at some v, of cloth that lies close."""
+    size = build.size
+    shoulder = build.shoulder + 0.5 * size
+    chest, waist, hip = build.chest + 1.5 * size, build.waist + 1.5 * size, build.hip + 1.5 * size
+    return (-0.1, 0.12, 0.33, 0.68, 1.0, 1.3, 1.7, 2.2), (shoulder, shoulder, chest, waist, hip, hip, hip, hip)
+
+
+def _measured(half: _Half, cloth: NDArray[np.bool_], wearer: Wearer) -> _Half:
+    """Widths as seen where the arms do not hide them."""
+    free = cloth & ~_arms(wearer, cloth.shape)
+    torso, found = wearer.torso, list(half[1])
+    for k, v in enumerate(half[0]):
+        if v < 0.5:
+            continue
+        reaches = []
+        share = min(v, 1.0)
+        across = torso.across[0] * (1 - share) + torso.across[1] * share
+        steps = np.arange(0, 2.2 * half[1][k])
+        for near in np.linspace(v - 0.04, v + 0.04, 5):
+            for sign in (-1.0, 1.0):
+                line = torso.top + near * torso.axis + sign * steps[:, None] * across
+                inside = _looked_up(free, line)
+                if inside[: max(1, len(inside) // 4)].mean() > 0.5:
+                    reaches.append(float(np.flatnonzero(inside)[-1]))
+        if len(reaches) >= 4:
+            high = 1.35 if v <= 1 else 1.9
+            found[k] = float(np.clip(np.quantile(reaches, 0.75), 0.92 * half[1][k], high * half[1][k]))
+        elif v > 1:
+            found[k] = found[k - 1]
+    return half[0], tuple(found)
+
+
+def _arms(wearer: Wearer, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Where arms are, from the armpit down."""
+    import cv2
+
+    canvas = np.zeros(shape, np.uint8)
+    for arm in wearer.arms:
+        line = np.clip(np.rint(arm.line), -1e4, 1e4).astype(np.int32)
+        thickness = max(1, round(2.6 * wearer.build.arm))
+        cv2.polylines(canvas, [line[1:]], False, (1,), min(thickness, 16000))
+    return canvas > 0
+
+
+def _hem(cloth: NDArray[np.bool_], place: Place, lengths: _Lengths) -> float:
+    """v where the garment ends: cloth above it, something else below."""
+    at = np.linspace(0.3, lengths.high + 0.15, 90)
+    shares = np.full(len(at), np.nan)
+    core = np.abs(place.u) < 0.5
+    rows = np.digitize(place.v, at)
+    for k in range(1, len(at)):
+        here = core & (rows == k)
+        if here.sum() >= 4:
+            shares[k] = cloth[here].mean()
+    seen = np.isfinite(shares)
+    if not seen.any():
+        return lengths.usual
+    values = np.where(seen, shares - 0.5, 0.0)
+    best = float(at[int(np.cumsum(values).argmax())])
+    if best > min(lengths.high, float(at[seen][-1]) - 0.04):
+        # Nothing ends it: as dark below as above.
+        return lengths.usual
+    return float(np.clip(best, lengths.low, lengths.high))
+
+
+def _edge(photo: NDArray[np.uint8], person: NDArray[np.bool_], place: Place, low: float, high: float) -> float:
+    """v above `high` where the colour changes for good, if it does: trousers may have colours of the top's print."""
+    import cv2
+
+    at = np.arange(low - 0.16, high + 0.14, 0.02)
+    lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    core = person & (np.abs(place.u) < 0.5) & ~place.hand
+    rows = np.where(core, np.digitize(place.v, at), 0)
+    colours = np.array(
+        [np.median(lab[rows == k], axis=0) if (rows == k).sum() >= 4 else np.full(3, np.nan) for k in range(1, len(at))]
+    )
+    span = 6
+    changes = np.zeros(len(colours))
+    for k in range(span, len(colours) - span):
+        if low <= at[k] <= high - 0.05:
+            sides = (colours[k - span : k], colours[k : k + span])
+            above, below = (part[np.isfinite(part[:, 0])] for part in sides)
+            if len(above) and len(below):
+                changes[k] = float(np.linalg.norm(np.median(above, axis=0) - np.median(below, axis=0)))
+    # The first one: below it come belts, and legs.
+    clear = np.flatnonzero(
+        (changes > _CLEAR_EDGE) & (changes >= cv2.dilate(changes, np.ones((2 * span + 1, 1))).ravel())
+    )
+    return float(at[clear[0]]) if len(clear) else high
+
+
+def _sleeve_share(found: WornCloth, wearer: Wearer) -> float:
+    """Share of the arm that sleeves cover, 0 without sleeves: cloth until there, skin beyond.
+
+    Hair or a bag may hide one of the two, so the longer counts.
+    """
+    t = np.linspace(0.02, 1.0, 50)
+    half = np.interp(t, *ARM_TAPER) * _thickness(t, wearer.build)
+    shares = [0.0]
+    for arm in wearer.arms:
+        if not arm.seen:
+            continue
+        lines = [arm.place(t * arm.length, offset * half) for offset in (-0.4, -0.2, 0.0, 0.2, 0.4)]
+        cloth, skin = (
+            sum(_looked_up(part, line).astype(float) for line in lines) for part in (found.cloth, found.skin)
+        )
+        sums = np.cumsum((cloth - skin) / len(lines))
+        shares.append(float(t[int(sums.argmax())]) if sums.max() > 0 else 0.0)
+    share = max(shares)
+    if share < _SLEEVELESS:
+        return 0.0
+    return 1.0 if share > _WHOLE_ARM else share
+
+
+def _eases(cloth: NDArray[np.bool_], wearer: Wearer, sleeve: float) -> tuple[float, float]:
+    """How wide sleeves are for the arms in them, on the side away from the body."""
+    found = []
+    for side, arm in enumerate(wearer.arms):
+        t = np.linspace(0.3, 0.9, 12) * sleeve
+        usual = np.interp(t, *ARM_TAPER) * _thickness(t, wearer.build)
+        outward = 1.0 if side == 0 else -1.0
+        steps = np.linspace(0.3, 2.2, 20)
+        reach = [
+            steps[inside][-1] if (inside := _looked_up(cloth, _line(arm, a, outward * steps * h))).any() else 1.0
+            for a, h in zip(t * arm.length, usual, strict=True)
+        ]
+        found.append(float(np.clip(np.median(reach), 1.0, 1.8)))
+    both = max(found) if min(found) < 1.05 else float(np.mean(found))
+    return both, both
+
+
+def _line(arm: Limb, along: float, offsets: _Points) -> _Points:
+    return arm.place(np.full(len(offsets), along), offsets)
+
+
+def _thickness(share: _Points, build: Build) -> _Points:
+    """Pixels a unit of cloth at shares of the arm."""
+    upper, lower = build.arm / 8.6, build.wrist / 5.2
+    return np.asarray(np.interp(share, (0.0, 0.45, 1.0), (upper, upper, lower)))
+
+
+def _looked_up(image: NDArray[np.bool_], points: _Points) -> NDArray[np.bool_]:
+    """`image` (H, W) at points (..., 2), False outside."""
+    height, width = image.shape
+    x, y = np.floor(np.clip(points[..., 0], -1, width)).astype(int), np.floor(np.clip(points[..., 1], -1, height))
+    rows = y.astype(int)
+    inside = (x >= 0) & (x < width) & (rows >= 0) & (rows < height)
+    return np.asarray(inside & image[np.clip(rows, 0, height - 1), np.clip(x, 0, width - 1)])
+
+
+def _neckline(
+    skin: NDArray[np.bool_], cloth: NDArray[np.bool_], panel: NDArray[np.bool_], u: _Points, v: _Points
+) -> NDArray[np.bool_]:
+    """What the neck leaves open: the symmetric opening that holds most skin and least cloth; hair says nothing."""
+    middle = np.abs(u[len(u) // 2])
+    rows = v[:, 0]
+    columns, lines = np.flatnonzero(middle < _NECK[0]), np.flatnonzero((rows > -0.1) & (rows < _NECK[1]))
+    step = max(1, len(columns) // 60)
+    columns, lines = columns[::step], lines[::step]
+    part = np.ix_(lines, columns)
+    away, down = middle[columns][None], rows[lines][:, None]
+    gain = np.where(panel[part], skin[part].astype(float) - cloth[part], 0.0)
+    best, found = 0.0, (0.0, 1.0, 2.0)
+    for wide in np.linspace(0.16, 0.56, 9):
+        for power in _NECKLINES:
+            profile = 1 - np.clip(away / wide, 0, 1) ** power
+            for deep in np.linspace(0.03, 0.42, 14):
+                score = float(gain[(down < _TOP + (deep - _TOP) * profile) & (away < wide)].sum())
+                if score > 1.04 * best:
+                    best, found = score, (float(deep), float(wide), power)
+    deep, wide, power = found
+    if best <= 0:
+        return np.zeros(panel.shape, bool)
+    profile = 1 - np.clip(np.abs(u) / wide, 0, 1) ** power
+    return np.asarray((v < _TOP + (deep - _TOP) * profile) & (np.abs(u) < wide))
+
+
+def _filled(pixels: NDArray[np.uint8], seen: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Holes take the other side's pixels, and what neither shows is painted in from around it."""
+    import cv2
+
+    mirrored = seen[:, ::-1] & ~seen & wanted
+    result = np.where(mirrored[..., None], pixels[:, ::-1], pixels)
+    holes = wanted & ~seen & ~mirrored
+    known = wanted & ~holes
+    if not known.any():
+        raise UserError("nothing of the garment is seen in its photo: use one where the wearer faces the camera")
+    # The colours of the surroundings must not be painted in.
+    result[~wanted] = np.median(result[known], axis=0).astype(np.uint8)
+    around = cv2.inpaint(np.ascontiguousarray(result), (~known).astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    return np.asarray(np.where(holes[..., None], around, result), np.uint8)

@@ -1,0 +1,155 @@
+"""Garments that somebody wears: told from flat ones, and laid flat again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lite_vton.data.drawn.pair import Pair, draw_pair
+from lite_vton.data.labels import Part
+from lite_vton.errors import UserError
+from lite_vton.pose import Joint, Keypoints
+from lite_vton.warp import warp_garment
+from lite_vton.worn import is_worn, lay_flat
+
+SIZE = 320, 240
+
+
+@pytest.fixture(scope="module")
+def pairs() -> list[Pair]:
+    return [draw_pair(11, index, *SIZE) for index in range(10)]
+
+
+def silhouette(pair: Pair) -> np.ndarray:
+    return (pair.parse > 0).astype(np.float32)
+
+
+def own(pair: Pair) -> np.ndarray:
+    return np.isin(pair.parse, (Part.DRESS, Part.UPPER_CLOTHES))
+
+
+def sure(pair: Pair) -> Keypoints:
+    return replace(pair.keypoints, confidence=np.where(pair.keypoints.visible, 1, 0).astype(np.float32))
+
+
+def test_people_are_seen_to_wear_their_garments(pairs: list[Pair]) -> None:
+    assert all(is_worn(sure(pair), silhouette(pair)) for pair in pairs)
+
+
+def test_a_face_in_doubt_is_nobody(pairs: list[Pair]) -> None:
+    keypoints = sure(pairs[0])
+    keypoints.confidence[Joint.NOSE] = 0.98
+    assert not is_worn(keypoints, silhouette(pairs[0]))
+
+
+def test_shoulders_without_a_head_above_them_are_a_hanger_s(pairs: list[Pair]) -> None:
+    keypoints = sure(pairs[0])
+    shape = silhouette(pairs[0])
+    shape[: int(keypoints.points[Joint.NOSE, 1]) - 1] = 0
+    assert not is_worn(keypoints, shape)
+    low = sure(pairs[0])
+    low.points[Joint.NOSE] = low.points[Joint.NECK] - (0, 4)
+    assert not is_worn(low, silhouette(pairs[0]))
+
+
+def test_a_figure_printed_on_a_garment_does_not_wear_it() -> None:
+    pair = draw_pair(11, 0, 64, 48)
+    shape = np.zeros((400, 300), np.float32)
+    shape[200:264, 120:168] = silhouette(pair)
+    moved = Keypoints(sure(pair).points + np.array([120, 200], np.float32), sure(pair).confidence)
+    assert not is_worn(moved, shape)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(*[st.floats(-1e6, 1e6, width=32)] * 2), min_size=18, max_size=18), st.integers(0, 2**18 - 1))
+def test_whatever_a_pose_estimator_finds_has_an_answer(points: list[tuple[float, float]], seen: int) -> None:
+    confidence = np.array([1.0 if seen >> k & 1 else 0.0 for k in range(18)], np.float32)
+    assert is_worn(Keypoints(np.array(points, np.float32), confidence), np.ones((40, 30), np.float32)) in (True, False)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_laid_flat_and_worn_again_it_is_the_same_garment(pairs: list[Pair], known: bool) -> None:
+    overlaps, errors = [], []
+    for pair in pairs:
+        mask = own(pair).astype(np.float32) if known else None
+        cut = lay_flat(pair.person, pair.keypoints, silhouette(pair), pair.category, mask)
+        worn, cover = warp_garment(cut.pixels, cut.mask, pair.keypoints, *SIZE, pair.category)
+        again = cover > 0.5
+        both = again & own(pair)
+        overlaps.append(both.sum() / (again | own(pair)).sum())
+        other = np.median(pair.person[own(pair)], axis=0)
+        errors.append(
+            np.abs(worn[both].astype(float) - pair.person[both]).mean()
+            / max(float(np.abs(other - [230, 200, 180]).mean()), 1.0)
+        )
+    assert np.median(overlaps) > 0.8
+    assert min(overlaps) > 0.5
+    assert np.median(errors) < 0.5
+
+
+def test_what_an_arm_hides_is_filled_with_cloth() -> None:
+    pair = draw_pair(11, 2, *SIZE)  # both arms before a dark dress
+    assert lightness(pair.person, np.isin(pair.parse, (Part.LEFT_ARM, Part.RIGHT_ARM))) > 190
+    assert lightness(pair.person, own(pair)) < 110
+    cut = lay_flat(pair.person, pair.keypoints, silhouette(pair), pair.category)
+    assert (cut.pixels[cut.mask > 0.9].mean(axis=1) > 170).mean() < 0.01
+
+
+def lightness(picture: np.ndarray, where: np.ndarray) -> float:
+    return float(np.median(picture[where].mean(axis=1)))
+
+
+def test_sleeves_are_laid_as_long_as_they_are_worn() -> None:
+    long = draw_pair(11, 7, *SIZE)
+    short = draw_pair(11, 5, *SIZE)
+    spans = []
+    for pair in (long, short):
+        cut = lay_flat(pair.person, pair.keypoints, silhouette(pair), pair.category)
+        wide = (cut.mask > 0.5).any(axis=0).sum()
+        body = (cut.mask > 0.5)[: cut.mask.shape[0]].sum(axis=1)
+        spans.append(wide / np.median(body))
+    assert spans[0] > spans[1]
+
+
+def test_the_same_photo_is_laid_the_same(pairs: list[Pair]) -> None:
+    one, two = (lay_flat(pairs[0].person, pairs[0].keypoints, silhouette(pairs[0])) for _ in range(2))
+    np.testing.assert_array_equal(one.pixels, two.pixels)
+    np.testing.assert_array_equal(one.mask, two.mask)
+
+
+def test_parts_of_another_size_are_a_user_error(pairs: list[Pair]) -> None:
+    pair = pairs[0]
+    with pytest.raises(UserError, match="silhouette"):
+        lay_flat(pair.person, pair.keypoints, np.ones((10, 10), np.float32))
+    with pytest.raises(UserError, match="mask"):
+        lay_flat(pair.person, pair.keypoints, silhouette(pair), mask=np.ones((10, 10), np.float32))
+
+
+def test_somebody_too_small_is_a_user_error() -> None:
+    pair = draw_pair(11, 0, 64, 48)
+    with pytest.raises(UserError, match="too small"):
+        lay_flat(pair.person, pair.keypoints, silhouette(pair))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(*[st.floats(-300, 600, width=32)] * 2), min_size=18, max_size=18),
+    st.integers(0, 2**18 - 1),
+    st.sampled_from(["upper", "dress"]),
+)
+def test_any_pose_gives_a_flat_lay_or_says_why_not(
+    pairs: list[Pair], points: list[tuple[float, float]], seen: int, category: str
+) -> None:
+    confidence = np.array([1.0 if seen >> k & 1 else 0.0 for k in range(18)], np.float32)
+    keypoints = Keypoints(np.array(points, np.float32), confidence)
+    try:
+        cut = lay_flat(pairs[0].person, keypoints, silhouette(pairs[0]), category)
+    except UserError:
+        return
+    assert cut.mask.shape == cut.pixels.shape[:2]
+    assert np.isfinite(cut.mask).all()
+    assert (cut.mask > 0.5).any()
