@@ -8,6 +8,10 @@ default:
 demo *options:
     lite-vton demo --output outputs/demo --overwrite {{ options }}
 
+# The page of `lite-vton serve` and the package under it (Node 20 or newer)
+web:
+    cd runtimes/web && npm ci --no-progress && npm run build
+
 # The test suite
 test *options:
     OMP_WAIT_POLICY=PASSIVE python -m pytest -n 2 --dist loadfile {{ options }}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from dataclasses import dataclass
@@ -16,11 +17,15 @@ from lite_vton.errors import UserError
 
 __all__ = [
     "MIN_SIDE",
+    "PHOTO_FORMATS",
     "Crop",
+    "NotAPhotoError",
     "Photo",
+    "TooLargeError",
     "load_photo",
     "paste_back",
     "paste_mask",
+    "read_photo",
     "save_photo",
     "take_crop",
     "torso_crop",
@@ -29,6 +34,17 @@ __all__ = [
 
 MIN_SIDE = 64
 """Shortest side in pixels a photo may have: below it there is no garment to see."""
+
+PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "PPM")
+"""What `read_photo` decodes, in Pillow's names. Pillow knows more; some of it, such as EPS, runs other programs."""
+
+
+class NotAPhotoError(UserError):
+    """The bytes are empty, damaged, or no picture at all."""
+
+
+class TooLargeError(UserError):
+    """The picture has more pixels than are decoded."""
 
 
 @dataclass(frozen=True)
@@ -63,34 +79,55 @@ def load_photo(path: str | Path, max_megapixels: float = 50) -> Photo:
     """
     path = Path(path)
     try:
-        if path.stat().st_size == 0:
-            raise UserError(f"{path} is empty: export or download the photo again")
+        empty = path.stat().st_size == 0
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    return _read(path, str(path), empty, max_megapixels)
+
+
+def read_photo(content: bytes, name: str, max_megapixels: float = 50) -> Photo:
+    """The photo in a file's bytes, which `name` calls in errors; otherwise as `load_photo`.
+
+    `NotAPhotoError` or `TooLargeError`, both of them `UserError`; also for formats other than `PHOTO_FORMATS`, since
+    whoever uploads a file chooses what decodes it.
+    """
+    Image.init()  # Pillow registers most formats only when it is asked for
+    built_with = tuple(each for each in PHOTO_FORMATS if each in Image.OPEN)
+    return _read(io.BytesIO(content), name, not content, max_megapixels, built_with)
+
+
+def _read(
+    source: Path | io.BytesIO, name: str, empty: bool, max_megapixels: float, formats: tuple[str, ...] | None = None
+) -> Photo:
+    if empty:
+        raise NotAPhotoError(f"{name} is empty: export or download the photo again")
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_megapixels decides
-            with Image.open(path) as image:
-                _check_size(path, image.size, max_megapixels)
+            with Image.open(source, formats=formats) as image:
+                _check_size(name, image.size, max_megapixels)
                 return _decode(image)
     except UserError:
         raise
     except Image.DecompressionBombError as error:
-        raise UserError(f"{path} is larger than {max_megapixels:g} megapixels: scale it down first") from error
+        raise TooLargeError(f"{name} is larger than {max_megapixels:g} megapixels: scale it down first") from error
     except UnidentifiedImageError as error:
-        raise UserError(f"{path} is not an image Pillow can read: save it as JPEG or PNG") from error
+        raise NotAPhotoError(f"{name} is not an image Pillow can read: save it as JPEG or PNG") from error
     except OSError as error:
         if error.errno is not None:
-            raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-        raise UserError(f"{path} is damaged ({error}): export or download the photo again") from error
+            raise UserError(f"cannot read {name}: {error.strerror or error}") from error
+        raise NotAPhotoError(f"{name} is damaged ({error}): export or download the photo again") from error
     except (SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError) as error:
         # What Pillow's decoders raise for broken files, each in its own way.
-        raise UserError(f"{path} is damaged ({error}): export or download the photo again") from error
+        raise NotAPhotoError(f"{name} is damaged ({error}): export or download the photo again") from error
 
 
-def _check_size(path: Path, size: tuple[int, int], max_megapixels: float) -> None:
+def _check_size(name: str, size: tuple[int, int], max_megapixels: float) -> None:
     width, height = size
     if width * height > max_megapixels * 1e6:
-        raise UserError(f"{path} is {width}x{height}, over {max_megapixels:g} megapixels: scale it down")
+        raise TooLargeError(f"{name} is {width}x{height}, over {max_megapixels:g} megapixels: scale it down")
     if min(width, height) < MIN_SIDE:
-        raise UserError(f"{path} is {width}x{height}: use a photo of at least {MIN_SIDE} pixels a side")
+        raise UserError(f"{name} is {width}x{height}: use a photo of at least {MIN_SIDE} pixels a side")
 
 
 def _decode(image: Image.Image) -> Photo:

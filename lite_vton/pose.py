@@ -14,7 +14,16 @@ from pydantic import BaseModel, ValidationError
 from lite_vton.crop import Crop
 from lite_vton.errors import UserError
 
-__all__ = ["VISIBLE", "Joint", "Keypoints", "body_unit", "read_keypoints", "skeleton_picture", "write_keypoints"]
+__all__ = [
+    "VISIBLE",
+    "Joint",
+    "Keypoints",
+    "body_unit",
+    "keypoints_of",
+    "read_keypoints",
+    "skeleton_picture",
+    "write_keypoints",
+]
 
 VISIBLE = 0.05
 """Confidence above which a point counts; OpenPose's own default `render_threshold`."""
@@ -133,22 +142,29 @@ def read_keypoints(path: str | Path, person_index: int | None = None) -> Keypoin
     """
     path = Path(path)
     try:
-        people = _PoseFile.model_validate_json(path.read_bytes()).people
+        content = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read keypoints {path}: {error.strerror or error}") from error
+    return keypoints_of(content, str(path), person_index)
+
+
+def keypoints_of(content: bytes, name: str, person_index: int | None = None) -> Keypoints:
+    """As `read_keypoints`, from the file's bytes; `name` is what errors call it."""
+    try:
+        people = _PoseFile.model_validate_json(content).people
     except ValidationError as error:
         raise UserError(
-            f"{path} is not OpenPose JSON: it needs 'people', each with 'pose_keypoints_2d' as a list of numbers"
+            f"{name} is not OpenPose JSON: it needs 'people', each with 'pose_keypoints_2d' as a list of numbers"
         ) from error
-    found = [_from_values(person.pose_keypoints_2d, path) for person in people]
+    found = [_from_values(person.pose_keypoints_2d, name) for person in people]
     if person_index is not None:
         if not 0 <= person_index < len(found):
-            raise UserError(f"{path} has {len(found)} people: no person {person_index}, choose from 0")
+            raise UserError(f"{name} has {len(found)} people: no person {person_index}, choose from 0")
         chosen = found[person_index]
     else:
         found = [person for person in found if person.visible.any()]
         if not found:
-            raise UserError(f"{path} shows no people: run the pose estimator on a photo with one person in view")
+            raise UserError(f"{name} shows no people: run the pose estimator on a photo with one person in view")
         chosen = max(found, key=_extent)
     chosen.completed()  # says now what would fail later
     return chosen
@@ -167,13 +183,13 @@ def write_keypoints(path: str | Path, keypoints: Keypoints) -> None:
     Path(path).write_text(json.dumps({"version": 1.3, "people": people}), encoding="utf-8")
 
 
-def _from_values(values: list[float], path: Path) -> Keypoints:
+def _from_values(values: list[float], name: str) -> Keypoints:
     if len(values) not in _LAYOUTS:
-        raise UserError(f"{path} has {len(values)} keypoint values a person: BODY_25 has 75, COCO-18 has 54")
+        raise UserError(f"{name} has {len(values)} keypoint values a person: BODY_25 has 75, COCO-18 has 54")
     table = np.array(values, np.float64).reshape(-1, 3)[list(_LAYOUTS[len(values)])]
     # Beyond a million pixels nothing is a photo, and float32 would lose the sub-pixel part.
     if not np.isfinite(table).all() or np.abs(table).max() > 1e6:
-        raise UserError(f"{path} holds NaN, infinite or absurdly large keypoints: run the pose estimator again")
+        raise UserError(f"{name} holds NaN, infinite or absurdly large keypoints: run the pose estimator again")
     return Keypoints(table[:, :2].astype(np.float32), np.clip(table[:, 2], 0, 1).astype(np.float32))
 
 

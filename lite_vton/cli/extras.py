@@ -38,6 +38,9 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
         "coreai_torch": "coreai",
         "coremltools": "coreml",
         "sklearn": "coreml",
+        "fastapi": "serve",
+        "uvicorn": "serve",
+        "python_multipart": "serve",
     }
 )
 """Import name of each optional package to the smallest extra that brings it."""
@@ -51,6 +54,7 @@ DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
         "coreai_torch": "coreai-torch",
         "tensorrt_rtx": "tensorrt-rtx",
         "sklearn": "scikit-learn",
+        "python_multipart": "python-multipart",
     }
 )
 """Packages that are installed under another name than they are imported."""

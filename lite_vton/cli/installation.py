@@ -115,6 +115,7 @@ def _abilities() -> tuple[Ability, ...]:
         "train and distill": (("fp32",), ("torch", "diffusers", "accelerate", "torchmetrics")),
         "draw pairs": ((), ("skia",)),
         "charts": ((), ("matplotlib",)),
+        "serve a page": ((), ("fastapi", "uvicorn", "python_multipart")),
     }
     more = [
         _ability(name, precisions, needs, how_to_install(missing_of(needs)) or None)

@@ -26,6 +26,7 @@ from lite_vton.cli import (
     inspect,
     models,
     run,
+    serve,
     sheet,
     train,
     verify,
@@ -60,6 +61,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "inspect": inspect.inspect,
     "benchmark": benchmark.benchmark,
     "run": run.run,
+    "serve": serve.serve,
     "sheet": sheet.sheet,
 }
 for _name, _verb in _VERBS.items():

@@ -1,0 +1,45 @@
+"""`lite-vton serve`: a page for trying a bundle on one's own photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lite_vton.cli.options import BundlePath
+
+__all__ = ["serve"]
+
+
+def serve(
+    path: BundlePath,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen at; others than this machine's own let others in.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")] = 8000,
+    backends: Annotated[
+        str, typer.Option("--backend", help="Comma-separated; default: all that the bundle and this machine have.")
+    ] = "",
+    max_upload_mb: Annotated[
+        int, typer.Option("--max-upload-mb", min=1, max=1000, help="Megabytes of one request's photos together.")
+    ] = 32,
+    queue: Annotated[
+        int, typer.Option("--queue", min=1, max=1000, help="Requests that may wait; others are told it is busy.")
+    ] = 8,
+    timeout: Annotated[int, typer.Option("--timeout", min=1, help="Seconds a request may take.")] = 120,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Show the page in this machine's browser.")
+    ] = False,
+    save_photos: Annotated[
+        Path | None, typer.Option("--save-photos", metavar="FOLDER", help="Keep photos and results; default: nowhere.")
+    ] = None,
+) -> None:
+    """Open a page for two photos and a bundle, in the browser or on this machine's backends.
+
+    Photos stay in memory. Ctrl-C ends it.
+    """
+    from lite_vton.cli.serving import Serving, serve_bundle
+
+    serve_bundle(path, Serving(host, port, backends, max_upload_mb, queue, timeout, open_page, save_photos))
+    print("stopped")

@@ -1,0 +1,105 @@
+"""A bundle's page and backends, served until Ctrl-C. Imports no torch unless a request asks for that backend."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import sys
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lite_vton.bundle import Bundle
+from lite_vton.cli.backends import usable_backends
+from lite_vton.cli.extras import how_to_install, missing_of
+from lite_vton.cli.measuring import combinations
+from lite_vton.cli.weights import NOTES
+from lite_vton.errors import UserError
+
+if TYPE_CHECKING:
+    from runtimes.server.dresser import Backends
+
+__all__ = ["Serving", "serve_bundle"]
+
+_NEEDS = ("fastapi", "uvicorn", "python_multipart")
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Where to listen, which backends to offer (comma-separated; none: all that work here), and how much to take on."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    backends: str = ""
+    max_upload_mb: int = 32
+    queue: int = 8
+    timeout_s: int = 120
+    open_page: bool = False
+    save_photos: Path | None = None
+
+
+def serve_bundle(path: Path, serving: Serving) -> None:
+    """Serve the bundle at `path`; returns after Ctrl-C.
+
+    `UserError` for a bundle that will not do, a page that is not built, or an address that cannot be had.
+    """
+    missing = missing_of(_NEEDS)
+    if missing:
+        raise UserError(f"this needs {', '.join(missing)}: {how_to_install(missing)}")
+    from lite_vton.two_photos import prepare_photos
+    from runtimes.server.app import application
+    from runtimes.server.dresser import Dresser
+    from runtimes.server.limits import Limits
+    from runtimes.server.listening import listen
+    from runtimes.server.page_files import built_page
+
+    page = built_page()
+    bundle = Bundle.open(path)
+    if serving.save_photos is not None:
+        serving.save_photos.mkdir(parents=True, exist_ok=True)
+    backends = _backends(bundle, serving.backends)
+    app = application(
+        bundle,
+        Dresser(bundle, backends, prepare_photos, serving.save_photos),
+        backends,
+        page,
+        limits=Limits(serving.max_upload_mb * 1_000_000, serving.queue, serving.timeout_s),
+        hosts=_names(serving.host),
+        note=NOTES.get(bundle.manifest.source.checkpoint, ""),
+    )
+    if not _is_this_machine(serving.host):
+        print(f"{serving.host} can be reached by others: they see the page and use this machine", file=sys.stderr)
+
+    def ready(address: str) -> None:
+        print(f"serving {path} at {address} (Ctrl-C ends)", flush=True)
+        if serving.open_page:
+            webbrowser.open(address)
+
+    listen(app, serving.host, serving.port, ready)
+
+
+def _backends(bundle: Bundle, asked: str) -> Backends:
+    from lite_vton import TryOn
+    from runtimes.server.dresser import Backends
+
+    usable, left_out = usable_backends(bundle)
+    if asked:
+        offered, left_out = combinations(bundle, asked, ""), ()
+    else:
+        offered = combinations(bundle, ",".join(usable), "") if usable else ()
+    return Backends(offered, lambda backend, precision: TryOn(bundle, backend, precision), left_out)
+
+
+def _names(host: str) -> set[str]:
+    """What a browser may call this server beside localhost and addresses."""
+    return {host.lower()} if _is_this_machine(host) else {host.lower(), socket.gethostname().lower()}
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
