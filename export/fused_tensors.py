@@ -1,0 +1,40 @@
+"""What goes into a fused try-on and what comes out, as every format has it."""
+
+from __future__ import annotations
+
+from lite_vton.bundle import ComponentTensors, TensorSpec
+from lite_vton.presets import ModelConfig
+
+__all__ = ["fused_tensors"]
+
+
+def fused_tensors(config: ModelConfig, steps: int | None = None) -> ComponentTensors:
+    """The fields of `TryOnInputs` that the model looks at, noise, and the number of steps unless it is fixed; a picture.
+
+    `decoded` comes out too, as in `runtimes.tryon.TryOnResult`: what is compared in numbers, and shows NaN.
+    """
+    size = (config.height, config.width)
+
+    def tensor(name: str, shape: tuple[int, ...], meaning: str, bounds: tuple[float, float] | None = None) -> TensorSpec:
+        return TensorSpec(name=name, shape=shape, range=bounds, meaning=meaning)
+
+    picture = (-1.0, 1.0)
+    inputs = [
+        tensor("person", (1, 3, *size), "RGB crop, kept outside the mask", picture),
+        tensor("mask", (1, 1, *size), "1 = repaint", (0.0, 1.0)),
+        tensor("masked_person", (1, 3, *size), "RGB crop, the warped garment pasted in", picture),
+    ]
+    if "pose" in config.unet.told:
+        inputs.append(tensor("pose", (1, 3, *size), "RGB picture of the skeleton", picture))
+    if config.image_encoder is not None:
+        side = config.image_encoder.image_size
+        inputs.append(tensor("garment", (1, 3, side, side), "RGB picture of the garment on white", picture))
+    inputs.append(tensor("noise", config.latent_shape, "standard normal, the first that the sampler draws"))
+    if steps is None:
+        last = float(config.schedule.num_train_timesteps)
+        inputs.append(TensorSpec(name="steps", shape=(1,), dtype="int64", range=(1.0, last), meaning="sampling steps"))
+    outputs = (
+        TensorSpec(name="picture", shape=(*size, 3), dtype="uint8", range=(0.0, 255.0), meaning="RGB, finished crop"),
+        tensor("decoded", (1, 3, *size), "RGB picture as the decoder painted it, not clipped"),
+    )
+    return ComponentTensors(inputs=tuple(inputs), outputs=outputs)
