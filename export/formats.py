@@ -28,6 +28,7 @@ class Format:
     shares    (path) -> `export.shares.Shares`, how much of it is in which precision; None where it cannot be told
     runtime   (bundle, precision) -> a `runtimes.base.Runtime`, or a checker in its shape
     layout    (networks, folder) -> None, called once the components are written; None where there is nothing to add
+    fused     a `Fuser` (`export.fused`): the whole try-on as one graph; None where the format has no such form
     readback  (bundle, precision) -> an `export.readback.Readback`, for machines that have not what the runtime runs on
 
     `needs` are the packages it takes, by import name; "a|b" where one of two will do.
@@ -51,6 +52,7 @@ class Format:
     runtime: str
     shares: str | None = None
     layout: str | None = None
+    fused: str | None = None
     readback: str | None = None
     calibrated: tuple[str, ...] = ()
     keeps_float32: bool = False
@@ -84,6 +86,7 @@ FORMATS: dict[str, Format] = {
             shares="export.onnx_precision:precision_shares",
             runtime="runtimes.onnxruntime_runtime:OnnxRuntime",
             layout="export.diffusers_layout:write_layout",
+            fused="export.fused_onnx:write_fused_onnx",
             calibrated=("int8",),
             keeps_float32=True,
             from_onnx=True,

@@ -19,7 +19,11 @@ from lite_vton.detail import AGREEMENT, COARSE
 from lite_vton.presets import ModelConfig, NoiseSchedule
 from runtimes.schedule import alpha_bar, timesteps
 
-__all__ = ["Around", "Encoding", "Glue", "composite", "encoded", "loop", "noised", "schedule", "trained_schedule"]
+__all__ = ["BLUR", "Around", "Encoding", "Glue", "composite", "encoded", "loop", "noised", "schedule", "fixed_schedule"]
+
+
+BLUR = ("glue/along", "glue/coarse")
+"""The products of `composite`, in float32 at every precision."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def encoded(config: ModelConfig, latent_scale: float) -> Encoding:
 
 
 def schedule(noise: NoiseSchedule) -> Glue:
-    """From `steps` (1,) int64 the tables of `trained_schedule`, computed as `runtimes.schedule` does, in float64."""
+    """From `steps` (1,) int64 the tables of `fixed_schedule`, computed as `runtimes.schedule` does, in float64."""
     lines = [
         "trip_count = Squeeze(steps)",
         "numbers = Range(zero, trip_count, one)",
@@ -119,7 +123,7 @@ def schedule(noise: NoiseSchedule) -> Glue:
     return _glue(lines, constants)
 
 
-def trained_schedule(noise: NoiseSchedule, steps: int) -> Glue:
+def fixed_schedule(noise: NoiseSchedule, steps: int) -> Glue:
     """As constants (steps,): the timestep of each step, and the shares of signal and noise now and after it."""
     visited = timesteps(noise, steps)
     now = alpha_bar(noise)[visited]

@@ -14,20 +14,41 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from export.fused_glue import Glue, composite, encoded, loop, noised, schedule, trained_schedule
+from export.fused import Fused, Parts
+from export.fused_glue import BLUR, Glue, composite, encoded, fixed_schedule, loop, noised, schedule
 from export.fused_tensors import fused_tensors
+from export.onnx_file import weights_beside
 from export.precision import FP32_NODES
-from lite_vton.bundle import ComponentTensors, TensorSpec
+from lite_vton.bundle import TensorSpec, compact_metadata
 from lite_vton.errors import UserError
 from lite_vton.presets import ModelConfig
 
-__all__ = ["fuse_onnx"]
+__all__ = ["fuse_onnx", "write_fused_onnx"]
 
 _LATENT = "x"
 _CONDITIONS = "conditions"
+
+
+def write_fused_onnx(parts: Parts, folder: Path) -> Fused:
+    """`model.onnx` of an `onnx-<precision>` artifact, steps an input, and its weights in `model.onnx.data` beside it.
+
+    Beside it, since ONNX Runtime maps such a file: read as one message, all weights are in memory twice at the start.
+    """
+    config = parts.config
+    model = fuse_onnx(parts.files, config, parts.latent_scale)
+    metadata = compact_metadata(
+        config, component="try_on", precision=parts.artifact.precision, latent_scale=parts.latent_scale
+    )
+    for key, value in metadata.items():
+        model.metadata_props.add(key=f"lite_vton.{key}", value=value)
+    path = folder / "model.onnx"
+    onnx.save(model, path, save_as_external_data=True, location=weights_beside(path).name)
+    onnx.checker.check_model(str(path), full_check=True)
+    return Fused(path, fused_tensors(config), None)
 
 
 def fuse_onnx(
@@ -54,7 +75,7 @@ def fuse_onnx(
         given = {"sample": f"pictures_{number}"}
         graph.node.extend(networks["vae_encoder"].call(f"vae_encoder.{number}", given, f"moments_{number}"))
     _add(graph, glue.after)
-    _add(graph, schedule(config.schedule) if steps is None else trained_schedule(config.schedule, steps))
+    _add(graph, schedule(config.schedule) if steps is None else fixed_schedule(config.schedule, steps))
     _add(graph, noised())
     _add_loop(graph, networks["unet"], config, tokens)
     for latent, picture in (("masked_person_latent", "reconstruction"), ("sampled", "decoded")):
@@ -71,9 +92,8 @@ def fuse_onnx(
         ir_version=max(network.model.ir_version for network in networks.values()),
         producer_name="lite-vton",
     )
-    kept = [name for network in networks.values() for name in network.kept_in_float32]
-    if kept:
-        model.metadata_props.add(key=FP32_NODES, value=json.dumps(kept))
+    kept = [*BLUR, *(name for network in networks.values() for name in network.kept_in_float32)]
+    model.metadata_props.add(key=FP32_NODES, value=json.dumps(kept))
     return model
 
 
@@ -172,15 +192,11 @@ def _opsets(networks: Iterable[_Network]) -> list[onnx.OperatorSetIdProto]:
     for network in networks:
         for opset in network.model.opset_import:
             if found.setdefault(opset.domain, opset.version) != opset.version:
-                raise UserError(f"the networks are written in different opsets of {opset.domain or 'ONNX'}: export again")
+                raise UserError(
+                    f"the networks are written in different opsets of {opset.domain or 'ONNX'}: export again"
+                )
     return [helper.make_opsetid(domain, version) for domain, version in found.items()]
 
 
 def _declared(spec: TensorSpec) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(spec.name, helper.np_dtype_to_tensor_dtype(_dtype(spec)), spec.shape)
-
-
-def _dtype(spec: TensorSpec):
-    import numpy as np
-
-    return np.dtype(spec.dtype)
+    return helper.make_tensor_value_info(spec.name, helper.np_dtype_to_tensor_dtype(np.dtype(spec.dtype)), spec.shape)

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from lite_vton.bundle import ComponentTensors, TensorSpec
+from lite_vton.errors import UserError
 from lite_vton.presets import ModelConfig
 
-__all__ = ["fused_tensors"]
+__all__ = ["check_fusable", "fused_name", "fused_tensors"]
+
+
+def fused_name(format: str, precision: str) -> str:
+    """The folder of a fused artifact, and its name in the manifest."""
+    return f"{format}-{precision}-fused"
+
+
+def check_fusable(config: ModelConfig) -> None:
+    """Raise `UserError` for a model whose sampling has no place in one graph."""
+    if config.default_sampler != "ddim":
+        raise UserError(f"{config.name} samples by {config.default_sampler}, a fused graph by ddim: leave --fused out")
+    if config.decoder_tile is not None:
+        raise UserError(f"{config.name} decodes in tiles, a fused graph at once: leave --decoder-tile or --fused out")
 
 
 def fused_tensors(config: ModelConfig, steps: int | None = None) -> ComponentTensors:
@@ -15,7 +29,9 @@ def fused_tensors(config: ModelConfig, steps: int | None = None) -> ComponentTen
     """
     size = (config.height, config.width)
 
-    def tensor(name: str, shape: tuple[int, ...], meaning: str, bounds: tuple[float, float] | None = None) -> TensorSpec:
+    def tensor(
+        name: str, shape: tuple[int, ...], meaning: str, bounds: tuple[float, float] | None = None
+    ) -> TensorSpec:
         return TensorSpec(name=name, shape=shape, range=bounds, meaning=meaning)
 
     picture = (-1.0, 1.0)
