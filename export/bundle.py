@@ -55,7 +55,8 @@ def export_bundle(
     `formats` and `precisions` as `plan_export` takes them. `inputs` are what the golden trajectory is recorded on, in
     `steps` steps (default: the model's own) from noise `seed`. `calibration` are other people, dressed in as many
     steps, whom the integer precisions are calibrated on (only then are any needed), and `calibration_source` says where
-    they came from. With `fused` each artifact has its fused form (`export.fused`) beside it. `checkpoint` names where the weights came from, `options` is what single formats are told.
+    they came from. With `fused` each artifact has
+    its fused form (`export.fused`) beside it. `checkpoint` names where the weights came from, `options` is what single formats are told.
     `on_progress` is told each stage in words.
     Raises `VerificationError` if an artifact misses its gate, `UserError` for what was asked wrongly or a full disk;
     then nothing is written, and an existing bundle stays as it was. With `failed`, an artifact that cannot be made or
@@ -104,7 +105,8 @@ def extend_bundle(
 
     Of a bundle without weights, as an import of ONNX files is, they are made of its float32 ONNX files.
     Weights, golden trajectory and other artifacts stay as they are, byte for byte; those asked for are made anew, and
-    they alone are verified. With `fused` that is the fused form alone of artifacts that are there already. Options, errors and what an error leaves are `export_bundle`'s.
+    they alone are verified. With `fused` that is
+    the fused form alone of artifacts that are there already. Options, errors and what an error leaves are `export_bundle`'s.
     """
     old = bundle.manifest
     config = old.model

@@ -49,7 +49,7 @@ def finish(
     failed: Failed | None,
     say: Callable[[str], None],
 ) -> None:
-    """Verify the new `artifacts` and `fused` ones, leave out or raise for those that do not pass, and write manifest and report."""
+    """Verify what is new, leave out or raise for what does not pass, and write manifest and report."""
     return_to_the_system()
     report = verify(
         Bundle(folder, manifest), artifacts=[*artifacts, *fused], min_psnr=min_psnr, write=False, on_progress=say

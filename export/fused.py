@@ -1,4 +1,4 @@
-"""Fused artifacts: a whole try-on, prepared arrays and noise in, finished crop out, as one graph beside the networks."""
+"""Fused artifacts: a whole try-on, prepared arrays and noise in, finished crop out, as one graph."""
 
 from __future__ import annotations
 

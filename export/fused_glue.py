@@ -1,4 +1,4 @@
-"""What a try-on does between its networks, as ONNX operators: `runtimes.tryon`, `sampler`, `schedule` and `detail` again.
+"""What a try-on does between its networks, as ONNX operators: `runtimes.tryon`, `sampler`, `schedule`, `detail`.
 
 Written in ONNX's textual form, a line a node. Signal levels are computed in float64 and rounded to float32 last, in the
 order of `runtimes.schedule` and `runtimes.sampler`, so that the coefficients are theirs to the last bit.
@@ -19,7 +19,7 @@ from lite_vton.detail import AGREEMENT, COARSE
 from lite_vton.presets import ModelConfig, NoiseSchedule
 from runtimes.schedule import alpha_bar, timesteps
 
-__all__ = ["BLUR", "Around", "Encoding", "Glue", "composite", "encoded", "loop", "noised", "schedule", "fixed_schedule"]
+__all__ = ["BLUR", "Around", "Encoding", "Glue", "composite", "encoded", "fixed_schedule", "loop", "noised", "schedule"]
 
 
 BLUR = ("glue/along", "glue/coarse")
@@ -58,7 +58,7 @@ class Encoding(Around):
 
 
 def encoded(config: ModelConfig, latent_scale: float) -> Encoding:
-    """`pictures_<call>` for the encoder, and of its answers `moments_<call>` the `masked_person_latent` and `conditions`."""
+    """`pictures_<call>` for the encoder; `masked_person_latent` and `conditions` of its answers `moments_<call>`."""
     pictures = ["masked_person", *(["pose"] if "pose" in config.unet.told else [])]
     batch, channels, scale = config.encoder_batch, config.autoencoder.latent_channels, config.autoencoder.downscale
     filled = pictures + pictures[-1:] * (-len(pictures) % batch)
@@ -171,7 +171,7 @@ def loop() -> Around:
 
 
 def composite(config: ModelConfig) -> Glue:
-    """`picture`, of `decoded` and `reconstruction`: detail carried over, the person's own pixels outside the mask, whole numbers."""
+    """`picture`, of `decoded` and `reconstruction`: detail carried over, the person's own pixels outside the mask."""
     kernel = _gaussian(COARSE * config.height)
     margin = len(kernel) // 2
     lines = [

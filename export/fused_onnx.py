@@ -47,6 +47,7 @@ def write_fused_onnx(parts: Parts, folder: Path) -> Fused:
         model.metadata_props.add(key=f"lite_vton.{key}", value=value)
     path = folder / "model.onnx"
     onnx.save(model, path, save_as_external_data=True, location=weights_beside(path).name)
+    weights_beside(path).chmod(path.stat().st_mode)  # onnx (1.22) makes it the owner's alone
     onnx.checker.check_model(str(path), full_check=True)
     return Fused(path, fused_tensors(config), None)
 
@@ -128,7 +129,7 @@ class _Network:
     @property
     def kept_in_float32(self) -> list[str]:
         """Its products that are in float32 on purpose, by their names in the fused graph."""
-        said = {entry.key: entry.value for entry in self.model.metadata_props}
+        said: dict[str, str] = {entry.key: entry.value for entry in self.model.metadata_props}
         return [f"{self.name}/{node}" for node in json.loads(said.get(FP32_NODES, "[]"))]
 
 

@@ -23,7 +23,7 @@ def check_fusable(config: ModelConfig) -> None:
 
 
 def fused_tensors(config: ModelConfig, steps: int | None = None) -> ComponentTensors:
-    """The fields of `TryOnInputs` that the model looks at, noise, and the number of steps unless it is fixed; a picture.
+    """The fields of `TryOnInputs` that the model looks at, noise, and the number of steps unless fixed; a picture.
 
     `decoded` comes out too, as in `runtimes.tryon.TryOnResult`: what is compared in numbers, and shows NaN.
     """

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.bundle import Bundle, FusedArtifact
+from lite_vton.bundle import Bundle, ComponentTensors, FusedArtifact
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
 from runtimes.base import Runtime
 from runtimes.noise import gaussian
 from runtimes.tryon import TryOnResult
 
-__all__ = ["WHOLE", "check_choices", "fused_artifact", "try_on_fused"]
+__all__ = ["WHOLE", "check_choices", "fused_artifact", "try_on_fused", "whole_network"]
 
 WHOLE = "try_on"
 """The one component of a runtime that was opened on a fused artifact."""
@@ -27,6 +29,12 @@ def fused_artifact(bundle: Bundle, format: str, precision: str) -> FusedArtifact
             "--fused --overwrite"
         )
     return bundle.manifest.fused[name]
+
+
+def whole_network(bundle: Bundle, format: str, precision: str) -> dict[str, tuple[Path, ComponentTensors]]:
+    """The fused artifact as a backend's table of networks: its file and its tensors, under the name `WHOLE`."""
+    found = fused_artifact(bundle, format, precision)
+    return {WHOLE: (bundle.path(found.model), found.tensors)}
 
 
 def try_on_fused(

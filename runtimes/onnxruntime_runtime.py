@@ -13,7 +13,7 @@ from lite_vton.bundle import Bundle, ComponentTensors, TensorSpec
 from lite_vton.errors import UserError
 from runtimes.base import Array, Component
 from runtimes.freed_memory import map_large_tensors, return_to_the_system
-from runtimes.fused import WHOLE, fused_artifact
+from runtimes.fused import whole_network
 from runtimes.providers import CPU, Provider, check_work, known_provider, session_providers
 from runtimes.tensors import ordered
 
@@ -48,9 +48,8 @@ class OnnxRuntime:
         self._bundle = bundle  # of a zip, this object keeps the extracted files alive
         self._name = f"onnxruntime-{precision}"
         if fused:
-            whole = fused_artifact(bundle, "onnx", precision)
             map_large_tensors()
-            networks = {WHOLE: (bundle.path(whole.model), whole.tensors)}
+            networks = whole_network(bundle, "onnx", precision)
         else:
             networks = {
                 name: (_model_file(bundle, precision, name), bundle.manifest.components[name])
