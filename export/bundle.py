@@ -55,8 +55,8 @@ def export_bundle(
     `formats` and `precisions` as `plan_export` takes them. `inputs` are what the golden trajectory is recorded on, in
     `steps` steps (default: the model's own) from noise `seed`. `calibration` are other people, dressed in as many
     steps, whom the integer precisions are calibrated on (only then are any needed), and `calibration_source` says where
-    they came from. With `fused` each artifact has
-    its fused form (`export.fused`) beside it. `checkpoint` names where the weights came from, `options` is what single formats are told.
+    they came from. With `fused` each artifact has its fused form (`export.fused`) beside it. `checkpoint` names where
+    the weights came from, `options` is what single formats are told.
     `on_progress` is told each stage in words.
     Raises `VerificationError` if an artifact misses its gate, `UserError` for what was asked wrongly or a full disk;
     then nothing is written, and an existing bundle stays as it was. With `failed`, an artifact that cannot be made or
@@ -76,7 +76,7 @@ def export_bundle(
         feeds, calibrated = _calibrated(networks, plan, calibration, calibration_source, steps, seed, say)
         origin = Origin(config, networks.latent_scale, networks)
         artifacts, kept = write_artifacts(origin, plan, folder, golden, feeds, options or ExportOptions(), say, failed)
-        whole = write_fused(folder, plan, artifacts, config, networks.latent_scale, steps, networks, say, failed)
+        whole = write_fused(folder, plan, artifacts, config, networks.latent_scale, steps, networks, kept, say, failed)
         write_scheduler(config, folder / "scheduler")
         manifest = manifest_of(
             config, networks.latent_scale, component_tensors(config), artifacts, checkpoint, calibrated, folder
@@ -105,8 +105,8 @@ def extend_bundle(
 
     Of a bundle without weights, as an import of ONNX files is, they are made of its float32 ONNX files.
     Weights, golden trajectory and other artifacts stay as they are, byte for byte; those asked for are made anew, and
-    they alone are verified. With `fused` that is
-    the fused form alone of artifacts that are there already. Options, errors and what an error leaves are `export_bundle`'s.
+    they alone are verified. With `fused` that is the fused form alone of artifacts that are there already. Options,
+    errors and what an error leaves are `export_bundle`'s.
     """
     old = bundle.manifest
     config = old.model
@@ -131,7 +131,16 @@ def extend_bundle(
         others = {name: artifact for name, artifact in old.artifacts.items() if name not in asked}
         present = others | artifacts
         whole = write_fused(
-            folder, wanted, present, config, old.latent_scale, golden.steps, origin.networks, say, failed
+            folder,
+            wanted,
+            present,
+            config,
+            old.latent_scale,
+            golden.steps,
+            origin.networks,
+            old.kept_in_float32 | kept,
+            say,
+            failed,
         )
         made = manifest_of(
             config,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from export.formats import Format, load_attribute
 from export.fused_tensors import fused_name
 from export.plan import Plan
-from lite_vton.bundle import Artifact, ComponentTensors, FusedArtifact
+from lite_vton.bundle import Artifact, ComponentTensors, FusedArtifact, KeptInFloat32
 from lite_vton.errors import UserError
 from lite_vton.presets import ModelConfig
 
@@ -27,7 +27,7 @@ class Parts:
     """What one fused artifact is made of: the folder of its bundle, and the artifact whose networks go into it.
 
     `steps` are those of the golden trajectory, for formats that have to know. `networks` are None for a bundle that
-    has no weights.
+    has no weights. `kept` is what fp16 keeps in float32, by component.
     """
 
     folder: Path
@@ -36,6 +36,7 @@ class Parts:
     artifact: Artifact
     steps: int
     networks: Networks | None
+    kept: Mapping[str, KeptInFloat32]
 
     @property
     def files(self) -> Mapping[str, Path]:
@@ -68,6 +69,7 @@ def write_fused(
     latent_scale: float,
     steps: int,
     networks: Networks | None,
+    kept: Mapping[str, KeptInFloat32],
     say: Callable[[str], None],
     failed: Failed | None = None,
 ) -> dict[str, FusedArtifact]:
@@ -83,7 +85,7 @@ def write_fused(
             continue
         say(f"fuse {source}")
         try:
-            parts = Parts(folder, config, latent_scale, artifacts[source], steps, networks)
+            parts = Parts(folder, config, latent_scale, artifacts[source], steps, networks, kept)
             found[name] = _written(row, precision, parts, folder / name)
         except UserError as error:
             if failed is None:

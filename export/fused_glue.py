@@ -19,11 +19,7 @@ from lite_vton.detail import AGREEMENT, COARSE
 from lite_vton.presets import ModelConfig, NoiseSchedule
 from runtimes.schedule import alpha_bar, timesteps
 
-__all__ = ["BLUR", "Around", "Encoding", "Glue", "composite", "encoded", "fixed_schedule", "loop", "noised", "schedule"]
-
-
-BLUR = ("glue/along", "glue/coarse")
-"""The products of `composite`, in float32 at every precision."""
+__all__ = ["Around", "Encoding", "Glue", "composite", "encoded", "fixed_schedule", "loop", "noised", "schedule"]
 
 
 @dataclass(frozen=True)
@@ -174,11 +170,11 @@ def composite(config: ModelConfig) -> Glue:
     """`picture`, of `decoded` and `reconstruction`: detail carried over, the person's own pixels outside the mask."""
     kernel = _gaussian(COARSE * config.height)
     margin = len(kernel) // 2
+    blur = _blurred(kernel, config.height, config.width)
     lines = [
         "apart = Sub(decoded, reconstruction)",
         'framed = Pad <mode = "reflect"> (apart, margins)',
-        "along = Conv <group = 3> (framed, kernel_rows)",
-        "coarse = Conv <group = 3> (along, kernel_columns)",
+        *blur.text.splitlines(),
         "squared = Mul(coarse, coarse)",
         "disagreement = ReduceMean <keepdims = 1> (squared, colours)",
         "scaled = Div(disagreement, minus_agreement)",
@@ -193,13 +189,12 @@ def composite(config: ModelConfig) -> Glue:
         "clipped = Clip(levels, black, white)",
         "whole = Round(clipped)",
         "upright = Transpose <perm = [0, 2, 3, 1]> (whole)",
-        "bytes = Cast <to = 2> (upright)",
-        "picture = Squeeze(bytes, batch)",
+        "one_picture = Squeeze(upright, batch)",
+        "picture = Cast <to = 2> (one_picture)",
     ]
     constants: dict[str, NDArray[Any]] = {
         "margins": np.array([0, 0, margin, margin] * 2, np.int64),
-        "kernel_rows": np.repeat(kernel.reshape(1, 1, 1, -1), 3, axis=0),
-        "kernel_columns": np.repeat(kernel.reshape(1, 1, -1, 1), 3, axis=0),
+        **blur.constants,
         "colours": np.array([1], np.int64),
         "minus_agreement": np.array(-(AGREEMENT**2), np.float32),
         "half": np.array(0.5, np.float32),
@@ -209,6 +204,24 @@ def composite(config: ModelConfig) -> Glue:
         "white": np.array(255.0, np.float32),
         "batch": np.array([0], np.int64),
     }
+    return _glue(lines, constants)
+
+
+def _blurred(kernel: NDArray[np.float32], height: int, width: int) -> Glue:
+    """`coarse`, of `framed`: sums of shifted pictures, since a convolution would count as one of the networks' products."""
+    lines: list[str] = []
+    constants: dict[str, NDArray[Any]] = {}
+    for given, taken, axis, size in (("framed", "along", 3, width), ("along", "coarse", 2, height)):
+        constants[f"{taken}_axis"] = np.array([axis], np.int64)
+        parts = [f"{taken}_part_{tap}" for tap in range(len(kernel))]
+        for tap, part in enumerate(parts):
+            constants |= {f"{part}_start": np.array([tap], np.int64), f"{part}_stop": np.array([tap + size], np.int64)}
+            constants[f"{part}_weight"] = np.array(kernel[tap], np.float32)
+            lines += [
+                f"{part}_shifted = Slice({given}, {part}_start, {part}_stop, {taken}_axis)",
+                f"{part} = Mul({part}_shifted, {part}_weight)",
+            ]
+        lines.append(f"{taken} = Sum({', '.join(parts)})")
     return _glue(lines, constants)
 
 

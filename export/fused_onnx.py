@@ -19,7 +19,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from export.fused import Fused, Parts
-from export.fused_glue import BLUR, Glue, composite, encoded, fixed_schedule, loop, noised, schedule
+from export.fused_glue import Glue, composite, encoded, fixed_schedule, loop, noised, schedule
 from export.fused_tensors import fused_tensors
 from export.onnx_file import weights_beside
 from export.precision import FP32_NODES
@@ -93,8 +93,9 @@ def fuse_onnx(
         ir_version=max(network.model.ir_version for network in networks.values()),
         producer_name="lite-vton",
     )
-    kept = [*BLUR, *(name for network in networks.values() for name in network.kept_in_float32)]
-    model.metadata_props.add(key=FP32_NODES, value=json.dumps(kept))
+    kept = [name for network in networks.values() for name in network.kept_in_float32]
+    if kept:
+        model.metadata_props.add(key=FP32_NODES, value=json.dumps(kept))
     return model
 
 
@@ -163,7 +164,11 @@ def _add_loop(graph: onnx.GraphProto, unet: _Network, config: ModelConfig, token
         side.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, config.latent_shape))
     for tensor in unet.model.graph.initializer:
         (graph if tensor.name in shared else body).initializer.append(tensor)
-    graph.node.append(helper.make_node("Loop", ["trip_count", "", "noisy"], ["sampled"], name="sampling", body=body))
+    # TensorRT (1.7) refuses a loop without a condition.
+    graph.initializer.append(numpy_helper.from_array(np.array(True), "always"))
+    graph.node.append(
+        helper.make_node("Loop", ["trip_count", "always", "noisy"], ["sampled"], name="sampling", body=body)
+    )
 
 
 def _split(

@@ -35,6 +35,9 @@ def verify_fused(bundle: Bundle, name: str, golden: Trajectory, *, check_regress
     picture: float | None = None
     try:
         row = known_format(fused.format)
+    except UserError as error:
+        return ArtifactReport(name, fused.precision, {}, (), None, (), skipped=str(error))
+    try:
         path = bundle.path(fused.model)
         found = {WHOLE: load_attribute(row.reader)(path)}
         if found[WHOLE] != fused.precision:
@@ -56,7 +59,21 @@ def verify_fused(bundle: Bundle, name: str, golden: Trajectory, *, check_regress
         if check_regression and not failures:
             failures += _regressions(bundle, fused, calls[0], limits)
     except (ImportError, NoDeviceError) as error:
-        return ArtifactReport(name, fused.precision, found, (), None, tuple(failures), skipped=str(error))
+        checked: tuple[str, ...] = ()
+        if row.fused_readback is not None:
+            told = load_attribute(row.fused_readback)(bundle, fused.precision)
+            checked, failures = told.checked, [*failures, *told.faults]
+        return ArtifactReport(
+            name,
+            fused.precision,
+            found,
+            (),
+            None,
+            tuple(failures),
+            skipped=str(error),
+            shares=shares,
+            read_back=checked,
+        )
     except (UserError, ValueError, KeyError) as error:
         failures.append(str(error))
     return ArtifactReport(name, fused.precision, found, calls, picture, tuple(failures), shares=shares)

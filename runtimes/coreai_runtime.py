@@ -27,7 +27,7 @@ __all__ = ["CoreAIRuntime"]
 
 
 class CoreAIRuntime:
-    """The `coreai-<precision>` assets of a bundle, or its fused one; raises `UserError` for one that is missing or damaged."""
+    """The `coreai-<precision>` assets of a bundle, or its fused one; a `UserError` for what is missing or damaged."""
 
     def __init__(self, bundle: Bundle, precision: str, *, fused: bool = False) -> None:
         if fused:

@@ -18,7 +18,7 @@ __all__ = ["CoreMLEvaluator"]
 
 
 class CoreMLEvaluator:
-    """The `coreml-<precision>` packages of a bundle, or its fused one; raises `UserError` for one that is damaged or another model's."""
+    """The `coreml-<precision>` packages of a bundle, or its fused one; a `UserError` for one that is damaged."""
 
     def __init__(self, bundle: Bundle, precision: str, *, fused: bool = False) -> None:
         self._name = f"coreml-{precision}"

@@ -30,6 +30,7 @@ def verify(
 
     watch = Watch()
     bundle = Bundle.open(path)
+    present = (*bundle.manifest.artifacts, *bundle.manifest.fused)
     chosen = None if artifacts is None else several_of("artifact", artifacts, present)
     with stages(f"verifying {path}") as say:
         # Of a zip, a report would land in the temporary copy.
