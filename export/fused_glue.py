@@ -208,7 +208,7 @@ def composite(config: ModelConfig) -> Glue:
 
 
 def _blurred(kernel: NDArray[np.float32], height: int, width: int) -> Glue:
-    """`coarse`, of `framed`: sums of shifted pictures, since a convolution would count as one of the networks' products."""
+    """`coarse`, of `framed`: sums of shifted pictures, for a convolution would count as a network's product."""
     lines: list[str] = []
     constants: dict[str, NDArray[Any]] = {}
     for given, taken, axis, size in (("framed", "along", 3, width), ("along", "coarse", 2, height)):

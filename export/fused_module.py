@@ -54,7 +54,7 @@ class FusedTryOn(nn.Module):
         x_0 = latents["masked_person"]
         tokens = (self._call("image_encoder", given["garment"]),) if "garment" in given else ()
         side = self.config.autoencoder.downscale
-        known = {"mask": functional.max_pool2d(given["mask"], side, side), **latents}
+        known = {"mask": functional.pixel_unshuffle(given["mask"], side).amax(dim=1, keepdim=True), **latents}
         conditions = torch.cat([known[name] for name in self.config.unet.told], dim=1)
         first = self._steps[0][1]
         x = first**0.5 * x_0 + (1 - first) ** 0.5 * given["noise"]

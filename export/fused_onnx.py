@@ -115,7 +115,7 @@ class _Network:
         known[self.model.graph.output[0].name] = answer
 
         def named(value: str) -> str:
-            return known.get(value, f"{call}/{value}")
+            return str(known.get(value, f"{call}/{value}"))
 
         nodes = []
         for node in self.model.graph.node:

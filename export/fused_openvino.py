@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -61,7 +62,7 @@ def _filled(parts: Parts, tensors: ComponentTensors) -> ov.Model:
     parameters = {name: one for one in skeleton.get_parameters() for name in one.output(0).get_names()}
     sources = {name: port for port in skeleton.outputs for name in port.get_names()}
     for call in calls:
-        part = networks[call.component].clone()
+        part = _renamed(networks[call.component].clone(), call.answer)
         for number, parameter in enumerate(part.get_parameters()):
             name = next(name for name in call.given if name in part.input(number).get_names())
             given = call.given[name]
@@ -74,6 +75,14 @@ def _filled(parts: Parts, tensors: ComponentTensors) -> ov.Model:
             port.replace_source_output(value)
     finished = [sources[spec.name].get_node() for spec in tensors.outputs]
     return ov.Model(finished, [parameters[spec.name] for spec in tensors.inputs], f"{parts.config.name} try_on")
+
+
+def _renamed(part: ov.Model, call: str) -> ov.Model:
+    """Each operation called after the call it belongs to; weights keep their names, which all calls share."""
+    for node in part.get_ops():
+        if node.get_type_name() != "Constant":
+            node.set_friendly_name(f"{call}/{node.get_friendly_name()}")
+    return part
 
 
 def _converted(glue: onnx.ModelProto) -> ov.Model:
@@ -143,7 +152,7 @@ def _step(n: int, timestep: int, now: float, following: float) -> Glue:
         f"eps_next_{n} = Mul(noise_next_{n}, eps_{n})",
         f"x_{n + 1} = Add(clean_share_{n}, eps_next_{n})",
     )
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         f"visited_{n}": np.array([timestep], np.int64),
         f"signal_now_{n}": _number(now**0.5),
         f"noise_now_{n}": _number((1 - now) ** 0.5),
