@@ -104,6 +104,7 @@ def export_model(
     """
     from export.bundle import export_bundle, extend_bundle
     from export.calibration import DEFAULT_PEOPLE
+    from export.fused_tensors import check_fusable
     from runtimes.schedule import timesteps
 
     # Refuse what is wrong before anything slow.
@@ -125,6 +126,8 @@ def export_model(
     with stages(f"exporting {model}") as say:
         config = existing.manifest.model if existing is not None else config_of(model, autoencoder)
         tile = None if decoder_tile is None else tile_of(decoder_tile, config)
+        if fused:
+            check_fusable(replace(config, decoder_tile=tile or config.decoder_tile))
         if steps is not None:
             timesteps(config.schedule, steps)  # refuses a count that sampling would refuse later
         people, source = ((), "") if calibration is None else _people_of(calibration, config, needed)
