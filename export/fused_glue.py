@@ -221,7 +221,9 @@ def _blurred(kernel: NDArray[np.float32], height: int, width: int) -> Glue:
                 f"{part}_shifted = Slice({given}, {part}_start, {part}_stop, {taken}_axis)",
                 f"{part} = Mul({part}_shifted, {part}_weight)",
             ]
-        lines.append(f"{taken} = Sum({', '.join(parts)})")
+        # One by one, so that no more than two of them are in memory.
+        sums = [parts[0], *(f"{taken}_to_{tap}" for tap in range(1, len(kernel) - 1)), taken]
+        lines += [f"{sums[tap]} = Add({sums[tap - 1]}, {parts[tap]})" for tap in range(1, len(kernel))]
     return _glue(lines, constants)
 
 
