@@ -9,6 +9,7 @@ from export.artifacts import Failed, Origin, write_artifacts
 from export.calibration import Feeds, check_people, record_calibration, record_in_torch
 from export.diffusers_layout import write_scheduler
 from export.finish import finish, take_over
+from export.fused import write_fused
 from export.golden import GOLDEN_PATH, Trajectory, load_trajectory, save_trajectory
 from export.manifest import WEIGHTS_PATH, manifest_of
 from export.options import ExportOptions
@@ -42,6 +43,7 @@ def export_bundle(
     calibration: Sequence[TryOnInputs] = (),
     calibration_source: str = "",
     checkpoint: str = "random weights",
+    fused: bool = False,
     options: ExportOptions | None = None,
     min_psnr: float | None = None,
     overwrite: bool = False,
@@ -53,14 +55,15 @@ def export_bundle(
     `formats` and `precisions` as `plan_export` takes them. `inputs` are what the golden trajectory is recorded on, in
     `steps` steps (default: the model's own) from noise `seed`. `calibration` are other people, dressed in as many
     steps, whom the integer precisions are calibrated on (only then are any needed), and `calibration_source` says where
-    they came from. `checkpoint` names where the weights came from, `options` is what single formats are told.
+    they came from. With `fused` each artifact has its fused form (`export.fused`) beside it. `checkpoint` names where
+    the weights came from, `options` is what single formats are told.
     `on_progress` is told each stage in words.
     Raises `VerificationError` if an artifact misses its gate, `UserError` for what was asked wrongly or a full disk;
     then nothing is written, and an existing bundle stays as it was. With `failed`, an artifact that cannot be made or
     misses its gate is named to it and left out, and only if none is left is it an error.
     """
     config = networks.config
-    plan = plan_export(config, output, formats, precisions)
+    plan = plan_export(config, output, formats, precisions, fused=fused)
     if plan.is_calibrated:
         check_people(calibration, config)
     say = on_progress or (lambda _stage: None)
@@ -73,11 +76,13 @@ def export_bundle(
         feeds, calibrated = _calibrated(networks, plan, calibration, calibration_source, steps, seed, say)
         origin = Origin(config, networks.latent_scale, networks)
         artifacts, kept = write_artifacts(origin, plan, folder, golden, feeds, options or ExportOptions(), say, failed)
+        whole = write_fused(folder, plan, artifacts, config, networks.latent_scale, steps, networks, kept, say, failed)
         write_scheduler(config, folder / "scheduler")
         manifest = manifest_of(
             config, networks.latent_scale, component_tensors(config), artifacts, checkpoint, calibrated, folder
         )
-        finish(folder, manifest.model_copy(update={"kept_in_float32": kept}), artifacts, min_psnr, failed, say)
+        manifest = manifest.model_copy(update={"kept_in_float32": kept, "fused": whole})
+        finish(folder, manifest, artifacts, whole, min_psnr, failed, say)
     return Bundle.open(plan.output, check=False)
 
 
@@ -89,6 +94,7 @@ def extend_bundle(
     *,
     calibration: Sequence[TryOnInputs] = (),
     calibration_source: str = "",
+    fused: bool = False,
     options: ExportOptions | None = None,
     min_psnr: float | None = None,
     overwrite: bool = False,
@@ -99,19 +105,21 @@ def extend_bundle(
 
     Of a bundle without weights, as an import of ONNX files is, they are made of its float32 ONNX files.
     Weights, golden trajectory and other artifacts stay as they are, byte for byte; those asked for are made anew, and
-    they alone are verified. Options, errors and what an error leaves are `export_bundle`'s.
+    they alone are verified. With `fused` that is the fused form alone of artifacts that are there already. Options,
+    errors and what an error leaves are `export_bundle`'s.
     """
     old = bundle.manifest
     config = old.model
     if old.golden is None or (old.weights is None and _SOURCE not in old.artifacts):
         raise UserError(f"{bundle.root} has no weights, or no trajectory to check against: export the model itself")
-    plan = plan_export(config, output, formats, precisions, weights=old.weights is not None)
+    plan = plan_export(config, output, formats, precisions, weights=old.weights is not None, fused=fused)
+    wanted, plan = plan, plan.without(old.artifacts) if fused else plan
     if plan.is_calibrated:
         check_people(calibration, config)
     say = on_progress or (lambda _stage: None)
     origin = _origin_of(bundle)
     golden = load_trajectory(bundle.path(old.golden))
-    asked = {f"{row.name}-{precision}" for row, precision in plan.artifacts}
+    asked = {*plan.names, *wanted.fused_names}
     with write_bundle(plan.output, overwrite) as folder:
         say("what is there")
         in_place = plan.output.exists() and plan.output.resolve() == bundle.root.resolve()
@@ -121,11 +129,24 @@ def extend_bundle(
         )
         artifacts, kept = write_artifacts(origin, plan, folder, golden, feeds, options or ExportOptions(), say, failed)
         others = {name: artifact for name, artifact in old.artifacts.items() if name not in asked}
+        present = others | artifacts
+        whole = write_fused(
+            folder,
+            wanted,
+            present,
+            config,
+            old.latent_scale,
+            golden.steps,
+            origin.networks,
+            old.kept_in_float32 | kept,
+            say,
+            failed,
+        )
         made = manifest_of(
             config,
             old.latent_scale,
             old.components,
-            others | artifacts,
+            present,
             "",
             calibrated or old.calibration,
             folder,
@@ -136,8 +157,9 @@ def extend_bundle(
             update={name: getattr(made, name) for name in ("tools", "artifacts", "calibration", "gates", "files")}
             | {"machine": made.machine if (made.machine, made.tools) == (old.machine, old.tools) else _SEVERAL}
             | {"kept_in_float32": old.kept_in_float32 | kept}
+            | {"fused": {name: one for name, one in old.fused.items() if name not in asked} | whole}
         )
-        finish(folder, manifest, artifacts, min_psnr, failed, say)
+        finish(folder, manifest, artifacts, whole, min_psnr, failed, say)
     return Bundle.open(plan.output, check=False)
 
 

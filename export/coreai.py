@@ -28,11 +28,11 @@ from lite_vton.model.components import ComponentSpec
 from lite_vton.presets import ModelConfig
 from runtimes.coreai_asset import opened_asset
 
-__all__ = ["coreai_shares", "export_coreai", "found_coreai_precision"]
+__all__ = ["FP32_PRODUCTS", "convert_coreai", "coreai_shares", "export_coreai", "found_coreai_precision"]
 
 _WRITTEN = ("fp32", "fp16")
-_FP32_PRODUCTS = "fp32_products"
-"""Metadata of an fp16 asset, after "lite_vton.": how many of its products are in float32 on purpose."""
+FP32_PRODUCTS = "lite_vton.fp32_products"
+"""Metadata of an fp16 asset, how many of its products are in float32 on purpose."""
 _PRODUCTS = frozenset({"coreai.conv2d", "coreai.conv_transpose2d", "coreai.matmul", "coreai.batch_matmul"})
 _PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "si8": "int8", "ui8": "int8"}
 
@@ -61,17 +61,18 @@ def export_coreai(
         paths[precision] = folder / "model.aimodel"
         about = compact_metadata(config, component=spec.name, precision=precision, latent_scale=latent_scale)
         about = {f"lite_vton.{key}": value for key, value in about.items()}
-        module = module.eval()
+        module, kept = module.eval(), None if safety is None else safety.kept
         if precision == "fp16":
-            kept = None if safety is None else safety.kept
-            about[_FP32_PRODUCTS] = str(float32_products(module, kept))
-            _convert(in_half_precision(module, unsafe_modules(module, kept)), spec, config, paths[precision], about)
-        else:
-            _convert(module, spec, config, paths[precision], about)
+            about[FP32_PRODUCTS] = str(float32_products(module, kept))
+        in_precision = in_half_precision(module, unsafe_modules(module, kept)) if precision == "fp16" else module
+        convert_coreai(in_precision, spec, config, paths[precision], about)
     return paths
 
 
-def _convert(module: nn.Module, spec: ComponentSpec, config: ModelConfig, path: Path, about: dict[str, str]) -> None:
+def convert_coreai(
+    module: nn.Module, spec: ComponentSpec, config: ModelConfig, path: Path, about: dict[str, str]
+) -> None:
+    """The asset of a module as it is, with `about` as its metadata; errors as `export_coreai`."""
     with _quiet():
         from coreai.runtime import AIModelAssetMetadata
         from coreai_torch import TorchConverter, get_decomp_table
@@ -121,7 +122,7 @@ def coreai_shares(path: Path) -> Shares:
 
 def _float32_kept(path: Path) -> int:
     said = opened_asset(path).metadata.creator_defined_metadata
-    return int(said.get(f"lite_vton.{_FP32_PRODUCTS}", 0))
+    return int(said.get(FP32_PRODUCTS, 0))
 
 
 def _products(path: Path) -> list[Product]:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from export.artifacts import Failed
 from export.formats import caveats
+from export.fused_verify import fused_with_figures
 from export.verify import ArtifactReport, Report, VerificationError, verify
-from lite_vton.bundle import Artifact, Bundle, Manifest, Parity, write_manifest
+from lite_vton.bundle import Artifact, Bundle, FusedArtifact, Manifest, Parity, write_manifest
 from runtimes.freed_memory import return_to_the_system
 
 __all__ = ["finish", "take_over"]
@@ -43,26 +44,32 @@ def finish(
     folder: Path,
     manifest: Manifest,
     artifacts: Mapping[str, Artifact],
+    fused: Mapping[str, FusedArtifact],
     min_psnr: float | None,
     failed: Failed | None,
     say: Callable[[str], None],
 ) -> None:
-    """Verify the new `artifacts`, leave out or raise for those that do not pass, and write manifest and report."""
+    """Verify what is new, leave out or raise for what does not pass, and write manifest and report."""
     return_to_the_system()
-    report = verify(Bundle(folder, manifest), artifacts=artifacts, min_psnr=min_psnr, write=False, on_progress=say)
+    report = verify(
+        Bundle(folder, manifest), artifacts=[*artifacts, *fused], min_psnr=min_psnr, write=False, on_progress=say
+    )
     if failed is None:
         _stop_unless_passed(report)
     gone = tuple(f"{row.artifact}/" for row in report.artifacts if not _stays(row))
-    passed = {row.artifact: _with_figures(artifacts[row.artifact], row) for row in report.artifacts if _stays(row)}
+    stay = {row.artifact: row for row in report.artifacts if _stays(row)}
+    passed = {name: _with_figures(artifacts[name], row) for name, row in stay.items() if name in artifacts}
+    whole = {name: fused_with_figures(fused[name], row) for name, row in stay.items() if name in fused}
     for row in report.artifacts:
         if not _stays(row) and failed is not None:
             failed(row.artifact, _reason(row))
             shutil.rmtree(folder / row.artifact)
-    if not passed:
+    if not stay:
         raise VerificationError("no artifact passed; nothing was written", report)
     others = {name: artifact for name, artifact in manifest.artifacts.items() if name not in artifacts}
     files = {name: record for name, record in manifest.files.items() if not name.startswith(gone)}
-    written = {"artifacts": others | passed, "files": files}
+    others_fused = {name: one for name, one in manifest.fused.items() if name not in fused}
+    written = {"artifacts": others | passed, "fused": others_fused | whole, "files": files}
     earlier = folder / "verify.json"
     rows = json.loads(earlier.read_text(encoding="utf-8"))["artifacts"] if earlier.is_file() else []
     _write_report(

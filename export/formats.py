@@ -28,7 +28,9 @@ class Format:
     shares    (path) -> `export.shares.Shares`, how much of it is in which precision; None where it cannot be told
     runtime   (bundle, precision) -> a `runtimes.base.Runtime`, or a checker in its shape
     layout    (networks, folder) -> None, called once the components are written; None where there is nothing to add
+    fused     a `Fuser` (`export.fused`): the whole try-on as one graph; None where the format has no such form
     readback  (bundle, precision) -> an `export.readback.Readback`, for machines that have not what the runtime runs on
+    fused_readback  the same of the fused form
 
     `needs` are the packages it takes, by import name; "a|b" where one of two will do.
     `calibrated` are those of its precisions that are quantised to the ranges of activations along real try-ons.
@@ -51,7 +53,9 @@ class Format:
     runtime: str
     shares: str | None = None
     layout: str | None = None
+    fused: str | None = None
     readback: str | None = None
+    fused_readback: str | None = None
     calibrated: tuple[str, ...] = ()
     keeps_float32: bool = False
     from_onnx: bool = False
@@ -84,6 +88,7 @@ FORMATS: dict[str, Format] = {
             shares="export.onnx_precision:precision_shares",
             runtime="runtimes.onnxruntime_runtime:OnnxRuntime",
             layout="export.diffusers_layout:write_layout",
+            fused="export.fused_onnx:write_fused_onnx",
             calibrated=("int8",),
             keeps_float32=True,
             from_onnx=True,
@@ -99,6 +104,7 @@ FORMATS: dict[str, Format] = {
             reader="export.openvino_precision:found_openvino_precision",
             shares="export.openvino_precision:openvino_shares",
             runtime="runtimes.openvino_runtime:OpenVinoRuntime",
+            fused="export.fused_openvino:write_fused_openvino",
             calibrated=("int8",),
             from_onnx=True,
         ),
@@ -113,7 +119,9 @@ FORMATS: dict[str, Format] = {
             reader="export.tensorrt_plan:found_precision",
             shares="export.tensorrt_plan:engine_shares",
             runtime="runtimes.tensorrt_runtime:TensorRTRuntime",
+            fused="export.fused_tensorrt:write_fused_tensorrt",
             readback="export.tensorrt_readback:read_back_engines",
+            fused_readback="export.fused_tensorrt:read_back_fused",
             keeps_float32=True,
             from_onnx=True,
         ),
@@ -128,6 +136,7 @@ FORMATS: dict[str, Format] = {
             reader="export.coreml_precision:found_coreml_precision",
             shares="export.coreml_precision:coreml_shares",
             runtime="export.coreml_evaluator.runtime:CoreMLEvaluator",
+            fused="export.fused_apple:write_fused_coreml",
             keeps_float32=True,
             caveat="computed operation by operation on this CPU; the Neural Engine may round differently inside them",
         ),
@@ -142,6 +151,7 @@ FORMATS: dict[str, Format] = {
             reader="export.coreai:found_coreai_precision",
             shares="export.coreai:coreai_shares",
             runtime="runtimes.coreai_runtime:CoreAIRuntime",
+            fused="export.fused_apple:write_fused_coreai",
             keeps_float32=True,
             checked_up_to=256 * 192,
         ),

@@ -42,12 +42,12 @@ def precision_shares(path: Path, without: Collection[str] = ()) -> Shares:
     model = _opened(path)
     kinds = _kinds(model)
     sizes = _sizes(model)
-    for tensor in model.graph.initializer:
+    for tensor in _weights(model.graph):
         if len(tensor.raw_data) > _LARGE:
             tensor.ClearField("raw_data")  # shapes do not depend on it, and inference would copy it twice
     shapes = {
         value.name: tuple(axis.dim_value for axis in value.type.tensor_type.shape.dim)
-        for graph in (shape_inference.infer_shapes(model).graph,)
+        for graph in _graphs(shape_inference.infer_shapes(model).graph)
         for value in (*graph.value_info, *graph.input, *graph.output)
     }
     return shares_of(product for node, product in _products(model, kinds, sizes, shapes) if node not in without)
@@ -76,7 +76,7 @@ def _products(
 ) -> Iterator[tuple[str, Product]]:
     """Each with the name of its node."""
     quantised = _quantised_activations(model)
-    for node in model.graph.node:
+    for node in _nodes(model.graph):
         if node.op_type not in PRODUCTS or len(node.input) < 2 or node.input[1] not in kinds:
             continue
         kind = kinds[node.input[1]]
@@ -89,14 +89,32 @@ def _products(
         yield node.name, Product(node.input[1], kind, kind, weights, weights * math.prod(positions))
 
 
+def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """A graph, and the bodies of its loops."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _graphs(attribute.g)
+
+
+def _weights(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    return (tensor for part in _graphs(graph) for tensor in part.initializer)
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Every node, those of a body once, however often it runs."""
+    return (node for part in _graphs(graph) for node in part.node)
+
+
 _LARGE = 1024  # bytes; nothing that a shape is computed from is larger
 _MOVING = ("DequantizeLinear", "Transpose", "Reshape", "Identity", "Cast")
 
 
 def _sizes(model: onnx.ModelProto) -> dict[str, int]:
     """How many numbers each constant has, followed through what only moves or converts it."""
-    sizes = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}
-    for node in model.graph.node:
+    sizes = {tensor.name: math.prod(tensor.dims) for tensor in _weights(model.graph)}
+    for node in _nodes(model.graph):
         if node.op_type in _MOVING and node.input[0] in sizes:
             sizes[node.output[0]] = sizes[node.input[0]]
     return sizes
@@ -104,9 +122,9 @@ def _sizes(model: onnx.ModelProto) -> dict[str, int]:
 
 def _quantised_activations(model: onnx.ModelProto) -> set[str]:
     """Tensors that were rounded to integers and back, also where they were only moved since."""
-    constants = {tensor.name for tensor in model.graph.initializer}
+    constants = {tensor.name for tensor in _weights(model.graph)}
     found: set[str] = set()
-    for node in model.graph.node:
+    for node in _nodes(model.graph):
         first = node.input[0] if node.input else ""
         if (node.op_type == "DequantizeLinear" and first not in constants) or (
             node.op_type in _MOVING and first in found
@@ -128,8 +146,8 @@ def _kinds(model: onnx.ModelProto) -> dict[str, str]:
         TensorProto.INT4: "int4",
         TensorProto.UINT4: "int4",
     }
-    kinds = {i.name: names[i.data_type] for i in model.graph.initializer if i.data_type in names}
-    for node in model.graph.node:
+    kinds = {i.name: names[i.data_type] for i in _weights(model.graph) if i.data_type in names}
+    for node in _nodes(model.graph):
         if node.op_type in ("DequantizeLinear", "Transpose", "Reshape", "Identity") and node.input[0] in kinds:
             kinds[node.output[0]] = kinds[node.input[0]]
         elif node.op_type == "Cast" and node.input[0] in kinds:

@@ -37,7 +37,7 @@ from lite_vton.errors import UserError
 from lite_vton.model.components import ComponentSpec
 from lite_vton.presets import ModelConfig
 
-__all__ = ["export_openvino"]
+__all__ = ["export_openvino", "root_logger_kept"]
 
 _Feeds = Sequence[Mapping[str, NDArray[Any]]]
 _FP16_MAX = 65504.0
@@ -90,7 +90,7 @@ def export_openvino(
 
 def _to_fp32(source: Path, _calibration: _Feeds) -> ov.Model:
     try:
-        with _root_logger_kept():
+        with root_logger_kept():
             model = ov.convert_model(source)
     except _CANNOT_CONVERT as error:
         reason = " ".join(str(error).split())[-200:]
@@ -101,7 +101,7 @@ def _to_fp32(source: Path, _calibration: _Feeds) -> ov.Model:
 
 
 @contextmanager
-def _root_logger_kept() -> Iterator[None]:
+def root_logger_kept() -> Iterator[None]:
     """OpenVINO (2026.4) lets its converter silence everybody's logging, and after a failure leaves it so."""
     root = logging.getLogger()
     level, filters, handlers = root.level, list(root.filters), list(root.handlers)

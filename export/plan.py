@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from export.formats import FORMATS, Format, require
+from export.fused_tensors import check_fusable, fused_name
 from export.manifest import WEIGHTS_PATH
 from lite_vton.errors import UserError
 from lite_vton.presets import ModelConfig
@@ -27,12 +28,25 @@ class Plan:
     output: Path
     artifacts: tuple[tuple[Format, str], ...]
     components: tuple[str, ...]
+    fused: bool = False
     left_out: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        files = (f"  {folder}" for folder in self.folders)
+        files = (f"  {folder}" for folder in (*self.folders, *self.fused_names))
         missing = (f"left out  {line}" for line in self.left_out)
         return "\n".join((f"{self.output}", f"  {WEIGHTS_PATH}", "  golden", *files, *missing))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Folders of its artifacts, fused ones apart."""
+        return tuple(f"{row.name}-{precision}" for row, precision in self.artifacts)
+
+    def without(self, names: Container[str]) -> Plan:
+        """The same without the artifacts of those names."""
+        return replace(
+            self,
+            artifacts=tuple(one for one, name in zip(self.artifacts, self.names, strict=True) if name not in names),
+        )
 
     @property
     def by_format(self) -> dict[Format, tuple[str, ...]]:
@@ -51,6 +65,12 @@ class Plan:
         return any(precision == "fp16" and row.keeps_float32 for row, precision in self.artifacts)
 
     @property
+    def fused_names(self) -> tuple[str, ...]:
+        """Folders of fused artifacts, one beside each that has such a form; none unless they are asked for."""
+        rows = self.artifacts if self.fused else ()
+        return tuple(fused_name(row.name, precision) for row, precision in rows if row.fused is not None)
+
+    @property
     def folders(self) -> tuple[str, ...]:
         """One `<format>-<precision>/<component>` per file to be written."""
         return tuple(f"{row.name}-{precision}/{name}" for row, precision in self.artifacts for name in self.components)
@@ -63,20 +83,27 @@ def plan_export(
     precisions: Sequence[str] = ("fp32", "fp16"),
     *,
     weights: bool = True,
+    fused: bool = False,
 ) -> Plan:
     """Check the request and say what it would write, without writing; raises `UserError` as `export_bundle` would.
 
     With "all" among the formats, each gets those of `precisions` that it has; formats whose packages are missing, and
     those too slow to check at the model's size, are left out. Formats asked for by name have to have every precision.
-    Without `weights` there are float32 ONNX files alone to make things of.
+    Without `weights` there are float32 ONNX files alone to make things of. With `fused`, each artifact has its fused
+    form beside it: those asked for by name have to have one.
     """
+    if fused:
+        check_fusable(config)
     if ALL not in formats:
         artifacts = list(_named(formats, precisions))
         for row, precision in artifacts:
             reason = None if weights else _needs_weights(row, precision)
             if reason is not None:
                 raise UserError(f"{row.name}-{precision} {reason}: choose another format or precision")
-        return Plan(Path(output), tuple(artifacts), config.components)
+            if fused and row.fused is None:
+                can = ", ".join(name for name, known in FORMATS.items() if known.fused is not None)
+                raise UserError(f"{row.name} has no fused form: choose from {can}, or leave --fused out")
+        return Plan(Path(output), tuple(artifacts), config.components, fused)
     known = dict.fromkeys(precision for row in FORMATS.values() for precision in row.precisions)
     for precision in precisions:
         if precision not in (*known, ALL):
@@ -101,7 +128,10 @@ def plan_export(
                 left_out.append(f"{row.name}-{precision}: {row.name} has {', '.join(row.precisions)}")
     if not artifacts:
         raise UserError(f"nothing can be exported here ({'; '.join(left_out)})")
-    return Plan(Path(output), tuple(artifacts), config.components, tuple(left_out))
+    if fused:
+        bare = dict.fromkeys(row.name for row, _ in artifacts if row.fused is None)
+        left_out += [f"{name}-fused: {name} has no fused form" for name in bare]
+    return Plan(Path(output), tuple(artifacts), config.components, fused, tuple(left_out))
 
 
 def _named(formats: Sequence[str], precisions: Sequence[str]) -> Iterator[tuple[Format, str]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["MOST", "Product", "Shares", "overall", "shares_of"]
+__all__ = ["MOST", "Product", "Shares", "overall", "shares_of", "too_little"]
 
 MOST = 0.5
 """Share above which a precision of `_BESIDE` gives an artifact its name. The rest may be what `export.float_layers`
@@ -65,6 +65,16 @@ def shares_of(products: Iterable[Product], note: str = "") -> Shares:
         _normalised((product.computed, product.multiplications) for product in known),
         note,
     )
+
+
+def too_little(component: str, shares: Shares, precision: str) -> list[str]:
+    """A line each for weights and multiplications most of which are not in a component's precision."""
+    kinds = {"weights": shares.weights} | ({} if shares.note else {"multiplications": shares.multiplications})
+    return [
+        f"only {of.get(precision, 0.0):.0%} of the {what} of {component} are {precision}"
+        for what, of in kinds.items()
+        if of.get(precision, 0.0) <= MOST
+    ]
 
 
 def overall(shares: Mapping[str, float]) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
 from export.formats import Format, known_format, load_attribute
+from export.fused_verify import verify_fused
 from export.gates import Gate, gate
 from export.golden import Call, Trajectory, load_trajectory
 from export.manifest import tool_versions
 from export.parity import closeness, echo, picture_psnr
 from export.regression import machine, regressions
-from export.shares import MOST, Shares
+from export.shares import Shares, too_little
 from export.verify_report import ArtifactReport, CallReport, Report, VerificationError
 from lite_vton.bundle import Artifact, Bundle
 from lite_vton.errors import UserError
@@ -41,16 +42,20 @@ def verify(
     manifest = bundle.manifest
     if manifest.golden is None:
         raise UserError(f"the bundle {bundle.root} has no golden trajectory to verify against: export it again")
-    names = tuple(manifest.artifacts) if artifacts is None else tuple(artifacts)
+    present = (*manifest.artifacts, *manifest.fused)
+    names = present if artifacts is None else tuple(artifacts)
     for name in names:
-        if name not in manifest.artifacts:
-            raise UserError(f"no artifact {name!r} in the bundle: it has {', '.join(manifest.artifacts) or 'none'}")
+        if name not in present:
+            raise UserError(f"no artifact {name!r} in the bundle: it has {', '.join(present) or 'none'}")
     golden = load_trajectory(bundle.path(manifest.golden))
     reports = []
     for name in names:
         if on_progress is not None:
             on_progress(f"verify {name}")
-        reports.append(_verify_artifact(bundle, name, manifest.artifacts[name], golden, min_psnr))
+        if name in manifest.fused:
+            reports.append(verify_fused(bundle, name, golden, check_regression=min_psnr is None))
+        else:
+            reports.append(_verify_artifact(bundle, name, manifest.artifacts[name], golden, min_psnr))
     report = Report(tuple(reports))
     if write:
         (bundle.root / "verify.json").write_text(json.dumps(report.to_json(), indent=1) + "\n", encoding="utf-8")
@@ -84,7 +89,7 @@ def _verify_artifact(
         if shares_reader is not None:
             shares = {key: shares_reader(path) for key, path in paths.items()}
             named = (key for key in shares if found[key] == artifact.precision)  # the others are named above
-            failures += [text for key in named for text in _too_little(key, shares[key], artifact.precision)]
+            failures += [text for key in named for text in too_little(key, shares[key], artifact.precision)]
         # A trajectory without calls would let anything pass.
         uncalled = set(artifact.components) - {call.component for call in golden.calls}
         failures += [f"{key} has no call in the golden trajectory" for key in sorted(uncalled)]
@@ -109,16 +114,6 @@ def _verify_artifact(
     if picture is not None and picture < limits.picture_psnr_db:
         failures.append(f"final picture {picture:.1f} dB, below {limits.picture_psnr_db:g} dB")
     return ArtifactReport(name, artifact.precision, found, tuple(calls), picture, tuple(failures), shares=shares)
-
-
-def _too_little(component: str, shares: Shares, precision: str) -> list[str]:
-    """A component most of which is not in its precision, though its reader may call it so."""
-    kinds = {"weights": shares.weights} | ({} if shares.note else {"multiplications": shares.multiplications})
-    return [
-        f"only {of.get(precision, 0.0):.0%} of the {what} of {component} are {precision}"
-        for what, of in kinds.items()
-        if of.get(precision, 0.0) <= MOST
-    ]
 
 
 def _regressions(bundle: Bundle, artifact: Artifact, calls: list[CallReport], limits: Gate) -> list[str]:

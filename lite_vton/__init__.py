@@ -20,6 +20,7 @@ from lite_vton.version import __version__
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from lite_vton.bundle import FusedArtifact
     from lite_vton.inputs import TryOnInputs
     from runtimes.base import Runtime
     from runtimes.sampler import Step
@@ -30,29 +31,30 @@ __all__ = ["BACKENDS", "Bundle", "TryOn", "UserError", "__version__", "load"]
 
 @dataclass(frozen=True)
 class Backend:
-    """One way to run a bundle: which precisions it has, which artifacts it reads, and how it opens."""
+    """One way to run a bundle: which precisions it has, which artifacts it reads, how it opens, if fused ones too."""
 
     name: str
     artifact: str | None
     precisions: tuple[str, ...]
-    open: Callable[[Bundle, str, str | None], Runtime]
+    open: Callable[[Bundle, str, str | None, bool], Runtime]
+    fused: bool = False
 
 
-def _open_onnxruntime(bundle: Bundle, precision: str, provider: str | None) -> Runtime:
+def _open_onnxruntime(bundle: Bundle, precision: str, provider: str | None, fused: bool) -> Runtime:
     from runtimes.onnxruntime_runtime import OnnxRuntime
 
-    return OnnxRuntime(bundle, precision, (provider or "cpu",))
+    return OnnxRuntime(bundle, precision, (provider or "cpu",), fused=fused)
 
 
-def _open_coreai(bundle: Bundle, precision: str, provider: str | None) -> Runtime:
+def _open_coreai(bundle: Bundle, precision: str, provider: str | None, fused: bool) -> Runtime:
     if provider is not None:
         raise UserError(f"backend 'coreai' has no execution provider {provider!r}: leave it out")
     from runtimes.coreai_runtime import CoreAIRuntime
 
-    return CoreAIRuntime(bundle, precision)
+    return CoreAIRuntime(bundle, precision, fused=fused)
 
 
-def _open_openvino(bundle: Bundle, precision: str, provider: str | None) -> Runtime:
+def _open_openvino(bundle: Bundle, precision: str, provider: str | None, fused: bool) -> Runtime:
     if provider is not None:
         raise UserError(f"backend 'openvino' has no execution provider {provider!r}: leave it out")
     try:
@@ -62,23 +64,23 @@ def _open_openvino(bundle: Bundle, precision: str, provider: str | None) -> Runt
             f"backend 'openvino' needs the package {error.name}: pip install 'lite-vton[openvino]'"
         ) from error
 
-    return OpenVinoRuntime(bundle, precision)
+    return OpenVinoRuntime(bundle, precision, fused=fused)
 
 
-def _open_tensorrt(bundle: Bundle, precision: str, provider: str | None) -> Runtime:
+def _open_tensorrt(bundle: Bundle, precision: str, provider: str | None, fused: bool) -> Runtime:
     if provider is not None:
         raise UserError(f"backend 'tensorrt' has no execution provider {provider!r}: leave it out")
     from runtimes.tensorrt_runtime import TensorRTRuntime
 
     try:
-        return TensorRTRuntime(bundle, precision)
+        return TensorRTRuntime(bundle, precision, fused=fused)
     except ModuleNotFoundError as error:
         raise UserError(
             f"backend 'tensorrt' needs the package {error.name}: pip install 'lite-vton[tensorrt]'"
         ) from error
 
 
-def _open_torch(bundle: Bundle, _precision: str, provider: str | None) -> Runtime:
+def _open_torch(bundle: Bundle, _precision: str, provider: str | None, _fused: bool) -> Runtime:
     if provider is not None:
         raise UserError(f"backend 'torch' has no execution provider {provider!r}: leave it out")
     try:
@@ -96,10 +98,10 @@ def _open_torch(bundle: Bundle, _precision: str, provider: str | None) -> Runtim
 BACKENDS: Mapping[str, Backend] = {
     backend.name: backend
     for backend in (
-        Backend("onnxruntime", "onnx", ("fp32", "fp16", "int8", "w8"), _open_onnxruntime),
-        Backend("openvino", "openvino", ("fp32", "fp16", "bf16", "int8"), _open_openvino),
-        Backend("tensorrt", "tensorrt", ("fp32", "fp16"), _open_tensorrt),
-        Backend("coreai", "coreai", ("fp32", "fp16"), _open_coreai),
+        Backend("onnxruntime", "onnx", ("fp32", "fp16", "int8", "w8"), _open_onnxruntime, fused=True),
+        Backend("openvino", "openvino", ("fp32", "fp16", "bf16", "int8"), _open_openvino, fused=True),
+        Backend("tensorrt", "tensorrt", ("fp32", "fp16"), _open_tensorrt, fused=True),
+        Backend("coreai", "coreai", ("fp32", "fp16"), _open_coreai, fused=True),
         Backend("torch", None, ("fp32",), _open_torch),
     )
 }
@@ -112,12 +114,14 @@ def load(
     precision: str = "fp32",
     *,
     provider: str | None = None,
+    fused: bool = False,
 ) -> Runtime:
     """Open `bundle` on `backend`; close the runtime when done.
 
     `provider` is one of ONNX Runtime's (`runtimes.providers`: cpu, cuda, tensorrt, coreml, openvino, xnnpack,
     directml); it has to work, there is no silent fall to the CPU.
 
+    With `fused` its one component is the whole try-on (`runtimes.fused`).
     Raises `UserError` for an unknown backend, a precision it does not have, or a bundle without the artifact.
     """
     if backend not in BACKENDS:
@@ -129,19 +133,23 @@ def load(
         raise UserError(f"backend {backend!r} has no precision {precision!r}: choose {' or '.join(chosen.precisions)}")
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(Path(bundle))
     folder = f"{chosen.artifact}-{precision}"
-    if chosen.artifact is not None and folder not in opened.manifest.artifacts:
+    if fused and not chosen.fused:
+        able = ", ".join(row.name for row in BACKENDS.values() if row.fused)
+        raise UserError(f"backend {backend!r} has no fused form: choose one of {able}, or leave --fused out")
+    if not fused and chosen.artifact is not None and folder not in opened.manifest.artifacts:
         raise UserError(
             f"{opened.root} holds no {folder}: export it (`lite-vton export {opened.manifest.model.name} "
             f"--format {chosen.artifact} --precision {precision}`)"
         )
-    return chosen.open(opened, precision, provider)
+    return chosen.open(opened, precision, provider, fused)
 
 
 class TryOn:
     """A bundle on one backend, ready to dress people. A context manager; `close` frees the backend.
 
-    `low_memory` holds one network at a time, loaded for each try-on anew (`runtimes.one_at_a_time`); the picture is the
-    same. `UserError` for a backend that cannot.
+    `low_memory` holds one network at a time, loaded for each try-on anew (`runtimes.one_at_a_time`). With `fused` the
+    whole try-on is one graph, of a bundle that was exported so. The picture is the same. `UserError` for a backend that
+    cannot.
     """
 
     def __init__(
@@ -152,9 +160,17 @@ class TryOn:
         *,
         provider: str | None = None,
         low_memory: bool = False,
+        fused: bool = False,
     ) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(Path(bundle))
-        self.runtime = load(self.bundle, backend, precision, provider=provider)
+        self.runtime = load(self.bundle, backend, precision, provider=provider, fused=fused)
+        self._fused: FusedArtifact | None = None
+        if fused:
+            from runtimes.fused import fused_artifact
+
+            if low_memory:
+                raise UserError("a fused graph is one network: leave --low-memory or --fused out")
+            self._fused = fused_artifact(self.bundle, str(BACKENDS[backend].artifact), precision)
         if low_memory:
             from runtimes.one_at_a_time import OneAtATime
 
@@ -172,8 +188,18 @@ class TryOn:
     ) -> TryOnResult:
         """Sample one try-on; steps and sampler default to the bundle's own. Same seed, same picture, any backend.
 
-        `detail` carries what is finer than the latents over from the warped garment (`lite_vton.detail`).
+        `detail` carries what is finer than the latents over from the warped garment (`lite_vton.detail`). A fused graph
+        shows no steps, and has sampler and detail inside: `UserError` for others, and for `on_step`.
         """
+        if self._fused is not None:
+            from runtimes.fused import check_choices, try_on_fused
+
+            check_choices(self._fused, steps=steps, method=sampler)
+            if on_step is not None or not detail:
+                raise UserError("a fused graph shows no steps and carries detail over: leave fused out for others")
+            if steps is None:
+                steps = self._fused.steps or self.bundle.manifest.default_steps
+            return try_on_fused(self.runtime, inputs, self._fused, steps=steps, seed=seed)
         from runtimes.tryon import try_on
 
         manifest = self.bundle.manifest

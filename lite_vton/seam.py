@@ -1,8 +1,9 @@
 """The seam of a try-on: the painted part brought to the photo's own colours where the two meet.
 
-An autoencoder gives colours back a little off, and a network lights what it paints by its own taste. Where painted and
-photographed pixels show the same thing on both sides of the mask's edge, their difference is that drift. It is spread
-into the mask and fades out there, so that the edge is not seen and the garment keeps its colours.
+An autoencoder gives colours back a little off, and a network lights what it paints by its own taste. Just inside the
+mask the photo is known too, and mostly shows what was painted again: background, trousers, skin. Where the two are
+alike, their difference is that drift. It is taken back at the mask's edge and ever less further in, so that the edge
+is not seen and the garment keeps its colours.
 """
 
 from __future__ import annotations
@@ -12,38 +13,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.inputs import FloatArray, to_picture
-
 if TYPE_CHECKING:
     from lite_vton.photo import Photo
     from lite_vton.prepare import Prepared
 
 __all__ = ["into_photo", "match_seam", "seam_step"]
 
-_BAND = 0.02  # of the picture's width: how far outside the mask the two are compared
-_REACH = 0.06  # of the picture's width: how far inside the mask the correction is felt
+_BAND = 0.02  # of the picture's width: how far inside the mask the two are compared
+_REACH = 0.03  # of the picture's width: how far inside the mask the correction is felt
 _SAME = 80.0  # of 255: what differs by more is another thing, not another light
 
 
-def into_photo(photo: Photo, prepared: Prepared, picture: NDArray[np.uint8], decoded: FloatArray) -> NDArray[np.uint8]:
+def into_photo(photo: Photo, prepared: Prepared, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The photo (H, W, 3) with the result in its place, colours matched at the seam and blended over a feather.
 
-    `picture` (h, w, 3) is the finished crop, `decoded` (1, 3, h, w) all of it as it was painted, also outside the mask.
-    Every pixel outside the mask is the photo's own, bit for bit.
+    `picture` (h, w, 3) is the finished crop. Every pixel outside the mask is the photo's own, bit for bit.
     """
     from lite_vton.crop import paste_back
 
-    inside = prepared.mask[..., None] > 0.5
-    painted = np.where(inside, picture, to_picture(decoded))
-    matched = match_seam(painted, prepared.person_crop, prepared.mask, prepared.warped_mask)
-    finished = np.where(inside, matched, prepared.person_crop)
-    return paste_back(photo.pixels, prepared.crop, finished, prepared.mask)
+    matched = match_seam(picture, prepared.person_crop, prepared.mask, prepared.warped_mask)
+    return paste_back(photo.pixels, prepared.crop, matched, prepared.mask)
 
 
 def match_seam(
     painted: NDArray[np.uint8], original: NDArray[np.uint8], mask: NDArray[np.float32], keep: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
-    """`painted` (h, w, 3), all of it as the decoder gave it, corrected inside mask (h, w) towards the photo's colours.
+    """`painted` (h, w, 3), corrected inside mask (h, w) towards the photo's colours; elsewhere as it is.
 
     `original` (h, w, 3) is the same crop of the photo, `keep` (h, w) in [0, 1] the new garment, whose colours stay.
     """
@@ -51,16 +46,16 @@ def match_seam(
 
     width = painted.shape[1]
     inside = mask > 0.5
-    reach = max(1, round(_BAND * width))
-    around = cv2.dilate(inside.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
+    # Not from the picture's own border: a mask that runs out of it has no seam there.
+    depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
     drift = original.astype(np.float32) - painted.astype(np.float32)
-    trusted = (around & ~inside & (np.abs(drift).max(axis=2) < _SAME)).astype(np.float32)
+    rim = inside & (depth <= max(1.0, _BAND * width)) & (keep < 0.5)
+    trusted = (rim & (np.abs(drift).max(axis=2) < _SAME)).astype(np.float32)
     if not trusted.any():
         return painted
     spread = _REACH * width
     weight = cv2.GaussianBlur(trusted, (0, 0), spread / 2)
     mean = cv2.GaussianBlur(drift * trusted[..., None], (0, 0), spread / 2) / np.maximum(weight, 1e-6)[..., None]
-    depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
     felt = np.exp(-np.square(depth / spread)) * (1 - np.clip(keep, 0, 1)) * inside * np.clip(weight / 0.02, 0, 1)
     moved = painted.astype(np.float32) + felt[..., None] * mean
     return np.asarray(np.clip(np.rint(moved), 0, 255), np.uint8)

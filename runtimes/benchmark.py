@@ -23,7 +23,7 @@ import numpy as np
 from lite_vton import BACKENDS
 from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
-from runtimes.benchmark_child import TRY_ON, Job
+from runtimes.benchmark_child import FUSED, TRY_ON, Job
 from runtimes.benchmark_process import started
 from runtimes.benchmark_report import BenchmarkReport, Row
 from runtimes.methods import METHODS
@@ -47,7 +47,8 @@ def benchmark(
 ) -> BenchmarkReport:
     """Measure `targets` on `backends`, pairs of backend name and precision; rows come in that order.
 
-    `targets` are names of the model's networks or "try_on"; default, all of them.
+    `targets` are names of the model's networks, "try_on", or "fused", the same in one graph where the bundle has that;
+    default, all of them.
     `runs` timed runs per row are spread over `rounds`, after `warmup` untimed ones and one more in each round.
     `method` and `steps` default to the bundle's. Inputs are random: no network here takes longer for one picture than
     for another. The header holds the load average before and after: far above what one process makes, something else
@@ -55,7 +56,7 @@ def benchmark(
     Raises `UserError` for an unknown name, counts below 1, or whatever a backend cannot do.
     """
     opened = Bundle.open(bundle)
-    present = (*opened.manifest.model.components, TRY_ON)
+    present = (*opened.manifest.model.components, TRY_ON, *([FUSED] if opened.manifest.fused else []))
     backends = list(dict.fromkeys(backends))
     targets = present if targets is None else list(dict.fromkeys(targets))
     for name, _ in backends:
@@ -77,12 +78,17 @@ def benchmark(
     shares = [len(range(start, runs, rounds)) for start in range(min(rounds, runs))]
     parity, in_precision = _verified(opened)
     rows: dict[tuple[str, str, str], Row] = {}
-    for target in targets:  # one at a time: only as many processes hold a model as there are backends
-        jobs = [Job(str(bundle), name, precision, target, method, steps, seed, warmup) for name, precision in backends]
+    for together in _turns(targets):
+        jobs = [
+            Job(str(bundle), name, precision, target, method, steps, seed, warmup)
+            for name, precision in backends
+            for target in together
+        ]
+        jobs = [job for job in jobs if job.target != FUSED or _artifact(job) in opened.manifest.fused]
         for job, measured in zip(jobs, _measure(jobs, shares, say), strict=True):
-            key = (_artifact(job), target)
+            key = (_artifact(job), TRY_ON if job.target == FUSED else job.target)
             row = _row(job, measured, _artifact_bytes(opened, job), parity.get(key), in_precision.get(key))
-            rows[job.backend, job.precision, target] = row
+            rows[job.backend, job.precision, job.target] = row
 
     settings = {
         "model": opened.manifest.model.name,
@@ -92,9 +98,16 @@ def benchmark(
         "load average": f"{load_before} before, {load_average()} after",
     }
     order = [(name, precision, target) for name, precision in backends for target in targets]
+    order = [key for key in order if key in rows]
     return BenchmarkReport(
         machine_and_versions([name for name, _ in backends]) | settings, tuple(rows[key] for key in order)
     )
+
+
+def _turns(targets: Sequence[str]) -> list[tuple[str, ...]]:
+    """Targets that take turns: one at a time, so that few processes hold a model, but both forms of a try-on."""
+    both = tuple(target for target in targets if target in (TRY_ON, FUSED))
+    return [*((target,) for target in targets if target not in both), *([both] if both else [])]
 
 
 @dataclass(frozen=True)
@@ -162,13 +175,13 @@ def _known(kind: str, name: str, choices: Mapping[str, object] | Sequence[str]) 
 
 def _artifact(job: Job) -> str:
     """Folder name, also the key of verify.json; of torch, a name no artifact has."""
-    return f"{BACKENDS[job.backend].artifact}-{job.precision}"
+    return f"{BACKENDS[job.backend].artifact}-{job.precision}{'-fused' if job.target == FUSED else ''}"
 
 
 def _artifact_bytes(bundle: Bundle, job: Job) -> int | None:
     manifest = bundle.manifest
     if BACKENDS[job.backend].artifact is not None:
-        folder = f"{_artifact(job)}/" if job.target == TRY_ON else f"{_artifact(job)}/{job.target}"
+        folder = f"{_artifact(job)}/" if job.target in (TRY_ON, FUSED) else f"{_artifact(job)}/{job.target}"
     elif manifest.weights is not None and job.target == TRY_ON:
         folder = f"{manifest.weights}/"
     else:

@@ -21,17 +21,22 @@ from lite_vton.garment import Cutout, on_white
 from lite_vton.inputs import TryOnInputs
 from runtimes.base import Runtime
 from runtimes.benchmark_process import Prepared, serve
+from runtimes.fused import fused_artifact, try_on_fused
 from runtimes.tryon import try_on
 
-__all__ = ["TRY_ON", "Job", "main", "random_inputs", "random_try_on"]
+__all__ = ["FUSED", "TRY_ON", "Job", "main", "random_inputs", "random_try_on"]
 
 TRY_ON = "try_on"
 """The target that runs everything: encoder, the sampling, decoder twice."""
 
 
+FUSED = "fused"
+"""The same in one graph, where the bundle has that."""
+
+
 @dataclass(frozen=True)
 class Job:
-    """What one child measures. `target` is a component's name or `TRY_ON`; `warmup` counts runs not timed."""
+    """What one child measures. `target` is a component's name, `TRY_ON` or `FUSED`; `warmup` counts runs not timed."""
 
     bundle: str
     backend: str
@@ -62,6 +67,13 @@ def _prepare(job: Job) -> Prepared:
     random = random_inputs(bundle.manifest.components)
 
     begin = perf_counter()
+    if job.target == FUSED:
+        run, close = _fused_work(job, bundle)
+        run()
+        load_s = opened_s + perf_counter() - begin
+        for _ in range(job.warmup):
+            run()
+        return Prepared(load_s, run, close)
     runtime = load(bundle, backend=job.backend, precision=job.precision)
     for name in bundle.manifest.model.components if job.target == TRY_ON else (job.target,):
         runtime.components[name](random[name])
@@ -89,6 +101,16 @@ def _work(
         steps=job.steps,
         seed=job.seed,
     )
+
+
+def _fused_work(job: Job, bundle: Bundle) -> tuple[Callable[[], object], Callable[[], None]]:
+    """A fused try-on, and what frees its graph."""
+    from lite_vton import BACKENDS, load
+
+    fused = fused_artifact(bundle, str(BACKENDS[job.backend].artifact), job.precision)
+    runtime = load(bundle, backend=job.backend, precision=job.precision, fused=True)
+    inputs = random_try_on(bundle.manifest.height, bundle.manifest.width)
+    return lambda: try_on_fused(runtime, inputs, fused, steps=job.steps, seed=job.seed), runtime.close
 
 
 def random_inputs(components: Mapping[str, ComponentTensors]) -> dict[str, dict[str, NDArray[Any]]]:

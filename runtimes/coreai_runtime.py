@@ -17,6 +17,7 @@ from lite_vton.bundle import Bundle, ComponentTensors
 from lite_vton.errors import UserError
 from runtimes.base import Array, Component
 from runtimes.coreai_asset import opened_asset
+from runtimes.fused import whole_network
 from runtimes.tensors import ordered
 
 if TYPE_CHECKING:
@@ -26,18 +27,22 @@ __all__ = ["CoreAIRuntime"]
 
 
 class CoreAIRuntime:
-    """The `coreai-<precision>` assets of a bundle; raises `UserError` for one that is missing or damaged."""
+    """The `coreai-<precision>` assets of a bundle, or its fused one; a `UserError` for what is missing or damaged."""
 
-    def __init__(self, bundle: Bundle, precision: str) -> None:
-        artifact = bundle.manifest.artifacts[f"coreai-{precision}"]
+    def __init__(self, bundle: Bundle, precision: str, *, fused: bool = False) -> None:
+        if fused:
+            networks = whole_network(bundle, "coreai", precision)
+        else:
+            artifact, tensors = bundle.manifest.artifacts[f"coreai-{precision}"], bundle.manifest.components
+            networks = {name: (bundle.path(files.model), tensors[name]) for name, files in artifact.components.items()}
         self._name = f"coreai-{precision}"
         self._loop = asyncio.new_event_loop()
         self._open = AsyncExitStack()
         self._components: dict[str, Component] = {}
         try:
-            for name, files in artifact.components.items():
-                model = self._loop.run_until_complete(self._load(bundle.path(files.model)))
-                self._components[name] = self._component(name, model, bundle.manifest.components[name])
+            for name, (path, tensors_of) in networks.items():
+                model = self._loop.run_until_complete(self._load(path))
+                self._components[name] = self._component(name, model, tensors_of)
         except BaseException:
             self.close()
             raise

@@ -12,12 +12,17 @@ from numpy.typing import NDArray
 from lite_vton.bundle import Bundle, ComponentTensors, TensorSpec
 from lite_vton.errors import UserError
 from runtimes.base import Array, Component
+from runtimes.freed_memory import map_large_tensors, return_to_the_system
+from runtimes.fused import WHOLE, whole_network
 from runtimes.providers import CPU, Provider, check_work, known_provider, session_providers
 from runtimes.tensors import ordered
 
 __all__ = ["OnnxRuntime"]
 
-_DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(int64)": "int64"}
+_MAPPED = 1 << 18
+"""Bytes of a tensor that is to be given back at once: in one graph, those of several networks leave their holes. Measured
+on the demo's, int8: 152 MB at most, 160 from 1 MB up and 170 without; fp32 162, 167 and 175."""
+_DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(int64)": "int64", "tensor(uint8)": "uint8"}
 
 
 class OnnxRuntime:
@@ -27,7 +32,8 @@ class OnnxRuntime:
     to work: one that is not built in, that ONNX Runtime drops when a session starts, or that leaves most of a network
     to the CPU, is a `UserError` and not a silent fall back. `threads` is per session; None
     leaves it to ONNX Runtime. Each session starts at its component's first use and is checked against the
-    manifest: tensor names, shapes and dtypes.
+    manifest: tensor names, shapes and dtypes. With `fused` its one component is that of the `onnx-<precision>-fused`
+    folder (`runtimes.fused`).
     """
 
     def __init__(
@@ -36,16 +42,24 @@ class OnnxRuntime:
         precision: str = "fp32",
         providers: Sequence[str] = (CPU,),
         threads: int | None = None,
+        *,
+        fused: bool = False,
     ) -> None:
         if not providers:
             raise UserError(f"no ONNX Runtime provider given: choose from {', '.join(ort.get_available_providers())}")
         rows = tuple(known_provider(name) for name in providers)
         self._bundle = bundle  # of a zip, this object keeps the extracted files alive
         self._name = f"onnxruntime-{precision}"
-        files = {name: _model_file(bundle, precision, name) for name in bundle.manifest.model.components}
+        if fused:
+            map_large_tensors(_MAPPED)
+            networks = whole_network(bundle, "onnx", precision)
+        else:
+            networks = {
+                name: (_model_file(bundle, precision, name), bundle.manifest.components[name])
+                for name in bundle.manifest.model.components
+            }
         self._components: dict[str, _LazySession] = {
-            name: _LazySession(name, file, bundle.manifest.components[name], rows, threads)
-            for name, file in files.items()
+            name: _LazySession(name, file, tensors, rows, threads) for name, (file, tensors) in networks.items()
         }
 
     @property
@@ -70,6 +84,7 @@ class _LazySession:
         self, name: str, file: Path, tensors: ComponentTensors, providers: tuple[Provider, ...], threads: int | None
     ) -> None:
         self._name = name
+        self._whole = name == WHOLE
         self._file = file
         self._tensors = tensors
         self._providers = providers
@@ -93,6 +108,8 @@ class _LazySession:
         options.log_severity_level = 3  # errors; warnings about fallbacks are raised below instead
         # The arena never gives back its largest moment; without it peak memory is that of one layer.
         options.enable_cpu_mem_arena = False
+        # Nor a block that is as large as all tensors of the graph of a whole try-on together are at once.
+        options.enable_mem_pattern = not self._whole
         if any(row.name != CPU for row in self._providers):
             options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         if self._threads is not None:
@@ -102,6 +119,8 @@ class _LazySession:
         except Exception as error:  # its pybind exceptions share no public base class
             reason = str(error).splitlines()[0]
             raise UserError(f"ONNX Runtime cannot load {self._file}: {reason}") from error
+        if self._whole:
+            return_to_the_system()  # what loading needed
         check_work(session, self._providers, self._name)
         _check_tensors(self._file, "inputs", session.get_inputs(), self._tensors.inputs)
         _check_tensors(self._file, "outputs", session.get_outputs(), self._tensors.outputs)
@@ -109,7 +128,8 @@ class _LazySession:
 
 
 def _model_file(bundle: Bundle, precision: str, component: str) -> Path:
-    present = sorted(folder.name.removeprefix("onnx-") for folder in bundle.root.glob("onnx-*"))
+    folders = (folder.name for folder in bundle.root.glob("onnx-*"))
+    present = sorted(name.removeprefix("onnx-") for name in folders if not name.endswith("-fused"))
     if precision not in present:
         choice = f"it has {', '.join(present)}" if present else "export it with --format onnx"
         raise UserError(f"the bundle {bundle.root} has no ONNX at precision {precision!r}: {choice}")

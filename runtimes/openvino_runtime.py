@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lite_vton.bundle import Bundle, ComponentTensors, TensorSpec
 from lite_vton.errors import UserError
 from runtimes.base import Array, Component
+from runtimes.fused import whole_network
 from runtimes.mapped_files import forgetting
 from runtimes.tensors import ordered
 
@@ -33,16 +34,24 @@ class OpenVinoRuntime:
 
     A CPU without instructions for bfloat16, or float16, computes in float32 what is asked for so; int8 it can always.
     `threads` is per component; None leaves it to OpenVINO. Each file is mapped, not read, and compiled at its
-    component's first use; its tensors are checked against the manifest.
+    component's first use; its tensors are checked against the manifest. With `fused` its one component is that of the
+    `openvino-<precision>-fused` folder (`runtimes.fused`).
     """
 
-    def __init__(self, bundle: Bundle, precision: str = "fp32", threads: int | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, precision: str = "fp32", threads: int | None = None, *, fused: bool = False
+    ) -> None:
         self._bundle = bundle  # of a zip, this object keeps the extracted files alive
         self._name = f"openvino-{precision}"
-        files = {name: _model_file(bundle, precision, name) for name in bundle.manifest.model.components}
+        if fused:
+            networks = whole_network(bundle, "openvino", precision)
+        else:
+            networks = {
+                name: (_model_file(bundle, precision, name), bundle.manifest.components[name])
+                for name in bundle.manifest.model.components
+            }
         self._components: dict[str, _LazyModel] = {
-            name: _LazyModel(name, file, bundle.manifest.components[name], precision, threads)
-            for name, file in files.items()
+            name: _LazyModel(name, file, tensors, precision, threads) for name, (file, tensors) in networks.items()
         }
 
     @property
@@ -143,7 +152,8 @@ def _reason(error: RuntimeError) -> str:
 
 
 def _model_file(bundle: Bundle, precision: str, component: str) -> Path:
-    present = sorted(folder.name.removeprefix("openvino-") for folder in bundle.root.glob("openvino-*"))
+    folders = (folder.name for folder in bundle.root.glob("openvino-*"))
+    present = sorted(name.removeprefix("openvino-") for name in folders if not name.endswith("-fused"))
     if precision not in present or precision not in FLOAT_PRECISION:
         choice = f"it has {', '.join(present)}" if present else "export it with --format openvino"
         raise UserError(f"the bundle {bundle.root} has no OpenVINO at precision {precision!r}: {choice}")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lite_vton.bundle import Bundle, ComponentTensors
 from lite_vton.errors import UserError
 from runtimes.base import Array, Component, NoDeviceError
+from runtimes.fused import whole_network
 from runtimes.nvidia import Gpu, first_gpu
 from runtimes.tensorrt_engine import ENGINE_NAME, EngineRecord, check_engine, engine_tensors, read_record
 from runtimes.tensorrt_library import TensorRT, load_tensorrt, quiet
@@ -35,12 +36,19 @@ class TensorRTRuntime:
     without one; `ModuleNotFoundError` without TensorRT.
     """
 
-    def __init__(self, bundle: Bundle, precision: str = "fp16", *, cuda_graph: bool = True) -> None:
+    def __init__(
+        self, bundle: Bundle, precision: str = "fp16", *, cuda_graph: bool = True, fused: bool = False
+    ) -> None:
         self._bundle = bundle  # of a zip, this object keeps the extracted files alive
         self._name = f"tensorrt-{precision}"
-        tensors = bundle.manifest.components
-        files = {name: _engine_file(bundle, precision, name) for name in bundle.manifest.model.components}
-        records = {name: _checked_record(name, file, tensors[name]) for name, file in files.items()}
+        if fused:
+            networks = whole_network(bundle, "tensorrt", precision)
+        else:
+            networks = {
+                name: (_engine_file(bundle, precision, name), bundle.manifest.components[name])
+                for name in bundle.manifest.model.components
+            }
+        records = {name: _checked_record(name, file, tensors) for name, (file, tensors) in networks.items()}
         tensorrt = load_tensorrt()
         for record in records.values():
             _check_version(record, tensorrt)
@@ -50,7 +58,7 @@ class TensorRTRuntime:
         for record in records.values():
             _check_gpu(record, gpu)
         self._components = {
-            name: _LazyEngine(name, file, tensors[name], tensorrt, cuda_graph) for name, file in files.items()
+            name: _LazyEngine(name, file, tensors, tensorrt, cuda_graph) for name, (file, tensors) in networks.items()
         }
 
     @property
@@ -164,7 +172,8 @@ _AGAIN = "export it again on this machine (`lite-vton export MODEL --format tens
 
 
 def _engine_file(bundle: Bundle, precision: str, component: str) -> Path:
-    present = sorted(folder.name.removeprefix("tensorrt-") for folder in bundle.root.glob("tensorrt-*"))
+    folders = (folder.name for folder in bundle.root.glob("tensorrt-*"))
+    present = sorted(name.removeprefix("tensorrt-") for name in folders if not name.endswith("-fused"))
     if precision not in present:
         choice = f"it has {', '.join(present)}" if present else "export it with --format tensorrt"
         raise UserError(f"the bundle {bundle.root} has no engines at precision {precision!r}: {choice}")

@@ -51,6 +51,7 @@ ELEMENTWISE: Mapping[str, Operation] = MappingProxyType(
         "identity": _of_one(lambda x: x),
         "logical_not": _of_one(torch.logical_not),
         "relu": _of_one(torch.relu),
+        "round": _of_one(torch.round),
         "sigmoid": _of_one(torch.sigmoid),
         "silu": _of_one(functional.silu),
         "sin": _of_one(torch.sin),

@@ -11,19 +11,25 @@ from export.coreml_evaluator.evaluator import Evaluator
 from lite_vton.bundle import Bundle, ComponentTensors
 from lite_vton.errors import UserError
 from runtimes.base import Array, Component
+from runtimes.fused import whole_network
 from runtimes.tensors import ordered
 
 __all__ = ["CoreMLEvaluator"]
 
 
 class CoreMLEvaluator:
-    """The `coreml-<precision>` packages of a bundle; raises `UserError` for one that is damaged or another model's."""
+    """The `coreml-<precision>` packages of a bundle, or its fused one; a `UserError` for one that is damaged."""
 
-    def __init__(self, bundle: Bundle, precision: str) -> None:
+    def __init__(self, bundle: Bundle, precision: str, *, fused: bool = False) -> None:
         self._name = f"coreml-{precision}"
+        if fused:
+            networks = whole_network(bundle, "coreml", precision)
+        else:
+            artifact, tensors = bundle.manifest.artifacts[self._name], bundle.manifest.components
+            networks = {name: (bundle.path(files.model), tensors[name]) for name, files in artifact.components.items()}
         self._components: dict[str, Component] = {
-            name: _component(name, Evaluator.of_package(bundle.path(files.model)), bundle.manifest.components[name])
-            for name, files in bundle.manifest.artifacts[self._name].components.items()
+            name: _component(name, Evaluator.of_package(path), tensors_of)
+            for name, (path, tensors_of) in networks.items()
         }
 
     @property

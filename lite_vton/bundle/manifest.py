@@ -20,6 +20,7 @@ __all__ = [
     "ComponentFiles",
     "ComponentTensors",
     "FileRecord",
+    "FusedArtifact",
     "InputChannels",
     "KeptInFloat32",
     "Manifest",
@@ -134,6 +135,20 @@ class Artifact(_Record):
     options: dict[str, str] = Field(default={}, description="what the format was told beyond precision, such as target")
 
 
+class FusedArtifact(_Record):
+    """One `<format>-<precision>-fused` folder: a whole try-on in a single graph, prepared arrays in, picture out."""
+
+    format: str
+    precision: str
+    model: RelativePath = Field(description="the file or folder a backend opens")
+    tensors: ComponentTensors = Field(description="in the order of the graph's own")
+    method: str = Field(description="the sampling method inside")
+    steps: int | None = Field(default=None, description="sampling steps inside; None where they are an input")
+    precision_found: str = Field(description="read back from the file, not what was asked for")
+    parity: Parity | None = Field(default=None, description="of `decoded` on the golden sampling run")
+    picture_psnr_db: float | None = Field(default=None, description="of `picture` on the golden sampling run")
+
+
 class Calibration(_Record):
     """What integer precisions were calibrated on: all calls of so many try-ons in torch float32."""
 
@@ -189,6 +204,7 @@ class Manifest(_Record):
     schedule: ScheduleNumbers
     components: dict[str, ComponentTensors]
     artifacts: dict[str, Artifact] = Field(description="by folder name, such as onnx-fp16")
+    fused: dict[str, FusedArtifact] = Field(default={}, description="by folder name, such as onnx-fp16-fused")
     weights: RelativePath | None = Field(default=None, description="folder of safetensors")
     golden: RelativePath | None = Field(default=None, description="npz of the golden trajectory")
     golden_reference: str = Field(

@@ -77,10 +77,14 @@ class Bundle:
                 raise UserError(f"{relative} was altered (its sha256 is not the manifest's): copy or export it again")
         # An artifact may only point at what was just checked.
         listed = self.manifest.files
-        for name, artifact in self.manifest.artifacts.items():
-            for component in artifact.components.values():
-                if component.model not in listed and not any(f.startswith(f"{component.model}/") for f in listed):
-                    raise UserError(f"{component.model} of {name} is not listed in the manifest: export it again")
+        models = [
+            (name, files.model)
+            for name, artifact in self.manifest.artifacts.items()
+            for files in artifact.components.values()
+        ]
+        for name, model in [*models, *((name, fused.model) for name, fused in self.manifest.fused.items())]:
+            if model not in listed and not any(file.startswith(f"{model}/") for file in listed):
+                raise UserError(f"{model} of {name} is not listed in the manifest: export it again")
 
     def arrays(self, relative: str) -> dict[str, NDArray[Any]]:
         """The arrays of one of the bundle's npz files, by key."""

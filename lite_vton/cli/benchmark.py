@@ -22,7 +22,7 @@ def benchmark(
     ] = "",
     precisions: Annotated[str, typer.Option("--precision", help="Comma-separated; default: all there are.")] = "",
     targets: Annotated[
-        str, typer.Option("--target", help="Comma-separated component names or try_on; default: all.")
+        str, typer.Option("--target", help="Comma-separated component names, try_on or fused; default: all.")
     ] = "",
     warmup: Annotated[int, typer.Option("--warmup", min=0, help="Runs not timed.")] = 10,
     runs: Annotated[int, typer.Option("--runs", min=1, help="Timed runs of each row.")] = 20,

@@ -53,6 +53,7 @@ class How:
     seed: int = 0
     detail: bool = True
     low_memory: bool = False
+    fused: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,23 +91,27 @@ def dress(
     bundle = Bundle.open(path)
     precision = usable_precision(bundle, how.backend, how.precision)
     check_sampling(bundle, how)
+    if how.fused:
+        _check_fused(bundle, how, precision, save_steps)
     person = load_photo(photographs.person)
     prepared = _prepare(bundle, photographs, person)
 
-    with TryOn(bundle, how.backend, precision, provider=how.provider, low_memory=how.low_memory) as model:
+    with TryOn(
+        bundle, how.backend, precision, provider=how.provider, low_memory=how.low_memory, fused=how.fused
+    ) as model:
         began = perf_counter()
         steps = bundle.manifest.default_steps if how.steps is None else how.steps
         with progress_bar("sampling", steps) as update:
             result = model(
                 prepared.inputs,
-                steps=steps,
+                steps=how.steps if how.fused else steps,
                 sampler=how.sampler,
                 seed=how.seed,
                 detail=how.detail,
-                on_step=lambda step: update(step.index + 1, ""),
+                on_step=None if how.fused else lambda step: update(step.index + 1, ""),
             )
         sampling_s = perf_counter() - began
-        pasted = into_photo(person, prepared, result.picture, result.decoded)
+        pasted = into_photo(person, prepared, result.picture)
         output.parent.mkdir(parents=True, exist_ok=True)
         save_photo(output, pasted, person.icc_profile)
         written: tuple[Path, ...] = (output,)
@@ -133,6 +138,22 @@ def check_sampling(bundle: Bundle, how: How) -> None:
         one_of("sampler", how.sampler, METHODS)
     if how.steps is not None:
         timesteps(bundle.manifest.model.schedule, how.steps)
+
+
+def _check_fused(bundle: Bundle, how: How, precision: str, save_steps: Path | None) -> None:
+    """Refuse, before any photo is read, what a fused graph cannot do."""
+    from lite_vton import BACKENDS
+    from runtimes.fused import check_choices, fused_artifact
+
+    if how.low_memory or save_steps is not None or not how.detail:
+        raise UserError(
+            "a fused graph shows no parts: leave --fused out, or --low-memory, --save-steps and --no-detail"
+        )
+    if not BACKENDS[how.backend].fused:
+        able = ", ".join(row.name for row in BACKENDS.values() if row.fused)
+        raise UserError(f"backend {how.backend!r} has no fused form: choose one of {able}, or leave --fused out")
+    fused = fused_artifact(bundle, str(BACKENDS[how.backend].artifact), precision)
+    check_choices(fused, steps=how.steps, method=how.sampler)
 
 
 def _prepare(bundle: Bundle, photographs: Photographs, person: Photo) -> Prepared:

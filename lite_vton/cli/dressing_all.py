@@ -126,7 +126,7 @@ def _dressed(model: TryOn, person: Path, garment: Path, category: str, how: How)
     )
     preparing_s = perf_counter() - began
     result = model(prepared.inputs, steps=how.steps, sampler=how.sampler, seed=how.seed, detail=how.detail)
-    pasted = into_photo(photo, prepared, result.picture, result.decoded)
+    pasted = into_photo(photo, prepared, result.picture)
     outside = paste_mask(prepared.mask, prepared.crop, photo.height, photo.width) == 0
     damaged = bool(np.any(pasted[outside] != photo.pixels[outside]))
     return _Tile(

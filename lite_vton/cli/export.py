@@ -28,6 +28,9 @@ def export(
             "--decoder-tile", metavar="H,W", help="Decode in tiles of so many pixels: less memory, more time."
         ),
     ] = None,
+    fused: Annotated[
+        bool, typer.Option("--fused", help="Beside each artifact, the whole try-on as one graph.")
+    ] = False,
     steps: Steps = None,
     seed: Seed = 0,
     min_psnr: Annotated[float | None, typer.Option("--min-psnr", help="dB each component must reach.")] = None,
@@ -63,7 +66,7 @@ def export(
 
     asked = (words(formats), words(precisions))
     output = target_of(model, output, overwrite or dry_run)
-    planned = plan(model, output, *asked, autoencoder)
+    planned = plan(model, output, *asked, autoencoder, fused)
     options = export_options(
         asked[0], {"target": coreml_target, "compute_units": compute_units, "attention": attention}
     )
@@ -79,6 +82,7 @@ def export(
         *asked,
         autoencoder=autoencoder,
         decoder_tile=decoder_tile,
+        fused=fused,
         steps=steps,
         seed=seed,
         min_psnr=min_psnr,

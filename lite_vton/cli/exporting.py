@@ -23,18 +23,23 @@ __all__ = ["export_model", "export_options", "plan", "target_of", "tile_of"]
 
 
 def plan(
-    model: str, output: Path, formats: Sequence[str], precisions: Sequence[str], autoencoder: str | None = None
+    model: str,
+    output: Path,
+    formats: Sequence[str],
+    precisions: Sequence[str],
+    autoencoder: str | None = None,
+    fused: bool = False,
 ) -> Plan:
     """What an export would write and leave out; a `UserError` for what it would refuse."""
     from export.bundle import plan_export
 
     bundle = _bundle_at(model, check=False)
     if bundle is None:
-        return plan_export(config_of(model, autoencoder), output, formats, precisions)
+        return plan_export(config_of(model, autoencoder), output, formats, precisions, fused=fused)
     if autoencoder is not None:
         raise UserError(f"{model} is a bundle and has its autoencoder: leave out --autoencoder")
     weights = bundle.manifest.weights is not None
-    return plan_export(bundle.manifest.model, output, formats, precisions, weights=weights)
+    return plan_export(bundle.manifest.model, output, formats, precisions, weights=weights, fused=fused)
 
 
 def target_of(model: str, output: Path | None, overwrite: bool) -> Path:
@@ -80,6 +85,7 @@ def export_model(
     *,
     autoencoder: str | None = None,
     decoder_tile: str | None = None,
+    fused: bool = False,
     steps: int | None = None,
     seed: int = 0,
     min_psnr: float | None = None,
@@ -98,10 +104,11 @@ def export_model(
     """
     from export.bundle import export_bundle, extend_bundle
     from export.calibration import DEFAULT_PEOPLE
+    from export.fused_tensors import check_fusable
     from runtimes.schedule import timesteps
 
     # Refuse what is wrong before anything slow.
-    needed = DEFAULT_PEOPLE if plan(model, output, formats, precisions, autoencoder).is_calibrated else 0
+    needed = DEFAULT_PEOPLE if plan(model, output, formats, precisions, autoencoder, fused).is_calibrated else 0
     if calibration is not None and not needed:
         raise UserError("nothing asked for is calibrated: add --precision int8, or leave --calibration out")
     if output.exists() and not overwrite and not (output.is_dir() and not any(output.iterdir())):
@@ -119,6 +126,8 @@ def export_model(
     with stages(f"exporting {model}") as say:
         config = existing.manifest.model if existing is not None else config_of(model, autoencoder)
         tile = None if decoder_tile is None else tile_of(decoder_tile, config)
+        if fused:
+            check_fusable(replace(config, decoder_tile=tile or config.decoder_tile))
         if steps is not None:
             timesteps(config.schedule, steps)  # refuses a count that sampling would refuse later
         people, source = ((), "") if calibration is None else _people_of(calibration, config, needed)
@@ -132,6 +141,7 @@ def export_model(
             "calibration": people,
             "calibration_source": source,
             "options": options,
+            "fused": fused,
             "min_psnr": min_psnr,
             "overwrite": overwrite,
             "failed": failed if keep_going else None,
@@ -195,6 +205,13 @@ def _figures(bundle: Bundle) -> list[str]:
             lines.append(f"passed   {name}: {', '.join(figures)}")
         else:
             lines.append(f"read back, not run  {name}: verify.json says why, and what was compared")
+    for name, whole in bundle.manifest.fused.items():
+        if whole.parity is None:
+            lines.append(f"not run  {name}: verify.json says why")
+        else:
+            lines.append(
+                f"passed   {name}: decoded {whole.parity.psnr_db:.1f} dB, picture {whole.picture_psnr_db:.1f} dB"
+            )
     for component, kept in bundle.manifest.kept_in_float32.items():
         if kept.nodes:
             first, reason = next(iter(kept.nodes.items()))

@@ -58,6 +58,9 @@ def run(
     low_memory: Annotated[
         bool, typer.Option("--low-memory", help="One network in memory at a time; the same picture.")
     ] = False,
+    fused: Annotated[
+        bool, typer.Option("--fused", help="By the graph of a whole try-on (`export --fused`); the same picture.")
+    ] = False,
     save_steps: Annotated[
         Path | None, typer.Option("--save-steps", help="Folder for every picture on the way: pose, mask, warp, steps.")
     ] = None,
@@ -75,7 +78,7 @@ def run(
     dressed = dress(
         path,
         Photographs(person, garment, keypoints, pose_model, garment_mask, parse, mask, category, person_index),
-        How(backend, precision, provider, steps, sampler, seed, detail, low_memory),
+        How(backend, precision, provider, steps, sampler, seed, detail, low_memory, fused),
         output,
         save_steps=save_steps,
         overwrite=overwrite,

@@ -30,7 +30,8 @@ def verify(
 
     watch = Watch()
     bundle = Bundle.open(path)
-    chosen = None if artifacts is None else several_of("artifact", artifacts, bundle.manifest.artifacts)
+    present = (*bundle.manifest.artifacts, *bundle.manifest.fused)
+    chosen = None if artifacts is None else several_of("artifact", artifacts, present)
     with stages(f"verifying {path}") as say:
         # Of a zip, a report would land in the temporary copy.
         report = check(bundle, artifacts=chosen, min_psnr=min_psnr, write=path.is_dir(), on_progress=say)

@@ -18,10 +18,11 @@ from lite_vton.bundle import Bundle
 from lite_vton.data.parse import parse_of
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
-from lite_vton.photo import Photo, paste_back, read_photo, save_photo
+from lite_vton.photo import Photo, read_photo, save_photo
 from lite_vton.pose import Keypoints, keypoints_of
 from lite_vton.prepare import Prepared
 from lite_vton.presets import MaskKind
+from lite_vton.seam import into_photo
 from runtimes.methods import METHODS
 from runtimes.sampler import Step
 from runtimes.schedule import timesteps
@@ -198,7 +199,7 @@ class Dresser:
 
     def _pasted(self, form: Form, prepared: Prepared, picture: NDArray[np.uint8]) -> bytes:
         person = read_photo(form.file("person"), "the photo of the person")
-        pasted = paste_back(person.pixels, prepared.crop, picture, prepared.mask)
+        pasted = into_photo(person, prepared, picture)
         if self._save_photos is not None:
             self._save(form, person, pasted)
         return png_of(pasted, person.icc_profile)

@@ -23,6 +23,7 @@ UNARY: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "floor": torch.floor,
     "identity": lambda x: x,
     "relu": torch.relu,
+    "round": torch.round,
     "sigmoid": torch.sigmoid,
     "silu": functional.silu,
     "sin": torch.sin,

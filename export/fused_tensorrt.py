@@ -1,0 +1,75 @@
+"""The TensorRT engine of a whole try-on, built from the bundle's ONNX files fused with fixed steps, and read back."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import onnx
+
+from export.engine_cache import cache_folder, engine_from_cache
+from export.fused import Fused, Parts
+from export.fused_onnx import fuse_onnx
+from export.fused_tensors import fused_tensors
+from export.readback import Readback
+from export.tensorrt import build_engine, engine_request
+from lite_vton.bundle import Bundle, ComponentTensors
+from lite_vton.errors import UserError
+from lite_vton.presets import ModelConfig
+from runtimes.fused import fused_artifact
+from runtimes.tensorrt_engine import read_record
+from runtimes.tensorrt_library import load_tensorrt
+
+__all__ = ["read_back_fused", "write_fused_tensorrt"]
+
+
+def write_fused_tensorrt(parts: Parts, folder: Path) -> Fused:
+    """`model.engine` and its record, of the `onnx-<precision>` files of the same bundle; `UserError` without those."""
+    precision = parts.artifact.precision
+    files = {name: parts.folder / f"onnx-{precision}" / name / "model.onnx" for name in parts.config.components}
+    if not all(file.is_file() for file in files.values()):
+        raise UserError(f"a fused engine is built from onnx-{precision}, which the bundle lacks: add --format onnx")
+    tensors = fused_tensors(parts.config, parts.steps)
+    path = _engine(files, parts.config, parts.latent_scale, parts.steps, precision, tensors, folder)
+    return Fused(path, tensors, parts.steps)
+
+
+def read_back_fused(bundle: Bundle, precision: str) -> Readback:
+    """Build the engine again from the bundle's ONNX files, which ONNX Runtime runs, and compare every byte."""
+    manifest, fused = bundle.manifest, fused_artifact(bundle, "tensorrt", precision)
+    own = manifest.artifacts.get(f"onnx-{precision}")
+    record = read_record(bundle.path(fused.model))
+    tensorrt = load_tensorrt()
+    if (
+        own is None
+        or fused.steps is None
+        or (record.flavour, record.version) != (tensorrt.flavour.name, tensorrt.version)
+    ):
+        return Readback(("the precision of each product",), ())
+    files = {name: bundle.path(component.model) for name, component in own.components.items()}
+    with tempfile.TemporaryDirectory(prefix="lite-vton-") as temporary:
+        folder = Path(temporary) / "engine"
+        again = _engine(files, manifest.model, manifest.latent_scale, fused.steps, precision, fused.tensors, folder)
+        same = read_record(again).engine_sha256 == record.engine_sha256
+    checked = (
+        "the precision of each product",
+        f"each byte of what the bundle's onnx-{precision} gives when built again",
+    )
+    return Readback(checked, () if same else (f"the engine is not what the bundle's onnx-{precision} gives",))
+
+
+def _engine(
+    files: dict[str, Path],
+    config: ModelConfig,
+    latent_scale: float,
+    steps: int,
+    precision: str,
+    tensors: ComponentTensors,
+    folder: Path,
+) -> Path:
+    tensorrt = load_tensorrt()
+    with tempfile.TemporaryDirectory(prefix="lite-vton-") as temporary:
+        source = Path(temporary) / "model.onnx"
+        onnx.save(fuse_onnx(files, config, latent_scale, steps), source)
+        request = engine_request(source, config.name, "try_on", precision, tensors, tensorrt, ())
+        return engine_from_cache(request, lambda: build_engine(source, request, tensorrt), folder, cache_folder())
