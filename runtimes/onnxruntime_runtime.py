@@ -19,9 +19,6 @@ from runtimes.tensors import ordered
 
 __all__ = ["OnnxRuntime"]
 
-_MAPPED = 1 << 18
-"""Bytes of a tensor that is to be given back at once: in one graph, those of several networks leave their holes. Measured
-on the demo's, int8: 152 MB at most, 160 from 1 MB up and 170 without; fp32 162, 167 and 175."""
 _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(int64)": "int64", "tensor(uint8)": "uint8"}
 
 
@@ -51,7 +48,7 @@ class OnnxRuntime:
         self._bundle = bundle  # of a zip, this object keeps the extracted files alive
         self._name = f"onnxruntime-{precision}"
         if fused:
-            map_large_tensors(_MAPPED)
+            map_large_tensors()
             networks = whole_network(bundle, "onnx", precision)
         else:
             networks = {
