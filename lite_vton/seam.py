@@ -56,7 +56,12 @@ def match_seam(
     spread = _REACH * width
     weight = cv2.GaussianBlur(trusted, (0, 0), spread / 2)
     mean = cv2.GaussianBlur(drift * trusted[..., None], (0, 0), spread / 2) / np.maximum(weight, 1e-6)[..., None]
-    felt = np.exp(-np.square(depth / spread)) * (1 - np.clip(keep, 0, 1)) * inside * np.clip(weight / 0.02, 0, 1)
+    felt = (
+        np.exp(-np.square(np.maximum(depth - 1, 0) / spread))
+        * (1 - np.clip(keep, 0, 1))
+        * inside
+        * np.clip(weight / 0.02, 0, 1)
+    )
     moved = painted.astype(np.float32) + felt[..., None] * mean
     return np.asarray(np.clip(np.rint(moved), 0, 255), np.uint8)
 

@@ -28,8 +28,9 @@ from lite_vton import TryOn
 from lite_vton.bundle import Bundle
 from lite_vton.cli import main
 from lite_vton.data.synthetic import synthesize
-from lite_vton.photo import load_photo, paste_back
+from lite_vton.photo import load_photo
 from lite_vton.pose import read_keypoints
+from lite_vton.seam import into_photo
 from lite_vton.two_photos import prepare_photos
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def pythons(bundle: Path, files: Files, precision: str) -> np.ndarray[Any, np.dt
     )
     with TryOn(opened, precision=precision) as model:
         picture = model(prepared.inputs, steps=STEPS, seed=SEED).picture
-    return paste_back(person.pixels, prepared.crop, picture, prepared.mask)
+    return into_photo(person, prepared, picture)
 
 
 def psnr(png: bytes, wanted: np.ndarray[Any, np.dtype[np.uint8]]) -> float:
