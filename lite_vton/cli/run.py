@@ -15,7 +15,7 @@ __all__ = ["run"]
 def run(
     path: BundlePath,
     person: Annotated[Path, typer.Option("--person", help="Photo of one person, head to thighs.")],
-    garment: Annotated[Path, typer.Option("--garment", help="Photo of the garment alone, on a plain background.")],
+    garment: Annotated[Path, typer.Option("--garment", help="Photo of the garment: flat, hanging, or worn by somebody.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The result, .png or .jpg, as large as the photo.")],
     keypoints: Annotated[
         Path | None,
@@ -26,7 +26,7 @@ def run(
         typer.Option("--pose-model", help="DWPose's ONNX file, or the folder of both; default: MediaPipe."),
     ] = None,
     garment_mask: Annotated[
-        Path | None, typer.Option("--garment-mask", help="Picture, white = garment; default: found by colour.")
+        Path | None, typer.Option("--garment-mask", help="Picture, white = garment; default: found in the photo.")
     ] = None,
     parse: Annotated[
         Path | None,
