@@ -15,7 +15,7 @@ __all__ = ["run"]
 def run(
     path: BundlePath,
     person: Annotated[Path, typer.Option("--person", help="Photo of one person, head to thighs.")],
-    garment: Annotated[Path, typer.Option("--garment", help="Photo of the garment: flat, hanging, or worn by somebody.")],
+    garment: Annotated[Path, typer.Option("--garment", help="Photo of the garment: flat, hanging or worn.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The result, .png or .jpg, as large as the photo.")],
     keypoints: Annotated[
         Path | None,
