@@ -65,7 +65,8 @@ def finish(
             failed(row.artifact, _reason(row))
             shutil.rmtree(folder / row.artifact)
     if not stay:
-        raise VerificationError("no artifact passed; nothing was written", report)
+        why = "; ".join(f"{row.artifact}: {_reason(row)}" for row in report.artifacts)
+        raise VerificationError(f"no artifact passed; nothing was written ({why})", report)
     others = {name: artifact for name, artifact in manifest.artifacts.items() if name not in artifacts}
     files = {name: record for name, record in manifest.files.items() if not name.startswith(gone)}
     others_fused = {name: one for name, one in manifest.fused.items() if name not in fused}
