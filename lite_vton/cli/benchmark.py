@@ -78,4 +78,4 @@ def benchmark(
     )
     for line in () if backends else usable_backends(Bundle.open(path, check=False))[1]:
         print(f"left out {line}")
-    watch.wrote(written, f"lite-vton run {path} --person P.jpg --garment G.jpg --keypoints P.json -o result.png")
+    watch.wrote(written, f"lite-vton run {path} --person P.jpg --garment G.jpg -o result.png")

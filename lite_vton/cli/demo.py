@@ -36,5 +36,5 @@ def demo(
         print(NOTES[chain.origin])
     watch.wrote(
         chain.written,
-        f"lite-vton run {chain.bundle} --person P.jpg --garment G.jpg --keypoints P.json -o result.png",
+        f"lite-vton run {chain.bundle} --person P.jpg --garment G.jpg -o result.png",
     )
