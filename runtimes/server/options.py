@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lite_vton.mask import Category
 from runtimes.server.refusals import RefusedError
 
 __all__ = ["PhotoOptions", "TryOnOptions", "read_options"]
@@ -17,7 +18,7 @@ class PhotoOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    category: Literal["upper", "dress"] = "upper"
+    category: Category = "upper"
     person_index: int | None = Field(None, ge=0, le=1000)
 
 
