@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lite_vton.cli.data_garments import garments
 from lite_vton.cli.options import Overwrite
 
 __all__ = ["app", "synthesize"]
@@ -18,6 +19,9 @@ app = typer.Typer(help="Make datasets.", no_args_is_help=True, rich_markup_mode=
 @app.callback()
 def _data() -> None:
     pass
+
+
+app.command("garments")(garments)
 
 
 @app.command("synthesize")
