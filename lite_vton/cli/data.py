@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lite_vton.cli.data_ccp import ccp
 from lite_vton.cli.data_garments import garments
 from lite_vton.cli.options import Overwrite
 
@@ -19,9 +20,6 @@ app = typer.Typer(help="Make datasets.", no_args_is_help=True, rich_markup_mode=
 @app.callback()
 def _data() -> None:
     pass
-
-
-app.command("garments")(garments)
 
 
 @app.command("synthesize")
@@ -53,3 +51,7 @@ def synthesize(
             progress=lambda done: update(done, ""),
         )
     watch.wrote([output], f"lite-vton train demo-teacher --data {output} -o runs/teacher")
+
+
+app.command("ccp")(ccp)
+app.command("garments")(garments)
