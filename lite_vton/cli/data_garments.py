@@ -42,7 +42,7 @@ def garments(
                 worn=worn,
                 workers=workers,
                 overwrite=overwrite,
-                progress=lambda done, kept: update(done, f"{kept} kept"),
+                progress=lambda done, dropped: update(done, f"{dropped} dropped" if dropped else ""),
             )
         except KeyboardInterrupt as error:
             raise StoppedError(f"stopped; go on with the same command (what is done is in {output})") from error

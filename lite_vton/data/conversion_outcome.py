@@ -14,6 +14,7 @@ class Outcome(BaseModel):
 
     Converted: its `split`, `category` and `measures`, each a number with its name. Dropped: `reason`, the same words
     for every photo it is true of, and `detail`, what is wrong with this one; `split` is then empty.
+    `sha256` of the photo's file, where a changed one is to be converted again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,6 +25,7 @@ class Outcome(BaseModel):
     measures: dict[str, float] = {}
     reason: str = ""
     detail: str = ""
+    sha256: str = ""
 
     @property
     def picture(self) -> str:

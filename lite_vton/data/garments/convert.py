@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
+from lite_vton.data.conversion_files import shop_picture
 from lite_vton.data.conversion_journal import Journal
 from lite_vton.data.conversion_outcome import DroppedError, Outcome
+from lite_vton.data.conversion_report import write_whole
+from lite_vton.data.conversion_run import Progress
 from lite_vton.data.garments.classes import CLASSES, OTHER
 from lite_vton.data.garments.cutting import cut_garment
 from lite_vton.data.garments.files import GarmentFile, garment_files
 from lite_vton.data.garments.report import Report, write_report
 from lite_vton.data.garments.sheet import write_sheet
-from lite_vton.data.garments.shop_picture import shop_picture
 from lite_vton.data.layout import part_file
 from lite_vton.data.spawned import spawned
 from lite_vton.errors import UserError
@@ -23,14 +27,7 @@ from lite_vton.garment_marks import find_marks
 from lite_vton.people import installed
 from lite_vton.photo import save_photo
 
-__all__ = ["LANDMARKS", "Progress", "convert_garments"]
-
-LANDMARKS = "cloth-landmarks"
-"""Folder beside VITON-HD's own; a JSON file a garment: its points in pixels, class, category and source."""
-
-Progress = Callable[[int, int], None]
-"""Called with how many photos are done and how many of those were kept."""
-
+__all__ = ["convert_garments"]
 _SPLIT = "train"
 
 
@@ -97,8 +94,8 @@ class _Conversion:
             cut = cut_garment(file.path, kind, self.worn)
         except DroppedError as error:
             return Outcome(name=file.source, reason=error.reason, detail=str(error), sha256=digest)
-        shop = shop_picture(cut.cutout, self.height, self.width)
-        marks = {name: [round(x, 2), round(y, 2)] for name, (x, y) in find_marks(shop.mask / 255).named().items()}
+        shop = shop_picture(cut.cutout, np.zeros(cut.cutout.mask.shape, bool), self.height, self.width)
+        marks = find_marks((shop.mask > 0).astype(np.float32)).named()
         content = {
             "class": file.kind,
             "category": kind.category,
@@ -106,13 +103,13 @@ class _Conversion:
             "sha256": digest,
             "height": self.height,
             "width": self.width,
-            "landmarks": marks,
+            "landmarks": {name: (round(x, 2), round(y, 2)) for name, (x, y) in marks.items()},
         }
         mask, landmarks, cloth = self._files(file.name)
         for path in (mask, landmarks, cloth):
             path.parent.mkdir(parents=True, exist_ok=True)
         save_photo(mask, shop.mask)
-        _write(landmarks, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        write_whole(landmarks, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         # The last of the three: where there is a cloth, there is all of it.
         save_photo(cloth, shop.cloth)
         measures = {name: round(value, 4) for name, value in asdict(cut.measures).items()}
@@ -136,12 +133,10 @@ class _Conversion:
 
     def _files(self, name: str) -> tuple[Path, Path, Path]:
         """Mask, landmarks and cloth."""
-        picture = f"{name}.jpg"
-        return (
-            part_file(self.folder, "cloth_mask", picture),
-            self.folder / LANDMARKS / f"{name}.json",
-            part_file(self.folder, "cloth", picture),
+        mask, landmarks, cloth = (
+            part_file(self.folder, kind, f"{name}.jpg") for kind in ("cloth_mask", "landmarks", "cloth")
         )
+        return mask, landmarks, cloth
 
 
 def _check(source: Path, folder: Path, height: int, width: int, workers: int) -> None:
@@ -156,16 +151,10 @@ def _check(source: Path, folder: Path, height: int, width: int, workers: int) ->
 
 def _tell(progress: Progress | None, outcomes: Iterable[Outcome]) -> None:
     if progress is not None:
-        kept = [bool(outcome.split) for outcome in outcomes]
-        progress(len(kept), sum(kept))
+        dropped = [bool(outcome.reason) for outcome in outcomes]
+        progress(len(dropped), sum(dropped))
 
 
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)

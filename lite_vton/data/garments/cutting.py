@@ -35,8 +35,8 @@ class CutGarment:
 def cut_garment(path: Path, kind: GarmentClass, worn: bool = False) -> CutGarment:
     """The garment in the photo at `path`; `worn` accepts one that somebody wears, and lays it flat.
 
-    `DroppedError` where the file is no photo, shows somebody (unless `worn`), or no garment that can be cut out and passes
-    `find_fault`.
+    `DroppedError` where the file is no photo, shows somebody (unless `worn`), or no garment that can be cut out and
+    passes `find_fault`.
     """
     photo = _read(path)
     cutout = _cut(photo, kind, worn)

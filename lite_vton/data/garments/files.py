@@ -60,14 +60,14 @@ def garment_files(folder: Path) -> GarmentFolder:
         raise UserError(f"cannot read {error.filename}: {error.strerror}; change its permissions") from error
     if not found:
         raise UserError(f"{folder} holds no photos: name a folder of garment photos, or of folders of them")
-    sources = {path.relative_to(folder).as_posix(): path for path in found}
+    sources = {_printable(path.relative_to(folder).as_posix()): path for path in found}
     plain = {source: _plain_name(source) for source in sources}
     taken = Counter(name.lower() for name in plain.values())
     files = []
     for source in sorted(sources):
         name = plain[source]
         if taken[name.lower()] > 1 or len(name.encode()) > _LONGEST:
-            digest = hashlib.sha256(source.encode(errors="surrogateescape")).hexdigest()[:8]
+            digest = hashlib.sha256(source.encode()).hexdigest()[:8]
             name = name.encode()[:_LONGEST].decode(errors="ignore") + "-" + digest
         files.append(GarmentFile(sources[source], source, _kind(source), name))
     return GarmentFolder(tuple(files), others)
@@ -75,6 +75,11 @@ def garment_files(folder: Path) -> GarmentFolder:
 
 def _refuse(error: OSError) -> None:
     raise error
+
+
+def _printable(path: str) -> str:
+    """Bytes of a file's name that are no UTF-8 as escapes: reports and lists could not be written otherwise."""
+    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _kind(source: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from lite_vton.data.layout import part_file
 from lite_vton.photo import load_photo, save_photo
 
 __all__ = ["write_sheet"]
@@ -38,10 +39,12 @@ def write_sheet(path: Path, split_folder: Path, names: Sequence[str]) -> None:
 
 
 def _tile(split_folder: Path, name: str) -> Image.Image:
-    cloth = load_photo(split_folder / "cloth" / f"{name}.jpg").pixels
-    mask = load_photo(split_folder / "cloth-mask" / f"{name}.jpg").pixels
-    marks = json.loads((split_folder / "cloth-landmarks" / f"{name}.json").read_text(encoding="utf-8"))["landmarks"]
-    tile = Image.fromarray(np.where(mask > 127, cloth, np.uint8(_GREY)))
+    cloth, mask, points = (
+        part_file(split_folder, kind, f"{name}.jpg") for kind in ("cloth", "cloth_mask", "landmarks")
+    )
+    shown = np.where(load_photo(mask).pixels > 127, load_photo(cloth).pixels, np.uint8(_GREY))
+    marks = json.loads(points.read_text(encoding="utf-8"))["landmarks"]
+    tile = Image.fromarray(shown)
     scale = min(_TILE[0] / tile.height, _TILE[1] / tile.width)
     tile = tile.resize((max(1, round(tile.width * scale)), max(1, round(tile.height * scale))))
     draw = ImageDraw.Draw(tile)
