@@ -114,7 +114,7 @@ def _start(config: ModelConfig, seed: int) -> Denoiser:
     """Random weights; what predicts a residual begins with none, so its first picture is the pasted warp."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        unet = build_unet(config.unet, config.autoencoder.latent_channels)
+        unet = build_unet(config)
     if config.unet.residual_deviation is not None:
         nn.init.zeros_(unet.conv_out.weight)
         nn.init.zeros_(unet.conv_out.bias)

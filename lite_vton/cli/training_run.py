@@ -326,7 +326,7 @@ def _first_weights(
         one_of("start", start, STARTS)
     if start == "random":
         return None
-    student = build_unet(config.unet, config.autoencoder.latent_channels)
+    student = build_unet(config)
     assert isinstance(taught.unet, type(student))
     try:
         if taught.config.unet.residual_deviation != config.unet.residual_deviation:
