@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from lite_vton.data.layout import part_file
 from lite_vton.data.parse import read_parse
+from lite_vton.data.spawned import spawned
 from lite_vton.data.viton_hd import VitonHD
 from lite_vton.errors import UserError
 from lite_vton.inputs import to_picture
@@ -43,16 +43,16 @@ def varied_pictures(
     shapes = ((height, width, 3),) * 3 + ((height, width),)
     columns = [np.empty((count * variants, *shape), np.uint8) for shape in shapes]
     made = np.zeros(count * variants, bool)
-    with ProcessPoolExecutor(workers) as pool:
-        for index, rows in enumerate(pool.map(partial(_variants, photographs, variants, seed), range(count))):
-            for v, row in enumerate(rows):
-                if row is not None:
-                    place = v * count + index
-                    made[place] = True
-                    for column, picture in zip(columns, row, strict=True):
-                        column[place] = picture
-            if progress is not None:
-                progress((index + 1) * variants)
+    work = partial(_variants, photographs, variants, seed)
+    for done, (index, rows) in enumerate(spawned(work, range(count), workers), start=1):
+        for v, row in enumerate(rows):
+            if row is not None:
+                place = v * count + index
+                made[place] = True
+                for column, picture in zip(columns, row, strict=True):
+                    column[place] = picture
+        if progress is not None:
+            progress(done * variants)
     if not made.any():
         raise UserError(f"none of the {count} photos of {photographs.root} gave a training pair: convert them again")
     return PicturePairs(*(column if made.all() else column[made] for column in columns))
@@ -71,12 +71,9 @@ def read_worn(photographs: VitonHD, index: int) -> Worn:
     )
 
 
-def _variants(photographs: VitonHD, variants: int, seed: int, index: int) -> list[_Row | None]:
-    import cv2
-
-    cv2.setNumThreads(1)  # the processes are as many as the cores
+def _variants(photographs: VitonHD, variants: int, seed: int, index: int) -> tuple[int, list[_Row | None]]:
     worn = read_worn(photographs, index)
-    return [_row(worn, photographs, (seed, index, v)) for v in range(variants)]
+    return index, [_row(worn, photographs, (seed, index, v)) for v in range(variants)]
 
 
 def _row(worn: Worn, photographs: VitonHD, key: tuple[int, int, int]) -> _Row | None:
