@@ -22,5 +22,6 @@ class Reason(StrEnum):
     SOMEBODY_ELSE = "the parse is of nobody who is found in the photo"
     NO_TORSO = "the torso is not visible"
     NOT_LAID_FLAT = "the garment cannot be laid flat"
+    HIDDEN = "most of the garment is hidden"
     DOES_NOT_FIT = "the garment laid flat does not fit its wearer"
     NOT_REPAINTED = "the mask leaves the torso out"
