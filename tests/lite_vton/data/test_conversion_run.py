@@ -126,7 +126,7 @@ def test_train_wears_its_own_and_test_the_next_of_its_category(tmp_path: Path) -
     assert worn == [("0001", "0003"), ("0002", "0004"), ("0003", "0001"), ("0004", "0002")]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200), st.integers(0, 400))
 def test_whatever_a_journal_holds_it_is_gone_on_with_or_refused(whole: Path, junk: bytes, at: int) -> None:
     journal = whole / JOURNAL

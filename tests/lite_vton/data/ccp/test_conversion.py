@@ -29,8 +29,8 @@ REAL = Path("../shared/data/ccp")
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    people = [drawn(index) for index in range(4)]
-    good = {number: (pair.person, labels) for number, (pair, labels) in zip((2, 3, 9, 17), people, strict=True)}
+    people = [drawn(index) for index in range(3)]
+    good = {number: (pair.person, labels) for number, (pair, labels) in zip((2, 3, 9), people, strict=True)}
     (first, first_labels), (second, second_labels) = people[:2]
     bare = np.where(
         np.isin(first_labels, [LABELS.index(n) for n in ("t-shirt", "dress")]), LABELS.index("skin"), first_labels
@@ -42,7 +42,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         5: (np.full_like(first.person, 200), first_labels),
         6: (np.hstack([first.person, np.full_like(first.person, 200)]), np.hstack([nothing, second_labels])),
         7: (first.person, first_labels[:-2]),
-        8: (first.person[:150], first_labels[:150]),
+        8: (first.person[:210], first_labels[:210]),
         10: (first.person, first_labels),
     }
     two_people = {12: (side_by_side, np.hstack([nothing, second_labels]))}
@@ -64,28 +64,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_photo_has_an_outcome_and_every_bad_one_its_reason(outcomes: dict[str, Outcome]) -> None:
     reasons = {name: outcome.reason for name, outcome in outcomes.items() if outcome.reason}
-    torso = reasons.pop("0008")
     assert reasons == {
         "0004": Reason.NO_GARMENT,
         "0005": Reason.NOBODY,
         "0006": Reason.SOMEBODY_ELSE,
         "0007": Reason.SIZES,
+        "0008": Reason.NO_TORSO,
         "0010": Reason.LEFT_OUT,
         "0011": Reason.NO_PARSE,
     }
-    assert torso in (Reason.NO_TORSO, Reason.NOBODY)
-    assert {name for name, outcome in outcomes.items() if not outcome.reason} == {
-        "0002",
-        "0003",
-        "0009",
-        "0012",
-        "0017",
-    }
+    assert {name for name, outcome in outcomes.items() if not outcome.reason} == {"0002", "0003", "0009", "0012"}
 
 
 def test_the_report_counts_what_was_dropped(outcomes: dict[str, Outcome], folder: Path) -> None:
     report = json.loads((folder / "report.json").read_text())
-    assert report["converted"] == {"train": 3, "test": 2}
+    assert report["converted"] == {"train": 3, "test": 1}
     assert sum(report["dropped"].values()) == sum(bool(outcome.reason) for outcome in outcomes.values())
     assert report["photos"]["0007"]["detail"] == "the parse is 384x510, the photo 384x512"
     assert report["settings"]["left_out"] == [10]
@@ -94,8 +87,8 @@ def test_the_report_counts_what_was_dropped(outcomes: dict[str, Outcome], folder
 def test_numbers_that_leave_one_when_divided_by_eight_are_the_test_split(
     outcomes: dict[str, Outcome], folder: Path
 ) -> None:
-    assert {name for name, outcome in outcomes.items() if outcome.split == "test"} == {"0009", "0017"}
-    for split, names in (("train", {"0002", "0003", "0012"}), ("test", {"0009", "0017"})):
+    assert {name for name, outcome in outcomes.items() if outcome.split == "test"} == {"0009"}
+    for split, names in (("train", {"0002", "0003", "0012"}), ("test", {"0009"})):
         for kind_folder, ending in (*FOLDERS.values(), HOLES):
             found = {path.name for path in (folder / split / kind_folder).iterdir()}
             assert found == {f"{name}_00{ending}" for name in names}
@@ -109,8 +102,10 @@ def test_a_reader_of_viton_hd_puts_the_garment_back_where_it_was_worn(folder: Pa
             free = (sample.inputs.mask[0, 0] > 0) & ~np.isin(parse, (Part.HAIR, Part.LEFT_ARM, Part.RIGHT_ARM))
             put, worn = (sample.warped_mask > 0.5) & free, np.isin(parse, GARMENT) & free
             assert (put & worn).sum() > 0.65 * (put | worn).sum()
-            apart = np.abs(sample.inputs.masked_person - sample.target)[0].mean(axis=0)
-            assert np.median(apart[put & worn]) < 0.15, "in its own colours"
+            shown, own = (
+                picture[0][:, put & worn].mean(axis=1) for picture in (sample.inputs.masked_person, sample.target)
+            )
+            assert np.abs(shown - own).max() < 0.1, "in its own colours"
 
 
 def test_of_two_people_the_one_whom_the_parse_marks_is_taken(outcomes: dict[str, Outcome], folder: Path) -> None:
@@ -205,7 +200,7 @@ def test_real_photos_are_converted(tmp_path: Path) -> None:
     source = tmp_path / "ccp"
     (source / "photos").mkdir(parents=True)
     (source / "annotations/pixel-level").mkdir(parents=True)
-    names = [path.stem for path in sorted((REAL / "photos").iterdir())[1:100:16]]
+    names = [path.stem for path in sorted((REAL / "photos").iterdir())[1:60:16]]
     for file in (
         "label_list.mat",
         *(f"photos/{n}.jpg" for n in names),
@@ -213,4 +208,4 @@ def test_real_photos_are_converted(tmp_path: Path) -> None:
     ):
         (source / file).symlink_to((REAL / file).resolve())
     found = convert_ccp(source, tmp_path / "pairs", **SIZE)
-    assert sum(not outcome.reason for outcome in found) >= 5
+    assert sum(not outcome.reason for outcome in found) >= len(names) - 1
