@@ -378,9 +378,7 @@ def _sleeve_share(found: WornCloth, wearer: Wearer, bare_arm_tells: bool) -> flo
         if not arm.seen:
             continue
         lines = [arm.place(t * arm.length, offset * half) for offset in (-0.4, -0.2, 0.0, 0.2, 0.4)]
-        cloth, skin = (
-            sum(_looked_up(part, line).astype(float) for line in lines) for part in (found.cloth, found.skin)
-        )
+        cloth, skin = (np.sum([_looked_up(part, line) for line in lines], axis=0) for part in (found.cloth, found.skin))
         sums = np.cumsum((cloth - skin) / len(lines))
         shares.append(float(t[int(sums.argmax())]) if sums.max() > 0 else 0.0)
         if shares[-1] < _BARE_FROM and float(skin[t > shares[-1]].mean()) > _BARE * len(lines):
