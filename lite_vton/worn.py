@@ -56,6 +56,7 @@ _NECKLINES = (2.0, 4.0, 1.0)  # a round one, a wide one, a V
 _LONG = 1.2  # v of the hem beyond which a top is rather one that ends higher, and trousers of its colours
 _EDGE_FROM = 0.85  # v
 _CLEAR_EDGE = 16.0  # CIELAB distance between what is above a hem and below
+_BARE_FROM, _BARE = 0.7, 0.6  # share of the arm that is covered at most, and of the rest that is skin at least
 _SLEEVELESS, _WHOLE_ARM = 0.12, 0.86  # shares of the arm
 _SHORT_SLEEVE = 0.1  # share of the arm that the shortest sleeve covers
 _SHORTEST, _ARM_UNITS = 14.0, 96.0  # a sleeve that covers a share s of the arm is 14 + 96 s units long
@@ -123,10 +124,13 @@ def laid_flat(
     category: str = "upper",
     mask: _Floats | None = None,
     skin: _Floats | None = None,
+    bare_arm_tells: bool = False,
 ) -> FlatLay:
     """`lay_flat`, and which of its pixels the photo hides.
 
     `skin` (H, W) in [0, 1], bare neck, arms and legs if they are known, else they have the face's colours.
+    With `bare_arm_tells` sleeves are as short as on the barer arm. Usually the longer one counts, since hair or a bag
+    may hide the other; but an arm before or behind the body may show cloth that is no sleeve.
     """
     kind = as_category(category)
     if kind not in _LENGTHS:
@@ -158,7 +162,7 @@ def laid_flat(
     hem = _hem(found.cloth, place, _LENGTHS[kind])
     if kind == "upper" and hem > _LONG:
         hem = _edge(photo, person > 0.5, place, _EDGE_FROM, hem)
-    sleeve = _sleeve_share(found, wearer)
+    sleeve = _sleeve_share(found, wearer, bare_arm_tells)
     lay = _Lay(wearer, half, hem, sleeve, _eases(found.cloth, wearer, sleeve))
     return lay.fill(large, found)
 
@@ -362,24 +366,24 @@ def _edge(photo: NDArray[np.uint8], person: NDArray[np.bool_], place: Place, low
     return float(at[clear[0]]) if len(clear) else high
 
 
-def _sleeve_share(found: WornCloth, wearer: Wearer) -> float:
+def _sleeve_share(found: WornCloth, wearer: Wearer, bare_arm_tells: bool) -> float:
     """Share of the arm that sleeves cover, 0 without sleeves: cloth until there, skin beyond.
 
-    Hair or a bag may hide one of the two, so the longer counts.
+    Hair or a bag may hide one of the two, so the longer counts, unless `bare_arm_tells` and one is bare to the wrist.
     """
     t = np.linspace(0.02, 1.0, 50)
     half = np.interp(t, *ARM_TAPER) * _thickness(t, wearer.build)
-    shares = [0.0]
+    shares, bare = [0.0], []
     for arm in wearer.arms:
         if not arm.seen:
             continue
         lines = [arm.place(t * arm.length, offset * half) for offset in (-0.4, -0.2, 0.0, 0.2, 0.4)]
-        cloth, skin = (
-            sum(_looked_up(part, line).astype(float) for line in lines) for part in (found.cloth, found.skin)
-        )
+        cloth, skin = (np.sum([_looked_up(part, line) for line in lines], axis=0) for part in (found.cloth, found.skin))
         sums = np.cumsum((cloth - skin) / len(lines))
         shares.append(float(t[int(sums.argmax())]) if sums.max() > 0 else 0.0)
-    share = max(shares)
+        if shares[-1] < _BARE_FROM and float(skin[t > shares[-1]].mean()) > _BARE * len(lines):
+            bare.append(shares[-1])
+    share = min(bare) if bare_arm_tells and bare else max(shares)
     if share < _SLEEVELESS:
         return 0.0
     return 1.0 if share > _WHOLE_ARM else share

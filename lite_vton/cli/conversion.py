@@ -18,12 +18,24 @@ __all__ = ["convert_with_report"]
 
 def convert_with_report(output: Path, photos: int, convert: Callable[[Progress], Sequence[Outcome]]) -> None:
     """Run `convert` into the folder `output`, `photos` in all; print a line for each reason, and write the sheet."""
+    from lite_vton.cli.failures import StoppedError
     from lite_vton.cli.screen import Watch, progress_bar
     from lite_vton.data.conversion_report import dropped_by_reason
 
-    watch = Watch()
+    watch, finished = Watch(), 0
+
+    def tell(done: int, dropped: int) -> None:
+        nonlocal finished
+        finished = done
+        update(done, f"{dropped} dropped" if dropped else "")
+
     with progress_bar("converting photos", photos) as update:
-        outcomes = convert(lambda done, dropped: update(done, f"{dropped} dropped" if dropped else ""))
+        try:
+            outcomes = convert(tell)
+        except KeyboardInterrupt as interrupt:
+            raise StoppedError(
+                f"stopped after {finished} of {photos} photos; the same command goes on there"
+            ) from interrupt
     dropped = dropped_by_reason(outcomes)
     print(f"{len(outcomes) - sum(dropped.values())} of {len(outcomes)} photos converted")
     for reason, count in dropped.items():

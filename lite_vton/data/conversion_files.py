@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,9 @@ from lite_vton.data.pair import Pair
 from lite_vton.data.writer import make_folders, write_pair
 from lite_vton.garment import Cutout
 
-__all__ = ["ShopPicture", "place_pair", "shop_picture"]
+__all__ = ["ShopPicture", "clear_drafts", "place_pair", "shop_picture"]
 
+_DRAFT = ".part-"
 _MARGIN = 0.05  # of each side
 
 
@@ -60,7 +62,7 @@ def place_pair(split_folder: Path, picture: str, pair: Pair, holes: NDArray[np.u
 
     They are written beside the dataset first, since a run may be ended at any time.
     """
-    with tempfile.TemporaryDirectory(prefix=".part-", dir=split_folder.parent) as temporary:
+    with tempfile.TemporaryDirectory(prefix=_DRAFT, dir=split_folder.parent) as temporary:
         draft = Path(temporary)
         make_folders(draft)
         (draft / HOLES[0]).mkdir()
@@ -70,3 +72,9 @@ def place_pair(split_folder: Path, picture: str, pair: Pair, holes: NDArray[np.u
             target = split_folder / file.relative_to(draft)
             target.parent.mkdir(parents=True, exist_ok=True)
             file.replace(target)
+
+
+def clear_drafts(folder: Path) -> None:
+    """Remove what `place_pair` left in the dataset's `folder` where it was killed."""
+    for draft in folder.glob(f"{_DRAFT}*"):
+        shutil.rmtree(draft)

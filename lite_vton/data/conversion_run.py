@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lite_vton.data.conversion_files import clear_drafts
 from lite_vton.data.conversion_journal import Journal
 from lite_vton.data.conversion_outcome import Outcome
 from lite_vton.data.conversion_report import write_pairs, write_report
@@ -40,6 +41,7 @@ def convert_all(
     if workers < 1:
         raise UserError(f"{workers} workers convert nothing: use at least one")
     journal = Journal(folder, settings, overwrite)
+    clear_drafts(folder)
     waiting = [name for name in names if name not in journal.outcomes]
     _tell(progress, journal)
     for outcome in spawned(convert, waiting, min(workers, max(1, len(waiting)))):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context, parent_process
@@ -37,6 +38,8 @@ def _start_worker() -> None:
     import cv2
 
     cv2.setNumThreads(1)
+    # Ctrl-C reaches all processes; the caller ends these, after the job in hand.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A pool's processes outlive a parent that is killed, and wait for ever.
     Thread(target=_end_with_parent, daemon=True).start()
 

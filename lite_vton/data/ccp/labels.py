@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum
 from types import MappingProxyType
 
 import numpy as np
@@ -13,28 +12,26 @@ from numpy.typing import NDArray
 from lite_vton.data.labels import Part
 from lite_vton.errors import UserError
 
-__all__ = ["MEANINGS", "NOTHING", "OVER", "Kind", "Meanings", "meanings_of"]
+__all__ = ["MEANINGS", "Kind", "meanings_of"]
 
 
-class Kind(Enum):
-    """Meanings that LIP splits: where on the body a pixel is decides which part it is."""
+class Kind(IntEnum):
+    """Meanings that LIP splits, or has no label for; their values are none of `Part`'s.
 
-    SKIN = auto()  # face, torso, arms and legs are one label
-    LEG = auto()  # left or right
-    SHOE = auto()
-    ARM = auto()
-    OVER = auto()  # carried or worn over everything: it hides what is below it, and LIP has no label for it
+    Where on the body a pixel is decides whether skin is face, torso, arm or leg, and whether the others are left or
+    right. What is carried, or worn over everything, hides what is below it.
+    """
 
+    SKIN = 250
+    LEG = 251
+    SHOE = 252
+    ARM = 253
+    OVER = 254
 
-NOTHING = "null"
-"""The label of the background."""
-
-OVER = 254
-"""In a parse of `Meanings.parts`, what is carried or worn over everything else."""
 
 MEANINGS: Mapping[str, Part | Kind] = MappingProxyType(
     {
-        NOTHING: Part.BACKGROUND,
+        "null": Part.BACKGROUND,
         "hair": Part.HAIR,
         # Nothing of the head is ever repainted, whatever is worn on it.
         "hat": Part.HAIR,
@@ -100,31 +97,16 @@ MEANINGS: Mapping[str, Part | Kind] = MappingProxyType(
 )
 """Each of the 59 names."""
 
-_CODES: Mapping[Kind, int] = MappingProxyType(
-    {Kind.OVER: OVER, Kind.SKIN: 250, Kind.LEG: 251, Kind.SHOE: 252, Kind.ARM: 253}
-)
 
+def meanings_of(names: Sequence[str]) -> NDArray[np.uint8]:
+    """(n,) what each label means, a `Part` or a `Kind`, by the labels' names in their order.
 
-@dataclass(frozen=True)
-class Meanings:
-    """`codes` (n,) uint8, what each label of a parse map means: a `Part`, or a kind that the body decides."""
-
-    codes: NDArray[np.uint8]
-
-    def of(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Codes (H, W) of labels (H, W), all below the number of names."""
-        return self.codes[labels]
-
-    @staticmethod
-    def code(kind: Kind) -> int:
-        """The code of what LIP splits."""
-        return _CODES[kind]
-
-
-def meanings_of(names: Sequence[str]) -> Meanings:
-    """By the names of a dataset's labels, in their order. `UserError` naming one that is none of the 59."""
+    `UserError` naming one that is none of the 59.
+    """
     unknown = [name for name in names if name not in MEANINGS]
     if unknown:
-        raise UserError(f"label_list.mat names {', '.join(map(repr, unknown))}, which Clothing Co-Parsing has not")
-    found = [MEANINGS[name] for name in names]
-    return Meanings(np.array([_CODES[m] if isinstance(m, Kind) else int(m) for m in found], np.uint8))
+        raise UserError(
+            f"label_list.mat names {', '.join(map(repr, unknown))}, no label of Clothing Co-Parsing: "
+            "copy the dataset as published"
+        )
+    return np.array([MEANINGS[name] for name in names], np.uint8)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.data.ccp.labels import OVER, Kind, Meanings
+from lite_vton.data.ccp.labels import Kind
 from lite_vton.data.labels import Part
 from lite_vton.legs import completed_legs
 from lite_vton.pose import Joint, Keypoints, body_unit
@@ -26,13 +26,13 @@ _NO_NOSE = 0.3  # body units above the neck point
 
 
 def lip_parse(codes: NDArray[np.uint8], keypoints: Keypoints) -> NDArray[np.uint8]:
-    """(H, W) uint8 labels of `lite_vton.data.labels` from codes (H, W) of `Meanings`.
+    """(H, W) uint8 labels of `lite_vton.data.labels` from codes (H, W), each a `Part` or a `Kind`.
 
     Skin is face near the head and above the chin, else of whichever limb or trunk runs nearest; what is carried or
     worn over everything becomes background. `keypoints` in pixels of it, with shoulders and hips.
     """
     body = keypoints.completed()
-    parse = np.where(codes == OVER, np.uint8(Part.BACKGROUND), codes).astype(np.uint8)
+    parse = np.where(codes == Kind.OVER, np.uint8(Part.BACKGROUND), codes).astype(np.uint8)
     arms, legs = _arms(body), _legs(body)
     unit = body_unit(body.points.astype(np.float64))
     for kind, parts in (
@@ -40,10 +40,10 @@ def lip_parse(codes: NDArray[np.uint8], keypoints: Keypoints) -> NDArray[np.uint
         (Kind.LEG, legs),
         (Kind.SHOE, {_SHOE_OF[part]: line for part, line in legs.items()}),
     ):
-        here = codes == Meanings.code(kind)
+        here = codes == kind
         points = _middles(here)
         parse[here] = _nearest(points, [(part, line, 1.0, 0.0) for part, line in parts.items()])
-    skin = codes == Meanings.code(Kind.SKIN)
+    skin = codes == Kind.SKIN
     points = _middles(skin)
     neck, hips = body.points[Joint.NECK], body.points[[Joint.R_HIP, Joint.L_HIP]].mean(axis=0)
     trunk = np.stack([neck, hips]).astype(np.float64)
@@ -71,7 +71,8 @@ def _middles(mask: NDArray[np.bool_]) -> _Points:
 def _nearest(points: _Points, lines: list[tuple[Part, _Points, float, float]]) -> NDArray[np.uint8]:
     """(N,) the part whose middle line is nearest, each with its thickness and a handicap."""
     costs = np.stack([_distance(points, line) / thick + handicap for _, line, thick, handicap in lines])
-    return np.array([part for part, *_ in lines], np.uint8)[costs.argmin(axis=0)]
+    parts = np.array([part for part, *_ in lines], np.uint8)
+    return np.asarray(parts[costs.argmin(axis=0)])
 
 
 def _distance(points: _Points, line: _Points) -> _Points:

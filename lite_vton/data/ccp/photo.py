@@ -1,10 +1,4 @@
-"""One photo of Clothing Co-Parsing as a pair in VITON-HD's layout.
-
-The garment is everything worn above the waist taken together, or the dress with whatever is worn over it: a coat that
-hangs open shows the shirt below it, and stays so when it is laid flat. The mask repaints the same union, so picture and
-mask agree whether a coat is open or closed. Which of the two it is, the larger of dress and upper clothes tells; a coat
-belongs to either.
-"""
+"""One photo of Clothing Co-Parsing as a pair in VITON-HD's layout."""
 
 from __future__ import annotations
 
@@ -15,22 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lite_vton.crop import take_crop, take_labels, worn_crop
-from lite_vton.data.ccp.labels import OVER, Meanings
+from lite_vton.data.ccp.garment import as_one_garment
+from lite_vton.data.ccp.labels import Kind
 from lite_vton.data.ccp.parse import lip_parse
 from lite_vton.data.ccp.reading import Source, read_photo_and_labels
 from lite_vton.data.ccp.reasons import Reason
-from lite_vton.data.conversion_files import place_pair, shop_picture
+from lite_vton.data.conversion_files import ShopPicture, place_pair, shop_picture
 from lite_vton.data.conversion_outcome import DroppedError, Outcome
-from lite_vton.data.labels import BOTTOM, GARMENT, Part
+from lite_vton.data.labels import GARMENT, Part
 from lite_vton.data.pair import Pair
 from lite_vton.data.sample import check_torso
 from lite_vton.errors import UserError
 from lite_vton.garment import Cutout, cut_out
-from lite_vton.mask import Category, agnostic_mask
+from lite_vton.mask import agnostic_mask
 from lite_vton.parsed_mask import parsed_mask
 from lite_vton.people import Person, check_usable, choose_person, find_people
 from lite_vton.photo import Photo
-from lite_vton.pose import Joint, Keypoints
+from lite_vton.pose import Keypoints
 from lite_vton.warp import warp_garment
 from lite_vton.worn import laid_flat
 
@@ -39,25 +34,21 @@ __all__ = ["PhotoConversion"]
 _LEAST_GARMENT = 0.004  # of the photo
 _SAME_PERSON = 0.35  # intersection over union of what the parse marks and who is seen
 _FITS = 0.65  # the same, of the garment in the parse and warped back
-_HIPS = 0.95  # torso lengths from the neck point
-_LONG = 1.36  # the same, where a garment ends that is laid flat as a dress is
-_THIGHS, _CLOSED = (1.05, 1.4), 0.75  # the same, and how much of what is seen there is then the garment
 _HIDDEN = 0.5  # of the garment, more would be made up than seen
 _SKIN = (Part.FACE, Part.TORSO_SKIN, Part.LEFT_ARM, Part.RIGHT_ARM, Part.LEFT_LEG, Part.RIGHT_LEG)
-_BELOW = (*BOTTOM, Part.LEFT_LEG, Part.RIGHT_LEG)
-_IN_FRONT = (Part.HAIR, Part.FACE, Part.LEFT_ARM, Part.RIGHT_ARM)
+_IN_FRONT = (Part.HAIR, Part.FACE)  # a sleeve over a bare arm is a fault
 
 
 @dataclass(frozen=True)
 class PhotoConversion:
     """Converts photos of `source` into `folder`, pictures of (`height`, `width`).
 
-    A photo with number n goes to the test split where n leaves `test_offset` when divided by `test_every`, and is left
-    out where `left_out` has n.
+    `meanings` (n,) of its labels, see `meanings_of`. A photo's number goes to the test split where it leaves
+    `test_offset` when divided by `test_every`, and is left out where `left_out` has it.
     """
 
     source: Source
-    meanings: Meanings
+    meanings: NDArray[np.uint8]
     folder: Path
     height: int
     width: int
@@ -77,7 +68,7 @@ class PhotoConversion:
         if int(name) in self.left_out:
             raise DroppedError(Reason.LEFT_OUT)
         photo, labels = read_photo_and_labels(self.source, name)
-        codes = self.meanings.of(labels)
+        codes = self.meanings[labels]
         if float(np.isin(codes, GARMENT).mean()) < _LEAST_GARMENT:
             raise DroppedError(Reason.NO_GARMENT)
         person = _person_of(codes, photo)
@@ -90,41 +81,39 @@ class PhotoConversion:
     def _pair(
         self, photo: Photo, codes: NDArray[np.uint8], person: Person
     ) -> tuple[Pair, NDArray[np.uint8], dict[str, float]]:
+        """The pair, its holes (H, W) in {0, 255}, and how well it came out."""
         size = (self.height, self.width)
-        parse, category = _as_worn(lip_parse(codes, person.keypoints), person.keypoints)
+        parse, category = as_one_garment(lip_parse(codes, person.keypoints), person.keypoints)
         try:
             crop = worn_crop(person.keypoints, photo.height, photo.width, category)
         except UserError as error:
             raise DroppedError(Reason.NO_TORSO, str(error)) from error
-        worn = take_labels(parse, crop, *size)
-        over = take_labels(np.where(codes == OVER, np.uint8(1), np.uint8(0)), crop, *size) > 0
+        worn, labels = (take_labels(part, crop, *size) for part in (parse, codes))
         if not np.isin(worn, GARMENT).any():
             raise DroppedError(Reason.NO_GARMENT)
         moved = person.keypoints.moved(crop, *size)
-        covered = parsed_mask(agnostic_mask(moved, *size, category), worn, moved, category)
+        mask = parsed_mask(agnostic_mask(moved, *size, category), worn, moved, category)
         # What is in front of the garment hides it, and nothing is put back beyond the mask.
-        free = (covered > 0.5) & ~(np.isin(worn, _IN_FRONT) | over)
+        free = (mask > 0.5) & ~(np.isin(worn, _IN_FRONT) | (labels == Kind.OVER))
         try:
-            flat = laid_flat(
-                photo.pixels,
-                person.keypoints,
-                (codes != Part.BACKGROUND).astype(np.float32),
-                category,
-                np.isin(parse, GARMENT).astype(np.float32),
-                np.isin(parse, _SKIN).astype(np.float32),
-            )
-            shop = shop_picture(flat.cutout, flat.hidden, *size)
-            cutout = cut_out(Photo(shop.cloth), shop.mask)
-            fit = _fit(cutout, moved, worn, free, category)
+            # Which arm tells how long the sleeves are shows when they are put back.
+            tries = [
+                _laid_flat(
+                    photo, codes != Part.BACKGROUND, parse, person.keypoints, category, *size, bare_arm_tells=bare
+                )
+                for bare in (False, True)
+            ]
+            fits = [_fit(cut_out(Photo(shop.cloth), shop.mask), moved, worn, free, category) for shop in tries]
         except UserError as error:
             raise DroppedError(Reason.NOT_LAID_FLAT, str(error)) from error
+        fit, shop = max(fits), tries[int(np.argmax(fits))]
         hidden = float((shop.holes > 0).sum()) / max(float((shop.mask > 0).sum()), 1.0)
         if hidden > _HIDDEN:
             raise DroppedError(Reason.HIDDEN, f"{hidden:.0%} of it, {_HIDDEN:.0%} is too much")
         if fit < _FITS:
             raise DroppedError(Reason.DOES_NOT_FIT, f"intersection over union is {fit:.2f}, {_FITS} is needed")
         try:
-            check_torso(Path("the mask"), covered, moved)
+            check_torso(Path("the mask"), mask, moved)
         except UserError as error:
             raise DroppedError(Reason.NOT_REPAINTED, str(error)) from error
         pair = Pair(take_crop(photo.pixels, crop, *size), worn, moved, shop.cloth, shop.mask, category)
@@ -149,37 +138,19 @@ def _person_of(codes: NDArray[np.uint8], photo: Photo) -> Person:
     return person
 
 
-def _as_worn(parse: NDArray[np.uint8], keypoints: Keypoints) -> tuple[NDArray[np.uint8], Category]:
-    """The parse with one label for the union, from which readers tell the category, and that category.
-
-    A dress that shows only below what is worn over it is a skirt. What covers the thighs, a closed coat too, is laid
-    flat and repainted as a dress is.
-    """
-    down = _torso_lengths(parse.shape, keypoints)
-    above = parse[down < _HIPS]
-    dress = int((above == Part.DRESS).sum()) > int((above == Part.UPPER_CLOTHES).sum())
-    if not dress:
-        parse = np.where((parse == Part.DRESS) & (down >= _HIPS), np.uint8(Part.SKIRT), parse)
-    garment = np.isin(parse, GARMENT)
-    if dress or _covers_thighs(garment, np.isin(parse, _BELOW), down):
-        return np.where(garment, np.uint8(Part.DRESS), parse), "dress"
-    return np.where(parse == Part.DRESS, np.uint8(Part.UPPER_CLOTHES), parse), "upper"
-
-
-def _covers_thighs(garment: NDArray[np.bool_], below: NDArray[np.bool_], down: NDArray[np.float64]) -> bool:
-    if not garment.any() or float(np.quantile(down[garment], 0.97)) < _LONG:
-        return False
-    thighs = (down > _THIGHS[0]) & (down < _THIGHS[1])
-    return float((garment & thighs).sum()) > _CLOSED * float(((garment | below) & thighs).sum())
-
-
-def _torso_lengths(shape: tuple[int, ...], keypoints: Keypoints) -> NDArray[np.float64]:
-    """(H, W) how far down each pixel is, 0 at the neck point and 1 at the hips."""
-    points = keypoints.completed().points.astype(np.float64)
-    neck, hips = points[Joint.NECK], points[[Joint.R_HIP, Joint.L_HIP]].mean(axis=0)
-    way = hips - neck
-    y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
-    return np.asarray(((x - neck[0]) * way[0] + (y - neck[1]) * way[1]) / max(float(way @ way), 1.0))
+def _laid_flat(
+    photo: Photo,
+    person: NDArray[np.bool_],
+    parse: NDArray[np.uint8],
+    keypoints: Keypoints,
+    category: str,
+    height: int,
+    width: int,
+    bare_arm_tells: bool,
+) -> ShopPicture:
+    garment, skin = (np.isin(parse, parts).astype(np.float32) for parts in (GARMENT, _SKIN))
+    flat = laid_flat(photo.pixels, keypoints, person.astype(np.float32), category, garment, skin, bare_arm_tells)
+    return shop_picture(flat.cutout, flat.hidden, height, width)
 
 
 def _fit(
