@@ -15,9 +15,10 @@ from lite_vton.data.conversion_journal import Journal
 from lite_vton.data.conversion_outcome import DroppedError, Outcome
 from lite_vton.data.conversion_report import write_whole
 from lite_vton.data.conversion_run import Progress
-from lite_vton.data.garments.classes import CLASSES, OTHER
+from lite_vton.data.garments.classes import CLASSES, HEMS, OTHER
 from lite_vton.data.garments.cutting import cut_garment
 from lite_vton.data.garments.files import GarmentFile, garment_files
+from lite_vton.data.garments.quality import COMMON
 from lite_vton.data.garments.report import Report, write_report
 from lite_vton.data.garments.sheet import write_sheet
 from lite_vton.data.layout import part_file
@@ -54,7 +55,14 @@ def convert_garments(
     source, folder = Path(source), Path(folder)
     _check(source, folder, height, width, workers)
     found = garment_files(source)
-    settings = {"dataset": "garments", "height": height, "width": width, "worn": worn, "looks_for_people": installed()}
+    settings = {
+        "dataset": "garments",
+        "height": height,
+        "width": width,
+        "worn": worn,
+        "looks_for_people": installed(),
+        "bounds": _bounds(),
+    }
     journal = Journal(folder, settings, overwrite)
     work = _Conversion(folder / _SPLIT, height, width, worn)
     waiting = [file for file in found.files if not work.settled(file, journal.outcomes.get(file.source))]
@@ -147,6 +155,11 @@ def _check(source: Path, folder: Path, height: int, width: int, workers: int) ->
     inner, outer = folder.resolve(), source.resolve()
     if inner == outer or outer in inner.parents or inner in outer.parents:
         raise UserError(f"{folder} and {source} lie in each other: write to a folder elsewhere")
+
+
+def _bounds() -> str:
+    """Changes with what is kept: a folder must not hold garments of two ways to judge them."""
+    return hashlib.sha256(repr((COMMON, dict(HEMS), dict(CLASSES), OTHER)).encode()).hexdigest()[:12]
 
 
 def _tell(progress: Progress | None, outcomes: Iterable[Outcome]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lite_vton.cut import read_cut
 from lite_vton.data.garments.classes import HEMS, GarmentClass
 from lite_vton.garment import Cutout
-from lite_vton.garment_region import left_out, likeness
+from lite_vton.garment_region import likeness, mistaken_colours
 from lite_vton.silhouette import symmetry_axis
 
 __all__ = ["COMMON", "Bound", "Fault", "Measures", "find_fault", "measure"]
@@ -25,9 +25,10 @@ class Measures:
 
     `covered` of the photo by the garment; `framed` of one side of the garment's box that the photo's frame cuts;
     `size` pixels along its longer side; `symmetry` overlap with its mirror image; `likeness` as `garment_region` tells
-    it; `left_out` area beside it in colours that it has nearly to itself, in shares of its own; `frayed` area of what
-    is too narrow to be cloth, or to be a gap; `hem` in torso lengths; `sleeves` of the arm, the mean of both, 0 where
-    there are none; `unlike` difference of left and right in that.
+    it; `left_out` area beside it in colours that it has nearly to itself, `taken_in` of its largest piece in colours of
+    the background, `frayed` of what is too narrow to be cloth, or to be a gap, each in shares of its own area; `hem` in
+    torso lengths; `sleeves` of the arm, the mean of both, 0 where there are none; `unlike` difference of left and right
+    in that.
     """
 
     covered: float
@@ -36,6 +37,7 @@ class Measures:
     symmetry: float
     likeness: float
     left_out: float
+    taken_in: float
     frayed: float
     hem: float
     sleeves: float
@@ -68,6 +70,7 @@ COMMON = (
     Bound("symmetry", 0.68, 1.0, "lopsided"),
     Bound("likeness", 0.75, 1.0, "outline where colours hardly change"),
     Bound("left_out", 0.0, 0.1, "more of its colours beside it"),
+    Bound("taken_in", 0.0, 0.025, "some of the background in it"),
     Bound("unlike", 0.0, 0.25, "sleeves unlike each other"),
 )
 """Chosen by looking at cut-outs of photographed garments, so that hardly one of those kept is wrong."""
@@ -78,6 +81,7 @@ def measure(cutout: Cutout, photo: tuple[int, int]) -> Measures:
     inside = cutout.mask > 0.5
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     cut = read_cut(cutout.mask)
+    lacking, too_much = mistaken_colours(cutout.pixels, cutout.mask)
     shares = [0.0 if sleeve is None else sleeve.share for sleeve in cut.sleeves]
     return Measures(
         covered=float(inside.sum()) / (photo[0] * photo[1]),
@@ -88,7 +92,8 @@ def measure(cutout: Cutout, photo: tuple[int, int]) -> Measures:
         size=float(max(len(rows), len(columns))),
         symmetry=_symmetry(inside, int(rows[0]), len(rows)),
         likeness=likeness(cutout.pixels, cutout.mask),
-        left_out=left_out(cutout.pixels, cutout.mask),
+        left_out=lacking,
+        taken_in=too_much,
         frayed=_frayed(inside),
         hem=cut.hem,
         sleeves=sum(shares) / 2,

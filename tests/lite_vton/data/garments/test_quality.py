@@ -79,6 +79,15 @@ def test_one_that_lacks_its_sleeves_of_the_same_colour_is_dropped() -> None:
     assert fault_of(Cutout(whole.pixels, body.astype(np.float32)), "dress") == "more of its colours beside it"
 
 
+def test_one_with_some_of_the_background_in_it_is_dropped() -> None:
+    cutout = cut(shirt())
+    patch = np.zeros((*cutout.mask.shape, 1), bool)
+    patch[100:190, 120:140] = True
+    printed, spoilt = (np.where(patch, colour, cutout.pixels) for colour in (np.uint8(90), cutout.pixels[0, 0]))
+    assert fault_of(Cutout(printed, cutout.mask)) is None
+    assert fault_of(Cutout(spoilt, cutout.mask)) == "some of the background in it"
+
+
 def test_what_a_class_has_is_looked_for() -> None:
     assert fault_of(cut(shirt()), "longsleeve") == "sleeves not as its class has them"
     long = cut(np.repeat(shirt(), 2, axis=0))
