@@ -19,7 +19,7 @@ from lite_vton.pose import Joint, Keypoints
 from lite_vton.wearer import Build, Limb, Wearer
 from lite_vton.worn_cloth import Place, WornCloth, places, worn_cloth
 
-__all__ = ["is_worn", "lay_flat"]
+__all__ = ["FlatLay", "is_worn", "laid_flat", "lay_flat"]
 
 _Points = NDArray[np.float64]
 _Floats = NDArray[np.float32]
@@ -87,6 +87,18 @@ def is_worn(keypoints: Keypoints, silhouette: _Floats) -> bool:
     return _HEAD[0] < head < _HEAD[1] and (cut_off or crown > _CROWN[0]) and crown < _CROWN[1]
 
 
+@dataclass(frozen=True)
+class FlatLay:
+    """A worn garment as if photographed flat.
+
+    `cutout` (h, w); `hidden` (h, w) bool, where the photo does not show the cloth: those pixels are filled, copied from
+    the other side or painted in from around.
+    """
+
+    cutout: Cutout
+    hidden: NDArray[np.bool_]
+
+
 def lay_flat(
     photo_pixels: NDArray[np.uint8],
     keypoints: Keypoints,
@@ -101,11 +113,26 @@ def lay_flat(
     What arms, hands, hair and bags hide is filled from the other side, or else from around it.
     `UserError` where the person shows no torso, or is too small, and for "lower".
     """
+    return laid_flat(photo_pixels, keypoints, silhouette, category, mask).cutout
+
+
+def laid_flat(
+    photo_pixels: NDArray[np.uint8],
+    keypoints: Keypoints,
+    silhouette: _Floats,
+    category: str = "upper",
+    mask: _Floats | None = None,
+    skin: _Floats | None = None,
+) -> FlatLay:
+    """`lay_flat`, and which of its pixels the photo hides.
+
+    `skin` (H, W) in [0, 1], bare neck, arms and legs if they are known, else they have the face's colours.
+    """
     kind = as_category(category)
     if kind not in _LENGTHS:
         raise UserError("the garment is worn in its photo, and trousers or a skirt can be used only when they lie flat")
     body = keypoints.completed()
-    for name, other in (("silhouette", silhouette), ("mask", mask)):
+    for name, other in (("silhouette", silhouette), ("mask", mask), ("skin", skin)):
         if other is not None and other.shape != photo_pixels.shape[:2]:
             raise UserError(f"the {name} is {other.shape} and its photo {photo_pixels.shape[:2]}: give both one size")
     size = Wearer.of(body).build.size
@@ -117,7 +144,7 @@ def lay_flat(
     # Where things are is told on a small picture, what they look like is read from a larger one.
     large = _resized(photo_pixels, min(1.0, _LARGEST / size))
     photo = _resized(photo_pixels, min(1.0, _COARSE / size))
-    person, known = (None if part is None else _fitted(part, photo) for part in (silhouette, mask))
+    person, known, bare = (None if part is None else _fitted(part, photo) for part in (silhouette, mask, skin))
     assert person is not None
     shrunk = np.array([photo.shape[1] / photo_pixels.shape[1], photo.shape[0] / photo_pixels.shape[0]])
     body = Keypoints((body.points * shrunk).astype(np.float32), body.confidence)
@@ -125,7 +152,7 @@ def lay_flat(
     height, width = person.shape
     half = _usual_half(wearer.build)
     place = places(body, wearer, half, height, width)
-    found = worn_cloth(photo, body, person, place, kind, known)
+    found = worn_cloth(photo, body, person, place, kind, known, bare)
     half = _measured(half, found.cloth, wearer)
     place = places(body, wearer, half, height, width)
     hem = _hem(found.cloth, place, _LENGTHS[kind])
@@ -147,7 +174,7 @@ class _Lay:
     sleeve: float
     eases: tuple[float, float]
 
-    def fill(self, photo: NDArray[np.uint8], found: WornCloth) -> Cutout:
+    def fill(self, photo: NDArray[np.uint8], found: WornCloth) -> FlatLay:
         import cv2
 
         scale = photo.shape[1] / found.cloth.shape[1]
@@ -168,11 +195,16 @@ class _Lay:
         fine, maps = (np.clip(source * k - 0.5, -1e4, 3e4).astype(np.float32) for k in (scale, 1.0))
         pixels = cv2.remap(photo, fine[..., 0], fine[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         # The rim mixes with what is behind.
-        solid = cv2.erode(found.cloth.astype(np.uint8), np.ones((3, 3), np.uint8))
-        seen = cv2.remap(solid, maps[..., 0], maps[..., 1], cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
+        cloth = found.cloth.astype(np.uint8)
+        solid = cv2.erode(cloth, np.ones((3, 3), np.uint8))
+        shown, seen = (
+            cv2.remap(part, maps[..., 0], maps[..., 1], cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
+            for part in (cloth, solid)
+        )
         whole = _filled(np.asarray(pixels, np.uint8), seen & wanted, wanted)
         soft = cv2.GaussianBlur(wanted.astype(np.float32), (3, 3), 0)
-        return Cutout(whole, np.asarray(soft, np.float32))
+        # The rim is filled too, but not hidden.
+        return FlatLay(Cutout(whole, np.asarray(soft, np.float32)), np.asarray(wanted & ~shown))
 
     def _flat(self, v: _Points) -> _Points:
         """Half widths in units of cloth."""

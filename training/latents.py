@@ -19,7 +19,7 @@ from lite_vton.model.image_encoder import ImageEncoder
 from lite_vton.presets import UNetConfig
 from training.pictures import PicturePairs
 
-__all__ = ["ENCODED_TOGETHER", "LatentPairs", "Pairs", "encode_pairs", "kept_pairs", "to_tensor"]
+__all__ = ["ENCODED_TOGETHER", "LatentPairs", "Pairs", "encode_pairs", "joined", "kept_pairs", "to_tensor"]
 
 ENCODED_TOGETHER = 16
 """Pictures the autoencoder is given at once. Convolutions may round otherwise in batches of another size."""
@@ -131,6 +131,12 @@ def encode_pairs(
     return LatentPairs(x_0, mask, masked_person, pose, torch.cat(tokens))
 
 
+def joined(parts: Sequence[LatentPairs]) -> LatentPairs:
+    """All pairs of `parts`, in their order; none of them has tokens."""
+    names = ("x_0", "mask", "masked_person", "pose")
+    return LatentPairs(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
+
+
 def kept_pairs(file: Path, make: Callable[[], LatentPairs]) -> LatentPairs:
     """The pairs in the safetensors `file`; made and written there first, whole or not at all, where there is none."""
     if not file.is_file():
@@ -142,13 +148,13 @@ def kept_pairs(file: Path, make: Callable[[], LatentPairs]) -> LatentPairs:
 
 
 def _batches(pictures: NDArray[np.uint8], size: int, device: torch.device) -> Iterator[torch.Tensor]:
-    return (to_tensor(pictures[i : i + size]).to(device) for i in range(0, len(pictures), size))
+    return (to_tensor(pictures[i : i + size], device) for i in range(0, len(pictures), size))
 
 
 def _device(module: nn.Module) -> torch.device:
     return next(module.parameters()).device
 
 
-def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
-    """(N, H, W, 3) uint8 to (N, 3, H, W) float32 in [-1, 1]."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+def to_tensor(pictures: NDArray[np.uint8], device: torch.device | None = None) -> torch.Tensor:
+    """(N, H, W, 3) uint8 to (N, 3, H, W) float32 in [-1, 1], on `device` (default: the CPU)."""
+    return torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1.0

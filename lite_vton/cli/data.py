@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lite_vton.cli.data_ccp import ccp
 from lite_vton.cli.options import Overwrite
 
 __all__ = ["app", "synthesize"]
@@ -49,3 +50,6 @@ def synthesize(
             progress=lambda done: update(done, ""),
         )
     watch.wrote([output], f"lite-vton train demo-teacher --data {output} -o runs/teacher")
+
+
+app.command("ccp")(ccp)

@@ -282,7 +282,9 @@ def _autoencoder(
     faces = np.concatenate([pictures.person, pictures.masked_person])
     whole = replace(schooling, accumulation=1, gradient_checkpointing=False)  # it is small
     with step_bar("autoencoder", schooling.steps) as on_step:
-        return train_autoencoder(config, faces, whole.loop(), output / "autoencoder", resume=resume, on_step=on_step)
+        return train_autoencoder(
+            config, list(faces), whole.loop(), output / "autoencoder", resume=resume, on_step=on_step
+        )
 
 
 def _image_encoder(config: ModelConfig, folder: Path | None) -> nn.Module | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["FOLDERS", "SPLITS", "part_file"]
+__all__ = ["FOLDERS", "HOLES", "SPLITS", "part_file"]
 
 SPLITS = ("train", "test")
 
@@ -21,8 +21,11 @@ FOLDERS: dict[str, tuple[str, str]] = {
 }
 """For each kind of file its folder and what follows the stem of the picture's name (`00001_00`)."""
 
+HOLES = ("cloth-holes", ".png")
+"""Beside VITON-HD's own, as `FOLDERS`: 255 where a garment laid flat from a photo was hidden in it and is filled."""
+
 
 def part_file(split_folder: Path, kind: str, picture: str) -> Path:
-    """The file of `kind` (a key of `FOLDERS`) that belongs to `picture` (`00001_00.jpg`)."""
-    folder, ending = FOLDERS[kind]
+    """The file of `kind` (a key of `FOLDERS`, or "holes") that belongs to `picture` (`00001_00.jpg`)."""
+    folder, ending = HOLES if kind == "holes" else FOLDERS[kind]
     return split_folder / folder / (Path(picture).stem + ending)
