@@ -79,8 +79,6 @@ def _filled(parts: Parts, tensors: ComponentTensors) -> ov.Model:
         value = answers[call.answer] = answer.input_value(0)
         for port in parameters[call.answer].output(0).get_target_inputs():
             port.replace_source_output(value)
-    for spec in tensors.inputs:  # a picture that is encoded alone is known by the name of that call too
-        parameters[spec.name].output(0).get_tensor().set_names({spec.name})
     finished = [sources[spec.name].get_node() for spec in tensors.outputs]
     return ov.Model(finished, [parameters[spec.name] for spec in tensors.inputs], f"{parts.config.name} try_on")
 
