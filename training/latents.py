@@ -30,7 +30,7 @@ class Pairs(Protocol):
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
-        """Of one pair's `x_0`: (4, h, w)."""
+        """Of one pair's `x_0`: (C, h, w)."""
 
     def __len__(self) -> int: ...
 
@@ -43,7 +43,7 @@ class Pairs(Protocol):
 
 @dataclass(frozen=True)
 class LatentPairs:
-    """N pairs, float32. All but `mask` (N, 1, h, w) and `tokens` are scaled latents (N, 4, h, w).
+    """N pairs, float32. All but `mask` (N, 1, h, w) and `tokens` are scaled latents (N, C, h, w).
 
     `x_0` is the person wearing the garment, `masked_person` the warped composite, `pose` the skeleton. `tokens`
     (N, T, D) float16 are CLIP's of the garment, None where no network attends to any. In float16 those of VITON-HD's
@@ -61,7 +61,7 @@ class LatentPairs:
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
-        """Of one pair's `x_0`: (4, h, w)."""
+        """Of one pair's `x_0`: (C, h, w)."""
         return tuple(self.x_0.shape[1:])
 
     def batch(self, chosen: torch.Tensor) -> LatentPairs:
@@ -77,13 +77,13 @@ class LatentPairs:
         return self._each(lambda tensor: tensor.to(device))
 
     def conditions(self, told: Sequence[str] = ("mask", "masked_person", "pose")) -> torch.Tensor:
-        """(N, K, h, w): the conditions `told` in that order; by default mask 1 | masked person 4 | pose 4."""
+        """(N, K, h, w): the conditions `told` in that order; by default mask (1) | masked person (C) | pose (C)."""
         return torch.cat([getattr(self, name) for name in told], dim=1)
 
     def shown(self, unet: UNetConfig, x_t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """What a U-Net of that shape is given beside the timestep: `sample`, and its tokens, float32, if it has any.
 
-        `x_t` (N, 4, h, w) is the noisy latent. `ValueError` where it wants tokens and the pairs have none.
+        `x_t` (N, C, h, w) is the noisy latent. `ValueError` where it wants tokens and the pairs have none.
         """
         sample = torch.cat([x_t, self.conditions(unet.told)], dim=1)
         if unet.cross_attention is None:

@@ -146,7 +146,7 @@ class Lot:
 
 
 def warm_noise(batch: LatentPairs, alpha_bar: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Gaussian noise (N, 4, h, w) shifted towards the warm start by a uniform share of k (c - x_0)."""
+    """Gaussian noise (N, C, h, w) shifted towards the warm start by a uniform share of k (c - x_0)."""
     shifted, noise = _draw_noise(tuple(batch.x_0.shape), generator)
     return noise + shifted * _whole_shift(batch, alpha_bar)
 

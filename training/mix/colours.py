@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lite_vton.data.labels import Part
 from lite_vton.garment import Cutout
+from training.mix.backdrops import Backdrops
 from training.mix.worn import Worn
 
 __all__ = ["another_background", "another_light", "recoloured", "without_shading"]
@@ -61,17 +62,20 @@ def another_light(worn: Worn, rng: np.random.Generator, *, also_garment: bool) -
     return replace(worn, picture=_picture(change(worn.picture) * side[..., None]), garment=garment)
 
 
-def another_background(worn: Worn, rng: np.random.Generator) -> Worn:
-    """Behind the person a smooth field of colours with some grain, instead of the street."""
+def another_background(worn: Worn, rng: np.random.Generator, backdrops: Backdrops | None = None) -> Worn:
+    """Behind the person a backdrop, or where there are none and half of the time, smooth colours with some grain."""
     import cv2
 
     height, width = worn.picture.shape[:2]
-    rows, columns = rng.integers(1, 6, 2)
-    coarse = rng.uniform(20, 235, 3) + rng.normal(0, 35, (rows, columns, 3))
-    smooth = np.asarray(cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC))
-    field = smooth + rng.normal(0, rng.uniform(0, 8), (height, width, 1))
+    if backdrops is not None and rng.random() < 0.7:
+        field = backdrops.draw(rng, height, width).astype(np.float64)
+    else:
+        rows, columns = rng.integers(1, 6, 2)
+        coarse = rng.uniform(20, 235, 3) + rng.normal(0, 35, (rows, columns, 3))
+        smooth = np.asarray(cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC))
+        field = np.clip(smooth + rng.normal(0, rng.uniform(0, 8), (height, width, 1)), 0, 255)
     share = _soft(worn.parse == Part.BACKGROUND, 0.7)[..., None]
-    return replace(worn, picture=_picture(worn.picture * (1 - share) + np.clip(field, 0, 255) * share))
+    return replace(worn, picture=_picture(worn.picture * (1 - share) + field * share))
 
 
 def without_shading(worn: Worn, rng: np.random.Generator) -> Worn:

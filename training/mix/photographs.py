@@ -13,14 +13,16 @@ from lite_vton.data.parse import read_parse
 from lite_vton.data.spawned import spawned
 from lite_vton.data.viton_hd import VitonHD
 from lite_vton.errors import UserError
-from lite_vton.inputs import to_picture
+from lite_vton.inputs import TryOnInputs, to_picture
 from lite_vton.photo import load_photo
 from lite_vton.pose import read_keypoints
+from training.mix.backdrops import Backdrops
+from training.mix.mended import mended
 from training.mix.variant import variant
 from training.mix.worn import Worn
 from training.pictures import PicturePairs
 
-__all__ = ["read_worn", "varied_pictures"]
+__all__ = ["mended_pictures", "read_worn", "varied_pictures"]
 
 _Row = tuple[NDArray[np.uint8], ...]
 
@@ -29,6 +31,7 @@ def varied_pictures(
     photographs: VitonHD,
     variants: int,
     seed: int,
+    backdrops: Backdrops | None = None,
     *,
     workers: int = 1,
     progress: Callable[[int], None] | None = None,
@@ -43,7 +46,7 @@ def varied_pictures(
     shapes = ((height, width, 3),) * 3 + ((height, width),)
     columns = [np.empty((count * variants, *shape), np.uint8) for shape in shapes]
     made = np.zeros(count * variants, bool)
-    work = partial(_variants, photographs, variants, seed)
+    work = partial(_variants, photographs, variants, seed, backdrops)
     for done, (index, rows) in enumerate(spawned(work, range(count), workers), start=1):
         for v, row in enumerate(rows):
             if row is not None:
@@ -71,16 +74,35 @@ def read_worn(photographs: VitonHD, index: int) -> Worn:
     )
 
 
-def _variants(photographs: VitonHD, variants: int, seed: int, index: int) -> tuple[int, list[_Row | None]]:
+def mended_pictures(backdrops: Backdrops, variants: int, seed: int, height: int, width: int) -> PicturePairs:
+    """`variants` pairs of each backdrop (`training.mix.mended`) at (height, width). `UserError` for a broken one."""
+    made = []
+    for v in range(variants):
+        for index in range(len(backdrops.files)):
+            rng = _generator((seed, index, v))
+            picture = backdrops.picture(index, height, width)
+            made.append(_columns(mended(np.ascontiguousarray(picture[:, ::-1]) if v % 2 else picture, rng)))
+    return PicturePairs(*(np.stack(column) for column in zip(*made, strict=True)))
+
+
+def _variants(
+    photographs: VitonHD, variants: int, seed: int, backdrops: Backdrops | None, index: int
+) -> tuple[int, list[_Row | None]]:
     worn = read_worn(photographs, index)
-    return index, [_row(worn, photographs, (seed, index, v)) for v in range(variants)]
+    return index, [_row(worn, photographs, backdrops, (seed, index, v)) for v in range(variants)]
 
 
-def _row(worn: Worn, photographs: VitonHD, key: tuple[int, int, int]) -> _Row | None:
-    rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
+def _row(worn: Worn, photographs: VitonHD, backdrops: Backdrops | None, key: tuple[int, int, int]) -> _Row | None:
     try:
-        made = variant(worn, rng, photographs.height, photographs.width)
+        return _columns(variant(worn, _generator(key), photographs.height, photographs.width, backdrops))
     except UserError:
         return None
+
+
+def _columns(made: TryOnInputs) -> _Row:
     pictures = (to_picture(tensor) for tensor in (made.person, made.masked_person, made.pose))
     return (*pictures, made.mask[0, 0].astype(np.uint8))
+
+
+def _generator(key: tuple[int, int, int]) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))

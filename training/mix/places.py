@@ -12,27 +12,33 @@ from lite_vton.mask import body_unit
 from lite_vton.pose import Keypoints
 from training.mix.worn import Worn
 
-__all__ = ["bent", "misplaced", "partly_hidden", "wider_mask"]
+__all__ = ["bent", "misplaced", "partly_hidden", "pushed_about", "wider_mask"]
 
 _Floats = NDArray[np.float32]
 
 
 def bent(worn: Worn, rng: np.random.Generator) -> Worn:
     """The flat garment pushed about by a smooth field, so that it no longer fits the one it was taken off."""
+    garment = worn.garment
+    return replace(
+        worn, garment=Cutout(*pushed_about(garment.pixels, garment.mask, rng, 0.014 * max(garment.mask.shape)))
+    )
+
+
+def pushed_about(
+    pixels: NDArray[np.uint8], mask: _Floats, rng: np.random.Generator, far: float
+) -> tuple[NDArray[np.uint8], _Floats]:
+    """Pixels (h, w, 3) and mask (h, w), moved alike by a smooth random field of standard deviation `far`, pixels."""
     import cv2
 
-    height, width = worn.garment.mask.shape
-    field = rng.normal(0, 0.014 * max(height, width), (6, 5, 2)).astype(np.float32)
+    height, width = mask.shape
+    field = rng.normal(0, far, (6, 5, 2)).astype(np.float32)
     moved = cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC)
     y, x = np.mgrid[:height, :width].astype(np.float32)
     x, y = x + moved[..., 0], y + moved[..., 1]
-
-    def pushed(part: NDArray[np.uint8] | _Floats, border: int) -> NDArray[np.generic]:
-        return np.asarray(cv2.remap(part, x, y, cv2.INTER_LINEAR, borderMode=border))
-
-    pixels = np.asarray(pushed(worn.garment.pixels, cv2.BORDER_REPLICATE), np.uint8)
-    mask = np.asarray(pushed(worn.garment.mask, cv2.BORDER_CONSTANT), np.float32)
-    return replace(worn, garment=Cutout(pixels, mask))
+    shown = cv2.remap(pixels, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    cover = cv2.remap(mask, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return np.asarray(shown, np.uint8), np.asarray(cover, np.float32)
 
 
 def misplaced(keypoints: Keypoints, rng: np.random.Generator) -> Keypoints:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.crop import Crop, take_crop, take_labels
 from lite_vton.data.labels import GARMENT, Part
 from lite_vton.garment import Cutout
 from lite_vton.mask import Category
@@ -60,18 +59,20 @@ def mirrored(worn: Worn) -> Worn:
 
 
 def framed(worn: Worn, rng: np.random.Generator, height: int, width: int) -> Worn:
-    """A part of the picture, or a little more than all of it, at (height, width): people stand nearer or farther."""
+    """The picture at (height, width), nearer or farther, a little turned and shifted; beyond its edge it is repeated."""
+    import cv2
+
     tall, wide = worn.picture.shape[:2]
-    scale = rng.uniform(0.86, 1.06)
-    crop = Crop(
-        left=round((1 - scale) * wide * rng.uniform(0.3, 0.7)),
-        top=round((1 - scale) * tall * rng.uniform(0.2, 0.8)),
-        width=round(scale * wide),
-        height=round(scale * tall),
-    )
+    nearer, angle = float(np.exp(rng.uniform(-0.08, 0.28))), float(rng.normal(0, 3.5))
+    turn = cv2.getRotationMatrix2D((wide / 2, tall / 2), angle, nearer * height / tall)
+    turn[:, 2] += np.array([width - wide, height - tall]) / 2 + rng.normal(0, 0.03, 2) * (width, height)
+    size = (width, height)
+    picture = cv2.warpAffine(worn.picture, turn, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    parse = cv2.warpAffine(worn.parse, turn, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    points = worn.keypoints.points @ turn[:, :2].T + turn[:, 2]
     return replace(
         worn,
-        picture=take_crop(worn.picture, crop, height, width),
-        parse=take_labels(worn.parse, crop, height, width),
-        keypoints=worn.keypoints.moved(crop, height, width),
+        picture=np.asarray(picture, np.uint8),
+        parse=np.asarray(parse, np.uint8),
+        keypoints=Keypoints(points.astype(np.float32), worn.keypoints.confidence),
     )
