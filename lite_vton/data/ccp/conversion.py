@@ -48,6 +48,8 @@ def convert_ccp(
     if not installed():
         raise UserError("finding people in photos needs MediaPipe: pip install 'lite-vton[photos]'")
     opened, folder = open_source(Path(source)), Path(folder)
+    if opened.folder.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"{folder} holds the dataset itself: name another folder to write")
     numbers = frozenset(left_out)
     convert = PhotoConversion(
         opened, meanings_of(opened.labels), folder, height, width, test_every, test_offset, numbers

@@ -176,6 +176,14 @@ def test_options_that_make_no_sense_are_user_errors(
     assert not (tmp_path / "pairs").exists()
 
 
+@pytest.mark.parametrize("around", [".", ".."])
+def test_the_dataset_itself_is_not_overwritten(source: Path, around: str) -> None:
+    before = hashes(source)
+    with pytest.raises(UserError, match="holds the dataset itself"):
+        convert_ccp(source, source / around, **SIZE, overwrite=True)
+    assert hashes(source) == before
+
+
 def test_a_name_of_a_label_that_is_unknown_ends_the_conversion_before_it_begins(tmp_path: Path) -> None:
     pair, labels = drawn(0)
     source = write_source(tmp_path / "ccp", {1: (pair.person, labels)}, [*LABELS[:-1], "spacesuit"])
