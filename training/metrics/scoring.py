@@ -14,7 +14,7 @@ from lite_vton.data.sample import TryOnSample
 from lite_vton.inputs import to_picture
 from training.metrics.backbones import Backbones
 from training.metrics.distribution import Kid, frechet_distance, kernel_distance
-from training.metrics.haarpsi import haarpsi
+from training.metrics.haar import haarpsi
 from training.metrics.similarity import Picture, masked_psnr, masked_ssim, psnr, ssim
 
 __all__ = ["Figures", "Paint", "Scores", "Similarity", "Tally", "evaluate", "repainted"]
