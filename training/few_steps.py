@@ -158,6 +158,11 @@ class FewStepLoss:
             x_t[jumping] = self._jump(student, batch.batch(jumping), x_t[jumping], between[rows], s[rows], self.unet)
         return x_t
 
+    def to_truth(self, batch: LatentPairs, x_t: torch.Tensor, t: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+        """Where the one epsilon leads that would end in the picture itself."""
+        level = _level(self.alpha_bar, t).to(x_t.device)
+        return ddim_jump(self.alpha_bar, x_t, (x_t - level.sqrt() * batch.x_0) / (1 - level).sqrt(), t, s)
+
     def _jump(
         self,
         denoiser: nn.Module,
@@ -183,10 +188,12 @@ METHODS: Mapping[str, Target] = MappingProxyType(
         "consistency": lambda loss, student, batch, x_t, t, s, share: loss.consistently(
             student, batch, x_t, t, s, share
         ),
+        "truth": lambda loss, _student, batch, x_t, t, s, _share: loss.to_truth(batch, x_t, t, s),
     }
 )
 """Who says where a jump should land: `trajectory`, the teacher's small steps all the way; `consistency`, one of them
-and then the student itself, as it is (Song et al. 2023, arXiv:2303.01469), which costs a third."""
+and then the student itself, as it is (Song et al. 2023, arXiv:2303.01469), which costs a third; `truth`, nobody but the
+picture, on the states of the student's own sampling."""
 
 
 def levels(total: int, count: int) -> tuple[int, ...]:
