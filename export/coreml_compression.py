@@ -30,8 +30,8 @@ _FINE_SHARE = 0.05
 """In p6 and p4 the smallest weights, up to this share of all, have palettes of 8 bits. A palette adds about the same
 noise to whatever a layer gives, so the fewest bytes are spent where the layer is small; and the small ones are those
 that nothing goes around: first and last layers, shortcuts. In Stable Diffusion's encoder (random weights, a quarter of
-the picture) the first layer, a ten-thousandth of the weights, makes a quarter of p6's noise; these together more than
-half, for 1.4 % more bytes."""
+the picture, each weight the nearest number) the first layer, a ten-thousandth of the weights, makes a quarter of p6's
+noise; these together more than half, for 1.4 % more bytes."""
 
 
 def compressed(model: MLModel, precision: str) -> MLModel:
