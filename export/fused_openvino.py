@@ -61,16 +61,22 @@ def _filled(parts: Parts, tensors: ComponentTensors) -> ov.Model:
     # By every name: what only hands a value on, OpenVINO drops, and the value has both names then.
     parameters = {name: one for one in skeleton.get_parameters() for name in one.output(0).get_names()}
     sources = {name: port for port in skeleton.outputs for name in port.get_names()}
+    answers: dict[str, Any] = {}  # tokens go from network to network, and nothing of the glue has taken them
     for call in calls:
         part = _renamed(networks[call.component].clone(), call.answer)
         for number, parameter in enumerate(part.get_parameters()):
             name = next(name for name in call.given if name in part.input(number).get_names())
             given = call.given[name]
-            source = parameters[given].output(0) if given in parameters else sources[given].get_node().input_value(0)
+            if given in answers:
+                source = answers[given]
+            elif given in parameters:
+                source = parameters[given].output(0)
+            else:
+                source = sources[given].get_node().input_value(0)
             for port in parameter.output(0).get_target_inputs():
                 port.replace_source_output(source)
         (answer,) = part.get_results()
-        value = answer.input_value(0)
+        value = answers[call.answer] = answer.input_value(0)
         for port in parameters[call.answer].output(0).get_target_inputs():
             port.replace_source_output(value)
     finished = [sources[spec.name].get_node() for spec in tensors.outputs]

@@ -87,6 +87,12 @@ def config_of_folder(folder: Path, model: ModelConfig) -> tuple[ModelConfig, flo
 
 def _autoencoder(said: dict[str, Any], folder: Path, model: ModelConfig) -> AutoencoderConfig:
     shape = model.autoencoder
+    channels = said.get("latent_channels", shape.latent_channels)
+    if channels != shape.latent_channels:
+        raise UserError(
+            f"{folder} has latents of {channels} channels, {model.name} of {shape.latent_channels}: "
+            "choose another preset"
+        )
     if not isinstance(shape, AutoencoderKLConfig) or "block_out_channels" not in said:
         return shape
     widths = _whole(said, "block_out_channels", folder / "vae_encoder")

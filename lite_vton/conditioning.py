@@ -44,9 +44,8 @@ class Conditioning:
             raise UserError(f"{config.name} has {kind}: choose the preset with{'' if self.tokens else 'out'} CLIP")
         if self == Conditioning.of(config):
             return config
-        others = tuple(condition for condition in config.unet.conditions if condition[0] != "pose")
-        pose = (("pose", config.autoencoder.latent_channels),) if self.pose else ()
-        unet = replace(config.unet, conditions=(*others, *pose))
+        others = tuple(name for name in config.unet.conditions if name != "pose")
+        unet = replace(config.unet, conditions=(*others, "pose") if self.pose else others)
         batch = encoder_batch(config.autoencoder, unet)
         return replace(config, mask=self.mask, unet=unet, shipped_weights=None, encoder_batch=batch)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lite_vton.silhouette import Landmarks, Sleeve, find_landmarks, first_row, symmetry_axis
 
-__all__ = ["ARM_TAPER", "CHEST", "TORSO", "Cut", "SleeveCut", "read_cut"]
+__all__ = ["ARMPIT", "ARM_TAPER", "CHEST", "TORSO", "Cut", "SleeveCut", "read_cut"]
 
 _Points = NDArray[np.float64]
 
@@ -24,11 +24,13 @@ CHEST, TORSO = 38.0, 113.0
 ARM_TAPER = ((0.0, 0.07, 0.14, 0.45, 1.0), (7.2, 8.8, 9.5, 8.2, 5.2))
 """Half the arm's width, in units of cloth, at shares of the arm from shoulder to wrist."""
 
+ARMPIT = 0.36
+"""v from which the sides are the garment's own."""
+
 _CORNER = (0.98, 0.07)  # where the shoulder ends: share of half the chest out, of the torso down
 _STRAP = (0.8, 1.08)  # that many half chests below the top, a strap is less than that much wider than the shoulder
 _SHOULDER_MIDDLE = 0.6  # share of half the chest; there the shoulder is as high as v = 0
 _ARMHOLE = (0.83, 0.165)  # where a sleeve's middle line begins, (u, v)
-_ARMPIT = 0.36  # v from which the sides are the garment's own
 _WAIST = 0.93  # of the chest: a side that cannot be seen for the sleeve before it
 _LIE_CLOSE = 1.025  # of half the chest: how far out a side may be while sleeves lie beside it
 _SIDE_EVENED = 0.03  # torso lengths
@@ -167,13 +169,13 @@ def _sides(inside: NDArray[np.bool_], axis: float, top: float, unit: float, slee
     sides = np.empty((len(rows), 2))
     for side, sign in ((0, -1.0), (1, 1.0)):
         reach = np.array([_reach(line, axis, sign) for line in inside])
-        free = inside.any(axis=1) & (rows >= top + _ARMPIT * TORSO * unit)
+        free = inside.any(axis=1) & (rows >= top + ARMPIT * TORSO * unit)
         hidden = (reach > _LIE_CLOSE * half) & (rows <= sleeve_end)
         if hidden.any():
             # Where a sleeve leaves the body it is still narrower than that.
             free &= rows > np.flatnonzero(hidden)[-1] + 0.02 * TORSO * unit
         free &= reach > 0.6 * half
-        anchors = {-1e6: half, top + _ARMPIT * TORSO * unit - 1: half}
+        anchors = {-1e6: half, top + ARMPIT * TORSO * unit - 1: half}
         if free.any():
             seen = np.flatnonzero(free)
             # The last rows are a rounded hem's.
@@ -213,7 +215,7 @@ def _sleeve(
     sign = -1.0 if side == 0 else 1.0
     start = np.array([axis + sign * _ARMHOLE[0] * CHEST * unit, top + _ARMHOLE[1] * TORSO * unit])
     out = sign * (np.arange(inside.shape[1]) - axis) > 1.03 * CHEST * unit
-    piece = _largest_high(inside & out, top + _ARMPIT * TORSO * unit) if found is None else found.region & out
+    piece = _largest_high(inside & out, top + ARMPIT * TORSO * unit) if found is None else found.region & out
     ys, xs = np.nonzero(piece)
     if len(ys) < 0.003 * inside.sum():
         return None

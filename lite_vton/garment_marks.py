@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.cut import CHEST, read_cut
+from lite_vton.cut import ARMPIT, CHEST, read_cut
 from lite_vton.garment import Cutout
 from lite_vton.silhouette import find_landmarks, first_row
 
@@ -26,6 +26,7 @@ class GarmentMarks:
     """Points (x, y) in pixels of the garment's picture; left and right as seen in it.
 
     The collar's ends are where the neckline meets the shoulders, its middle the neckline's lowest point.
+    Armpits are where the sides begin, whether sleeves hide them or not.
     `sleeve_*` is the middle of the cuff, None where the garment has no sleeves.
     """
 
@@ -34,6 +35,8 @@ class GarmentMarks:
     collar_right: _Point
     shoulder_left: _Point
     shoulder_right: _Point
+    armpit_left: _Point
+    armpit_right: _Point
     sleeve_left: _Point | None
     sleeve_right: _Point | None
     hem_left: _Point
@@ -63,9 +66,11 @@ def find_marks(mask: NDArray[np.float32]) -> GarmentMarks:
         return min(sides, key=lambda point: point[1])
 
     shoulders = [top(axis + sign * _SHOULDER * half) for sign in (-1, 1)]
+    row = cut.row(np.full(2, ARMPIT))
+    armpits = [_inside(point, inside) for point in np.stack([cut.column(np.array([-1.0, 1.0]), row), row], axis=1)]
     sleeves = [None if sleeve is None else _inside(sleeve.end, inside) for sleeve in cut.sleeves]
     hem = [_inside(point, inside) for point in marks.hem]
-    return GarmentMarks(collar(-1), top(axis), collar(1), *shoulders, *sleeves, *hem)
+    return GarmentMarks(collar(-1), top(axis), collar(1), *shoulders, *armpits, *sleeves, *hem)
 
 
 def landmarks_picture(cutout: Cutout) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lite_vton.errors import UserError
 
-__all__ = ["find_region"]
+__all__ = ["find_region", "likeness", "mistaken_colours"]
 
 _Bools = NDArray[np.bool_]
 _Floats = NDArray[np.float32]
@@ -25,6 +25,8 @@ _SURE = 0.93  # the same, of one that GrabCut told
 _LEFT_OUT, _TAKEN_IN = 0.6, 0.4  # weights of what a region should have, and should not have
 _ONE_COLOUR = 0.05  # what speaks for the background's being of one colour
 _ALIKE = 0.35  # of a main colour's pixels in the region: so much of it is the garment's
+_OWN = 0.6  # of a main colour's pixels in a region: so much of it is nearly the region's alone
+_MUCH_MORE = 3.0  # times as frequent outside a region as in it: such a colour is the background's
 _SEVERAL = 0.4  # of a piece's area: so large is a second garment
 _GARMENT, _APART = 0.03, 0.04  # of the picture, and of its shorter side: the least area of one, and between two
 _HULL = 0.55  # of its convex hull's area, that a garment has at least
@@ -68,6 +70,44 @@ def find_region(pixels: NDArray[np.uint8]) -> _Floats:
     piece = _without_hanger(piece, lab)
     soft = cv2.resize(piece.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(np.clip(soft, 0, 1), np.float32)
+
+
+def likeness(pixels: NDArray[np.uint8], mask: _Floats) -> float:
+    """At most 1, may be negative: how much a region (H, W) in [0, 1] of pixels (H, W, 3) is like a garment.
+
+    Symmetric, its outline where colours change, smooth, within the frame: how `find_region` chooses between guesses.
+    """
+    small, piece = _coarse(pixels, mask)
+    return _looks(piece, _lab(small))
+
+
+def mistaken_colours(pixels: NDArray[np.uint8], mask: _Floats) -> tuple[float, float]:
+    """What a region (H, W) in [0, 1] of pixels (H, W, 3) lacks by its colours, and what it has too much, of its area.
+
+    First what lies outside in colours that the region has nearly to itself; then its largest piece in colours that are
+    much more frequent outside.
+    """
+    import cv2
+
+    small, piece = _coarse(pixels, mask)
+    kinds = _kinds(_lab(small))
+    count, rim = int(kinds.max()) + 1, np.ones((5, 5), np.uint8)
+    # Not the rim, where colours mix.
+    outside = cv2.dilate(piece.astype(np.uint8), rim) == 0
+    inside = cv2.erode(piece.astype(np.uint8), rim) > 0
+    within, beyond = (np.bincount(kinds[part], minlength=count) for part in (inside, outside))
+    own = within / np.maximum(within + beyond, 1) > _OWN
+    alien = beyond / max(int(beyond.sum()), 1) > _MUCH_MORE * within / max(int(within.sum()), 1)
+    area = max(int(piece.sum()), 1)
+    return float((own[kinds] & outside).sum()) / area, float(largest_piece(alien[kinds] & piece).sum()) / area
+
+
+def _coarse(pixels: NDArray[np.uint8], mask: _Floats) -> tuple[NDArray[np.uint8], _Bools]:
+    import cv2
+
+    small = _fitted(pixels, _COARSE)
+    shape = (small.shape[1], small.shape[0])
+    return small, np.asarray(cv2.resize(mask, shape, interpolation=cv2.INTER_AREA) > 0.5)
 
 
 _NOTHING = "no garment found in the photo: lay it flat on a plain background of another colour, or give a mask"

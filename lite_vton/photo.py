@@ -163,8 +163,9 @@ _JPEG_QUALITY = 95
 
 
 def save_photo(path: str | Path, pixels: NDArray[np.uint8], icc_profile: bytes | None = None) -> None:
-    """pixels (H, W, 3) uint8 RGB to a PNG or JPEG, by suffix; a failure leaves no file and no half of one.
+    """pixels (H, W, 3) uint8 RGB, or (H, W) grey, to a PNG or JPEG, by suffix.
 
+    A failure leaves no file and no half of one.
     `UserError` for another suffix or a folder that cannot be written.
     """
     path = Path(path)

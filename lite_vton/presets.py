@@ -117,6 +117,10 @@ class ImageEncoderConfig:
         return (self.image_size // self.patch) ** 2 + 1
 
 
+_CHANNELS: Mapping[str, int] = MappingProxyType({"mask": 1})
+"""Channels of those conditions that are no latents."""
+
+
 @dataclass(frozen=True)
 class UNetConfig:
     """Shape of diffusers' `UNet2DConditionModel`.
@@ -129,6 +133,9 @@ class UNetConfig:
     `residual_deviation` says what its output means. None: epsilon itself, as Stable Diffusion's. A number: the
     difference between the clean latent and the masked person's, which is about that large (scaled latent units);
     `lite_vton.model.denoiser` turns it into epsilon.
+
+    `conditions` are what its input channels hold, the noisy latent first. How many channels each has, and the output,
+    follows from the autoencoder: `ModelConfig.conditions`.
     """
 
     channels: tuple[int, ...]
@@ -140,28 +147,12 @@ class UNetConfig:
     activation: str = "silu"
     residual_deviation: float | None = None
     cross_attention: int | None = None
-    conditions: tuple[tuple[str, int], ...] = (
-        ("noisy_latent", 4),
-        ("mask", 1),
-        ("masked_person", 4),
-        ("pose", 4),
-    )
-
-    @property
-    def in_channels(self) -> int:
-        """Channels of the first convolution: the noisy latent and all its conditions."""
-        return sum(count for _, count in self.conditions)
+    conditions: tuple[str, ...] = ("noisy_latent", "mask", "masked_person", "pose")
 
     @property
     def told(self) -> tuple[str, ...]:
         """Names of its conditions in the order of their channels, which follow the noisy latent's."""
-        return tuple(name for name, _ in self.conditions if name != "noisy_latent")
-
-    def channels_of(self, condition: str) -> slice:
-        """Where `condition` lies among the input channels."""
-        names = [name for name, _ in self.conditions]
-        first = sum(count for _, count in self.conditions[: names.index(condition)])
-        return slice(first, first + dict(self.conditions)[condition])
+        return tuple(name for name in self.conditions if name != "noisy_latent")
 
 
 @dataclass(frozen=True)
@@ -203,6 +194,22 @@ class ModelConfig:
         """(1, C, h, w) of the latent one picture becomes."""
         scale = self.autoencoder.downscale
         return (1, self.autoencoder.latent_channels, self.height // scale, self.width // scale)
+
+    @property
+    def conditions(self) -> tuple[tuple[str, int], ...]:
+        """What the U-Net's input channels hold, in their order, each with how many: a latent has the autoencoder's."""
+        latent = self.autoencoder.latent_channels
+        return tuple((name, _CHANNELS.get(name, latent)) for name in self.unet.conditions)
+
+    @property
+    def unet_in_channels(self) -> int:
+        """Channels of the U-Net's first convolution: the noisy latent and all its conditions."""
+        return sum(count for _, count in self.conditions)
+
+    def channels_of(self, condition: str) -> slice:
+        """Where `condition` lies among the U-Net's input channels."""
+        first = sum(count for _, count in self.conditions[: self.unet.conditions.index(condition)])
+        return slice(first, first + dict(self.conditions)[condition])
 
 
 _DEMO_AUTOENCODER = AutoencoderTinyConfig(

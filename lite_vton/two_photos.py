@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lite_vton.garment import Cutout, cut_out
-from lite_vton.people import check_usable, choose_person, find_people, installed
+from lite_vton.people import Person, check_usable, choose_person, find_people, installed
 from lite_vton.photo import Photo
 from lite_vton.pose import Keypoints
 from lite_vton.prepare import Prepared, prepare
@@ -16,7 +16,7 @@ from lite_vton.presets import MaskKind
 from lite_vton.seen_mask import Sight
 from lite_vton.worn import is_worn, lay_flat
 
-__all__ = ["prepare_photos"]
+__all__ = ["find_wearer", "prepare_photos"]
 
 
 def prepare_photos(
@@ -52,12 +52,19 @@ def prepare_photos(
     )
 
 
+def find_wearer(photo: Photo) -> Person | None:
+    """Who wears the garment in its photo: None where nobody does, or MediaPipe, which sees people, is not installed."""
+    if photo.alpha is not None or not installed():
+        return None
+    people = find_people(photo.pixels, most=1)
+    return people[0] if people and is_worn(people[0].keypoints, people[0].silhouette) else None
+
+
 def _garment(photo: Photo, mask: NDArray[np.uint8] | None, category: str) -> Cutout:
     """Cut out; where somebody wears it, and MediaPipe is there to see it, laid flat first."""
-    if mask is None and photo.alpha is None and installed():
-        wearers = find_people(photo.pixels, most=1)
-        if wearers and is_worn(wearers[0].keypoints, wearers[0].silhouette):
-            return lay_flat(photo.pixels, wearers[0].keypoints, wearers[0].silhouette, category)
+    wearer = None if mask is not None else find_wearer(photo)
+    if wearer is not None:
+        return lay_flat(photo.pixels, wearer.keypoints, wearer.silhouette, category)
     return cut_out(photo, mask)
 
 

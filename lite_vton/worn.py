@@ -19,7 +19,7 @@ from lite_vton.pose import Joint, Keypoints
 from lite_vton.wearer import Build, Limb, Wearer
 from lite_vton.worn_cloth import Place, WornCloth, places, worn_cloth
 
-__all__ = ["is_worn", "lay_flat"]
+__all__ = ["FlatLay", "is_worn", "laid_flat", "lay_flat"]
 
 _Points = NDArray[np.float64]
 _Floats = NDArray[np.float32]
@@ -56,6 +56,7 @@ _NECKLINES = (2.0, 4.0, 1.0)  # a round one, a wide one, a V
 _LONG = 1.2  # v of the hem beyond which a top is rather one that ends higher, and trousers of its colours
 _EDGE_FROM = 0.85  # v
 _CLEAR_EDGE = 16.0  # CIELAB distance between what is above a hem and below
+_BARE_FROM, _BARE = 0.7, 0.6  # share of the arm that is covered at most, and of the rest that is skin at least
 _SLEEVELESS, _WHOLE_ARM = 0.12, 0.86  # shares of the arm
 _SHORT_SLEEVE = 0.1  # share of the arm that the shortest sleeve covers
 _SHORTEST, _ARM_UNITS = 14.0, 96.0  # a sleeve that covers a share s of the arm is 14 + 96 s units long
@@ -87,6 +88,18 @@ def is_worn(keypoints: Keypoints, silhouette: _Floats) -> bool:
     return _HEAD[0] < head < _HEAD[1] and (cut_off or crown > _CROWN[0]) and crown < _CROWN[1]
 
 
+@dataclass(frozen=True)
+class FlatLay:
+    """A worn garment as if photographed flat.
+
+    `cutout` (h, w); `hidden` (h, w) bool, where the photo does not show the cloth: those pixels are filled, copied from
+    the other side or painted in from around.
+    """
+
+    cutout: Cutout
+    hidden: NDArray[np.bool_]
+
+
 def lay_flat(
     photo_pixels: NDArray[np.uint8],
     keypoints: Keypoints,
@@ -101,11 +114,29 @@ def lay_flat(
     What arms, hands, hair and bags hide is filled from the other side, or else from around it.
     `UserError` where the person shows no torso, or is too small, and for "lower".
     """
+    return laid_flat(photo_pixels, keypoints, silhouette, category, mask).cutout
+
+
+def laid_flat(
+    photo_pixels: NDArray[np.uint8],
+    keypoints: Keypoints,
+    silhouette: _Floats,
+    category: str = "upper",
+    mask: _Floats | None = None,
+    skin: _Floats | None = None,
+    bare_arm_tells: bool = False,
+) -> FlatLay:
+    """`lay_flat`, and which of its pixels the photo hides.
+
+    `skin` (H, W) in [0, 1], bare neck, arms and legs if they are known, else they have the face's colours.
+    With `bare_arm_tells` sleeves are as short as on the barer arm. Usually the longer one counts, since hair or a bag
+    may hide the other; but an arm before or behind the body may show cloth that is no sleeve.
+    """
     kind = as_category(category)
     if kind not in _LENGTHS:
         raise UserError("the garment is worn in its photo, and trousers or a skirt can be used only when they lie flat")
     body = keypoints.completed()
-    for name, other in (("silhouette", silhouette), ("mask", mask)):
+    for name, other in (("silhouette", silhouette), ("mask", mask), ("skin", skin)):
         if other is not None and other.shape != photo_pixels.shape[:2]:
             raise UserError(f"the {name} is {other.shape} and its photo {photo_pixels.shape[:2]}: give both one size")
     size = Wearer.of(body).build.size
@@ -117,7 +148,7 @@ def lay_flat(
     # Where things are is told on a small picture, what they look like is read from a larger one.
     large = _resized(photo_pixels, min(1.0, _LARGEST / size))
     photo = _resized(photo_pixels, min(1.0, _COARSE / size))
-    person, known = (None if part is None else _fitted(part, photo) for part in (silhouette, mask))
+    person, known, bare = (None if part is None else _fitted(part, photo) for part in (silhouette, mask, skin))
     assert person is not None
     shrunk = np.array([photo.shape[1] / photo_pixels.shape[1], photo.shape[0] / photo_pixels.shape[0]])
     body = Keypoints((body.points * shrunk).astype(np.float32), body.confidence)
@@ -125,13 +156,13 @@ def lay_flat(
     height, width = person.shape
     half = _usual_half(wearer.build)
     place = places(body, wearer, half, height, width)
-    found = worn_cloth(photo, body, person, place, kind, known)
+    found = worn_cloth(photo, body, person, place, kind, known, bare)
     half = _measured(half, found.cloth, wearer)
     place = places(body, wearer, half, height, width)
     hem = _hem(found.cloth, place, _LENGTHS[kind])
     if kind == "upper" and hem > _LONG:
         hem = _edge(photo, person > 0.5, place, _EDGE_FROM, hem)
-    sleeve = _sleeve_share(found, wearer)
+    sleeve = _sleeve_share(found, wearer, bare_arm_tells)
     lay = _Lay(wearer, half, hem, sleeve, _eases(found.cloth, wearer, sleeve))
     return lay.fill(large, found)
 
@@ -147,7 +178,7 @@ class _Lay:
     sleeve: float
     eases: tuple[float, float]
 
-    def fill(self, photo: NDArray[np.uint8], found: WornCloth) -> Cutout:
+    def fill(self, photo: NDArray[np.uint8], found: WornCloth) -> FlatLay:
         import cv2
 
         scale = photo.shape[1] / found.cloth.shape[1]
@@ -168,11 +199,16 @@ class _Lay:
         fine, maps = (np.clip(source * k - 0.5, -1e4, 3e4).astype(np.float32) for k in (scale, 1.0))
         pixels = cv2.remap(photo, fine[..., 0], fine[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         # The rim mixes with what is behind.
-        solid = cv2.erode(found.cloth.astype(np.uint8), np.ones((3, 3), np.uint8))
-        seen = cv2.remap(solid, maps[..., 0], maps[..., 1], cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
+        cloth = found.cloth.astype(np.uint8)
+        solid = cv2.erode(cloth, np.ones((3, 3), np.uint8))
+        shown, seen = (
+            cv2.remap(part, maps[..., 0], maps[..., 1], cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
+            for part in (cloth, solid)
+        )
         whole = _filled(np.asarray(pixels, np.uint8), seen & wanted, wanted)
         soft = cv2.GaussianBlur(wanted.astype(np.float32), (3, 3), 0)
-        return Cutout(whole, np.asarray(soft, np.float32))
+        # The rim is filled too, but not hidden.
+        return FlatLay(Cutout(whole, np.asarray(soft, np.float32)), np.asarray(wanted & ~shown))
 
     def _flat(self, v: _Points) -> _Points:
         """Half widths in units of cloth."""
@@ -330,24 +366,24 @@ def _edge(photo: NDArray[np.uint8], person: NDArray[np.bool_], place: Place, low
     return float(at[clear[0]]) if len(clear) else high
 
 
-def _sleeve_share(found: WornCloth, wearer: Wearer) -> float:
+def _sleeve_share(found: WornCloth, wearer: Wearer, bare_arm_tells: bool) -> float:
     """Share of the arm that sleeves cover, 0 without sleeves: cloth until there, skin beyond.
 
-    Hair or a bag may hide one of the two, so the longer counts.
+    Hair or a bag may hide one of the two, so the longer counts, unless `bare_arm_tells` and one is bare to the wrist.
     """
     t = np.linspace(0.02, 1.0, 50)
     half = np.interp(t, *ARM_TAPER) * _thickness(t, wearer.build)
-    shares = [0.0]
+    shares, bare = [0.0], []
     for arm in wearer.arms:
         if not arm.seen:
             continue
         lines = [arm.place(t * arm.length, offset * half) for offset in (-0.4, -0.2, 0.0, 0.2, 0.4)]
-        cloth, skin = (
-            sum(_looked_up(part, line).astype(float) for line in lines) for part in (found.cloth, found.skin)
-        )
+        cloth, skin = (np.sum([_looked_up(part, line) for line in lines], axis=0) for part in (found.cloth, found.skin))
         sums = np.cumsum((cloth - skin) / len(lines))
         shares.append(float(t[int(sums.argmax())]) if sums.max() > 0 else 0.0)
-    share = max(shares)
+        if shares[-1] < _BARE_FROM and float(skin[t > shares[-1]].mean()) > _BARE * len(lines):
+            bare.append(shares[-1])
+    share = min(bare) if bare_arm_tells and bare else max(shares)
     if share < _SLEEVELESS:
         return 0.0
     return 1.0 if share > _WHOLE_ARM else share

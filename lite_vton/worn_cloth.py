@@ -90,8 +90,11 @@ def worn_cloth(
     place: Place,
     category: Category,
     mask: _Floats | None = None,
+    skin: _Floats | None = None,
 ) -> WornCloth:
-    """From photo (H, W, 3) and the person's silhouette (H, W) in [0, 1]; `mask` (H, W), where known, is the cloth.
+    """From photo (H, W, 3) and the person's silhouette (H, W) in [0, 1].
+
+    `mask` (H, W), where known, is the cloth, and `skin` (H, W) what is bare; skin counts only with a mask.
 
     `UserError` where the torso shows nothing to learn the cloth's colours from.
     """
@@ -107,7 +110,8 @@ def worn_cloth(
     core = torso & ~place.hand & ~place.head
     if mask is not None:
         cloth = (mask > 0.5) & person
-        return WornCloth(cloth, person & ~cloth & (skin_cost < 1))
+        bare = skin_cost < 1 if skin is None else skin > 0.5
+        return WornCloth(cloth, person & ~cloth & bare)
     # A garment of the colour of skin must not vanish: bare skin is a smaller part of a torso.
     covered = core & (skin_cost > 1)
     seed = covered if covered.sum() > 0.35 * core.sum() else core
@@ -130,10 +134,10 @@ def worn_cloth(
     kinds = list(costs)
     stack = np.stack([cv2.blur(costs[kind], (2 * reach + 1,) * 2) for kind in kinds])
     best = np.array(kinds)[stack.argmin(axis=0)]
-    skin = person & (best == "skin")
+    bare = person & (best == "skin")
     cloth = person & (best == "cloth") & ~place.head & ~(place.hand & (skin_cost < 1.6))
     cloth &= place.v > -0.15
-    return WornCloth(_whole(cloth, skin | place.head | ~person, reach), skin)
+    return WornCloth(_whole(cloth, bare | place.head | ~person, reach), bare)
 
 
 def _face(keypoints: Keypoints, person: _Bools) -> _Bools:

@@ -25,8 +25,8 @@ class Runtime(Protocol):
     image_encoder  pixel_values (1, 3, 224, 224) in [-1, 1]          -> encoder_hidden_states (1, T, D); only with CLIP
     vae_encoder    sample (K, 3, H, W) in [-1, 1]                    -> latent_parameters (K, 2C, h, w), mean | logvar;
                    K is `ModelConfig.encoder_batch`, so that a try-on needs one call
-    unet           sample (1, 4+1+4+4, h, w), timestep (1,) int64    -> out_sample (1, C, h, w), the predicted epsilon
-                   and encoder_hidden_states (1, T, D) with CLIP
+    unet           sample (1, C+1+C+C, h, w), timestep (1,) int64    -> out_sample (1, C, h, w), the predicted epsilon
+                   and encoder_hidden_states (1, T, D) with CLIP; `ModelConfig.conditions` says what of it is what
     vae_decoder    latent_sample (1, C, h, w), unscaled              -> sample (1, 3, H, W) in about [-1, 1]
     """
 

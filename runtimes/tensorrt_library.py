@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
 __all__ = ["FLAVOURS", "Flavour", "TensorRT", "load_tensorrt", "quiet"]
 
 _SWITCH = "POLYGRAPHY_USE_TENSORRT_RTX"
+_LIBRARIES = "LD_LIBRARY_PATH"
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,18 @@ def load_tensorrt() -> TensorRT:
     os.environ[_SWITCH] = flavour.switch
     module = import_module(flavour.module)
     import_module("polygraphy")
+    _offer_cuda_runtime()
     return TensorRT(flavour, str(module.__version__), module, [])
+
+
+def _offer_cuda_runtime() -> None:
+    """Name the folder of the wheel nvidia-cuda-runtime 13 to Polygraphy 0.53, which knows only where 11 and 12 lie."""
+    if find_spec("nvidia") is None or (wheel := find_spec("nvidia.cu13")) is None:
+        return
+    named = [folder for folder in os.environ.get(_LIBRARIES, "").split(os.pathsep) if folder]
+    found = [str(Path(root) / "lib") for root in wheel.submodule_search_locations or ()]
+    # Behind what the user named; Polygraphy reads it when it first needs the runtime.
+    os.environ[_LIBRARIES] = os.pathsep.join(dict.fromkeys([*named, *found]))
 
 
 @contextmanager

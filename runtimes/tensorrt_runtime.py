@@ -16,6 +16,7 @@ from runtimes.fused import whole_network
 from runtimes.nvidia import Gpu, first_gpu
 from runtimes.tensorrt_engine import ENGINE_NAME, EngineRecord, check_engine, engine_tensors, read_record
 from runtimes.tensorrt_library import TensorRT, load_tensorrt, quiet
+from runtimes.tensorrt_validity import check_validity
 from runtimes.tensors import ordered
 
 __all__ = ["TensorRTRuntime"]
@@ -32,8 +33,8 @@ class TensorRTRuntime:
     TensorRT has no such switch, and launches them one by one.
 
     Raises `UserError` for an engine that is not whole or takes other tensors than the manifest says; `NoDeviceError`
-    for one that was built for another TensorRT or GPU, and where there is no NVIDIA GPU, after all that can be checked
-    without one; `ModuleNotFoundError` without TensorRT.
+    for one that was built for another TensorRT or GPU or does not run on this one, and where there is no NVIDIA GPU,
+    after all that can be checked without one; `ModuleNotFoundError` without TensorRT.
     """
 
     def __init__(
@@ -57,6 +58,9 @@ class TensorRTRuntime:
             raise NoDeviceError("TensorRT engines run on NVIDIA GPUs, and this machine has none")
         for record in records.values():
             _check_gpu(record, gpu)
+        if tensorrt.flavour.name == "tensorrt-rtx":
+            for file, _ in networks.values():
+                check_validity(file, tensorrt)
         self._components = {
             name: _LazyEngine(name, file, tensors, tensorrt, cuda_graph) for name, (file, tensors) in networks.items()
         }
@@ -118,7 +122,7 @@ class _LoadedEngine:
                     spec.name: DeviceArray(spec.shape, DataType.from_dtype(np.dtype(spec.dtype)))
                     for spec in (*tensors.inputs, *tensors.outputs)
                 }
-        except PolygraphyException as error:
+        except (PolygraphyException, OSError) as error:  # the latter where there is no CUDA runtime to load
             raise UserError(
                 f"the CUDA runtime does not work ({str(error).splitlines()[0]}): pip install nvidia-cuda-runtime"
             ) from error
@@ -149,18 +153,10 @@ def _context(file: Path, tensorrt: TensorRT, cuda_graph: bool) -> tuple[Any, Any
     """The engine and a context to run it in; a `UserError` in one line if TensorRT will not have it."""
     trt = tensorrt.module
     tensorrt.errors.clear()
-    runtime, content = trt.Runtime(tensorrt.logger()), file.read_bytes()
-    rtx = tensorrt.flavour.name == "tensorrt-rtx"
-    if rtx:
-        validity, diagnostics = runtime.get_engine_validity(content)
-        if validity == trt.EngineValidity.INVALID:
-            kinds = trt.EngineInvalidityDiagnostics.__members__.items()
-            reasons = [name.lower().replace("_", " ") for name, kind in kinds if diagnostics & int(kind)]
-            raise UserError(f"{file} cannot run here ({', '.join(reasons) or 'invalid'}): {_AGAIN}")
-    engine = runtime.deserialize_cuda_engine(content)
+    engine = trt.Runtime(tensorrt.logger()).deserialize_cuda_engine(file.read_bytes())
     if engine is None:
         raise UserError(f"{file} cannot be deserialised ({'; '.join(tensorrt.errors[:1])}): {_AGAIN}")
-    if not rtx:
+    if tensorrt.flavour.name != "tensorrt-rtx":
         return engine, engine.create_execution_context()
     config = engine.create_runtime_config()
     strategies = trt.CudaGraphStrategy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +24,20 @@ __all__ = ["latent_scale", "principal_tiles", "reconstruction_terms", "train_aut
 STRUCTURE_WEIGHT = 0.3
 """Of the SSIM term, whose size is otherwise several times that of the pixels'."""
 
+_SOME = 256
+"""Pictures, evenly taken from all, that tell where it starts and the scale of its latents."""
+
 
 def train_autoencoder(
     config: ModelConfig,
-    pictures: NDArray[np.uint8],
+    pictures: Sequence[NDArray[np.uint8]],
     loop: LoopConfig,
     folder: Path,
     *,
     resume: bool = False,
     on_step: OnStep | None = None,
 ) -> tuple[TinyAutoencoder, float]:
-    """An autoencoder of `config` fitted to `pictures` (N, H, W, 3), and the scale of its latents.
+    """An autoencoder of `config` fitted to N `pictures` (H, W, 3) uint8, and the scale of its latents.
 
     A step sees `loop.batch_size` crops of half the picture's height and width: more steps for the same work.
     `UserError` for a model with Stable Diffusion's autoencoder, which is taken as it is.
@@ -46,7 +50,8 @@ def train_autoencoder(
     tile = config.autoencoder.downscale
     # Crops come channels last from their pictures, and convolutions keep them so: a quarter less time on a CPU.
     autoencoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub has no such form
-    autoencoder.start_linear(*principal_tiles(pictures[:256], tile, config.autoencoder.latent_channels))
+    some = np.stack(pictures[:: max(1, len(pictures) // _SOME)][:_SOME])
+    autoencoder.start_linear(*principal_tiles(some, tile, config.autoencoder.latent_channels))
     height, width = config.height // 2, config.width // 2
 
     def loss(module: nn.Module, generator: torch.Generator) -> dict[str, torch.Tensor]:
@@ -54,12 +59,13 @@ def train_autoencoder(
             return torch.randint(end, (loop.batch_size,), generator=generator).tolist()
 
         corners = zip(draw(len(pictures)), draw(height + 1), draw(width + 1), strict=True)
-        crops = to_tensor(np.stack([pictures[i, y : y + height, x : x + width] for i, y, x in corners]))
+        crops = np.stack([pictures[i][y : y + height, x : x + width] for i, y, x in corners])
+        picture = to_tensor(crops, next(module.parameters()).device)
         assert isinstance(module, Autoencoder)
-        return reconstruction_terms(module.decode(module.encode(crops)), crops)
+        return reconstruction_terms(module.decode(module.encode(picture)), picture)
 
     fit(autoencoder, loss, loop, folder, resume=resume, on_step=on_step)
-    return autoencoder, latent_scale(autoencoder, pictures[:256])
+    return autoencoder, latent_scale(autoencoder, some)
 
 
 def principal_tiles(
@@ -94,5 +100,6 @@ def reconstruction_terms(decoded: torch.Tensor, picture: torch.Tensor) -> dict[s
 @torch.no_grad()
 def latent_scale(autoencoder: Autoencoder, pictures: NDArray[np.uint8]) -> float:
     """What latents of `pictures` are multiplied by to have unit standard deviation (latent diffusion, appendix G)."""
-    latents = [autoencoder.encode(to_tensor(pictures[i : i + 16])) for i in range(0, len(pictures), 16)]
+    device = next(autoencoder.parameters()).device
+    latents = [autoencoder.encode(to_tensor(pictures[i : i + 16], device)) for i in range(0, len(pictures), 16)]
     return float(1.0 / torch.cat(latents).std())

@@ -56,7 +56,7 @@ def _resume(accelerator: Accelerator, held: Held, settings: Settings, folder: Pa
         held.load(checkpoint)
         done = int((checkpoint / "step.txt").read_text(encoding="utf-8"))
     except (OSError, RuntimeError, ValueError, KeyError, EOFError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:250]
         raise UserError(f"{checkpoint} cannot be resumed ({reason}): start anew in another folder") from error
     if accelerator.is_main_process:
         _cut_log(folder / "log.csv", done)

@@ -50,7 +50,7 @@ def tune_decoder(
 
     A step sees `loop.batch_size` crops of half the picture's height and width. Raises as `training.loop.fit`.
     """
-    with torch.autocast("cpu", torch.bfloat16, enabled=loop.bf16):
+    with torch.autocast(next(denoiser.parameters()).device.type, torch.bfloat16, enabled=loop.bf16):
         samples = sample_latents(config, denoiser.eval(), pairs, seed=loop.seed)
     autoencoder.requires_grad_(False)
     for part in (autoencoder.network.decoder, autoencoder.to_picture):
@@ -70,10 +70,12 @@ def tune_decoder(
             seen = (slice(y * tile, (y + height) * tile), slice(x * tile, (x + width) * tile))
             crops.append(pictures.person[i][seen])
             masks.append(pictures.mask[i][seen])
-        picture = to_tensor(np.stack(crops))
-        share = OUTSIDE_WEIGHT + (1 - OUTSIDE_WEIGHT) * torch.from_numpy(np.stack(masks)).float().unsqueeze(1)
+        device = next(module.parameters()).device
+        picture = to_tensor(np.stack(crops), device)
+        inside = torch.from_numpy(np.stack(masks)).to(device).float().unsqueeze(1)
+        share = OUTSIDE_WEIGHT + (1 - OUTSIDE_WEIGHT) * inside
         assert isinstance(module, Autoencoder)
-        decoded = module.decode(torch.stack(latents) / latent_scale)
+        decoded = module.decode(torch.stack(latents).to(device) / latent_scale)
         return reconstruction_terms(torch.lerp(picture, decoded.float(), share), picture)
 
     about = {"preset": config.name, "clean_share": CLEAN_SHARE, "outside_weight": OUTSIDE_WEIGHT}

@@ -1,7 +1,8 @@
-"""The recipe of the demo weights: draws pairs, trains autoencoder, teacher, student, decoder; writes lite_vton/assets.
+"""The recipe of the demo weights: makes pairs, trains autoencoder, teacher, student, decoder; writes lite_vton/assets.
 
-`just train-demo` runs it and leaves everything it made in runs/demo; a run that was stopped goes on where it was. With
-`--keep-teacher` autoencoder and teacher stay as they come with the package, and the student alone is trained.
+Pairs are drawn, and made of photographs (`training.mix`) where `--photographs` says where they are. `just train-demo`
+runs it and leaves everything it made in runs/demo; a run that was stopped goes on where it was. With `--keep-teacher`
+autoencoder and teacher stay as they come with the package, and the student alone is trained.
 """
 
 from __future__ import annotations
@@ -12,24 +13,29 @@ import os
 import platform
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
+from numpy.typing import NDArray
 
+from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.networks import ASSETS, Networks, save_networks, shipped_networks
-from lite_vton.presets import preset
+from lite_vton.presets import ModelConfig, preset
 from training.autoencoder import train_autoencoder
 from training.bfloat16 import bf16_pays
 from training.claimed_folder import claim
 from training.decoder import tune_decoder
 from training.denoiser import train_denoiser
 from training.drawn_pairs import drawn_pictures
-from training.latents import LatentPairs, encode_pairs, kept_pairs
+from training.latents import LatentPairs, encode_pairs, joined, kept_pairs
 from training.loop import LoopConfig
+from training.mix.sources import Sources, garment_pictures, photo_pictures
+from training.pictures import PicturePairs
 from training.stages import Clock, stage
 from training.starts import Start, starting_unet
 from training.weights_digest import weights_digest
@@ -39,10 +45,15 @@ __all__ = ["DEMO", "STUDENT_ALONE", "Recipe", "train_demo", "train_demo_student"
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything the weights depend on."""
+    """Everything the weights depend on, but for the photographs themselves.
+
+    `variants` is how many pairs are made of each photo, `decoder_pairs` how many the decoder is tuned on, photographs
+    first.
+    """
 
     pairs: int
     data_seed: int
+    variants: int
     teacher_preset: str
     student_preset: str
     autoencoder: LoopConfig
@@ -57,6 +68,7 @@ class Recipe:
 DEMO = Recipe(
     pairs=4000,
     data_seed=20251,
+    variants=6,
     teacher_preset="demo-teacher",
     student_preset="demo",
     autoencoder=LoopConfig(
@@ -74,37 +86,38 @@ STUDENT_ALONE = replace(DEMO, student=replace(DEMO.student, steps=2000), distill
 _ANOTHER = "a run of another recipe"
 
 
-def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
+def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO, sources: Sources = Sources()) -> None:  # noqa: B008
     """Run `recipe` in `folder`, resuming what is there, and write fp16 weights and `recipe.json` to `assets`."""
     teacher_config, student_config = preset(recipe.teacher_preset), preset(recipe.student_preset)
     claim(folder / "recipe.json", asdict(recipe), _ANOTHER)
-    pictures = drawn_pictures(folder, recipe.pairs, recipe.data_seed, student_config)
+    kinds = _pictures(folder, recipe, sources, student_config)
     clock = Clock(folder / "minutes.json")
 
     with stage("autoencoder", recipe.autoencoder, clock) as on_step:
         autoencoder, scale = train_autoencoder(
             student_config,
-            np.concatenate([pictures.person, pictures.masked_person[::3]]),
+            list(_of_autoencoder(kinds, sources, student_config)),
             recipe.autoencoder,
             folder / "autoencoder",
             resume=True,
             on_step=on_step,
         )
-    pairs = encode_pairs(pictures, autoencoder, scale)
+    pairs = _encoded(kinds, autoencoder, scale)
     with stage("teacher", recipe.teacher, clock) as on_step:
         teacher = train_denoiser(
             teacher_config, pairs, recipe.teacher, folder / "teacher", resume=True, on_step=on_step
         )
     student = _student(recipe, pairs, Denoiser(teacher_config, teacher), folder, clock)
 
+    tuned_on = _some(kinds, recipe.decoder_pairs)
     with stage("decoder", recipe.decoder, clock) as on_step:
         tune_decoder(
             student_config,
             autoencoder,
             scale,
             Denoiser(student_config, student),
-            pictures,
-            pairs.part(slice(0, recipe.decoder_pairs)),
+            tuned_on,
+            encode_pairs(tuned_on, autoencoder, scale),
             recipe.decoder,
             folder / "decoder",
             resume=True,
@@ -114,10 +127,16 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO) -> None:
     for config, unet in ((teacher_config, teacher), (student_config, student)):
         first, second = config.shipped_weights or ("autoencoder.safetensors", f"{config.name}.safetensors")
         save_networks(Networks(config, autoencoder, unet, scale), assets / first, assets / second, torch.float16)
-    _record(assets, recipe, clock)
+    _record(assets, recipe, clock, kinds)
 
 
-def train_demo_student(folder: Path, assets: Path, taught: Networks, recipe: Recipe = STUDENT_ALONE) -> None:
+def train_demo_student(
+    folder: Path,
+    assets: Path,
+    taught: Networks,
+    recipe: Recipe = STUDENT_ALONE,
+    sources: Sources = Sources(),  # noqa: B008  # frozen
+) -> None:
     """The student alone, from `taught`'s teacher on latents of `taught`'s encoder; the decoder is not tuned again.
 
     `assets` receives its fp16 weights and `recipe.json`, where `before` is what was recorded of those kept.
@@ -128,9 +147,10 @@ def train_demo_student(folder: Path, assets: Path, taught: Networks, recipe: Rec
     claim(folder / "recipe.json", asdict(recipe) | kept, _ANOTHER)
     clock = Clock(folder / "minutes.json")
 
+    kinds = _pictures(folder, recipe, sources, config)
+
     def encode() -> LatentPairs:
-        pictures = drawn_pictures(folder, recipe.pairs, recipe.data_seed, config)
-        return encode_pairs(pictures, autoencoder, taught.latent_scale)
+        return _encoded(kinds, autoencoder, taught.latent_scale)
 
     pairs = kept_pairs(folder / "latents-of-kept.safetensors", encode)
     student = _student(recipe, pairs, teacher, folder, clock)
@@ -145,7 +165,44 @@ def train_demo_student(folder: Path, assets: Path, taught: Networks, recipe: Rec
     assets.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(made, assets / f".{name}.part")
     (assets / f".{name}.part").replace(assets / name)
-    _record(assets, recipe, clock, _recorded(ASSETS / "recipe.json"))
+    _record(assets, recipe, clock, kinds, _recorded(ASSETS / "recipe.json"))
+
+
+# What it trains on
+
+
+def _pictures(folder: Path, recipe: Recipe, sources: Sources, config: ModelConfig) -> dict[str, PicturePairs]:
+    """By kind, photographs first, where there are any."""
+    kinds = {}
+    if sources.photographs is not None:
+        kinds["photographs"] = photo_pictures(sources.photographs, recipe.variants, recipe.data_seed, config)
+    kinds["drawn"] = drawn_pictures(folder, recipe.pairs, recipe.data_seed, config)
+    return kinds
+
+
+def _of_autoencoder(
+    kinds: dict[str, PicturePairs], sources: Sources, config: ModelConfig
+) -> Iterator[NDArray[np.uint8]]:
+    """People, a third as many composites, whose grey holes it will meet, and garments."""
+    for pictures in kinds.values():
+        yield from pictures.person
+        yield from pictures.masked_person[::3]
+    if sources.garments is not None:
+        yield from garment_pictures(sources.garments, config.height, config.width)
+
+
+def _encoded(kinds: dict[str, PicturePairs], autoencoder: Autoencoder, scale: float) -> LatentPairs:
+    return joined([encode_pairs(pictures, autoencoder, scale) for pictures in kinds.values()])
+
+
+def _some(kinds: dict[str, PicturePairs], count: int) -> PicturePairs:
+    """`count` pairs, as many of each kind as the kinds' sizes allow."""
+    share = count // len(kinds)
+    parts = [vars(pictures.first(share)).values() for pictures in kinds.values()]
+    return PicturePairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+# The student, and what is recorded
 
 
 def _student(recipe: Recipe, pairs: LatentPairs, teacher: Denoiser, folder: Path, clock: Clock) -> UNet2DConditionModel:
@@ -164,10 +221,17 @@ def _student(recipe: Recipe, pairs: LatentPairs, teacher: Denoiser, folder: Path
         )
 
 
-def _record(assets: Path, recipe: Recipe, clock: Clock, before: dict[str, object] | None = None) -> None:
+def _record(
+    assets: Path,
+    recipe: Recipe,
+    clock: Clock,
+    kinds: dict[str, PicturePairs],
+    before: dict[str, object] | None = None,
+) -> None:
     """`recipe.json` beside the weights; `before` is the record of the run that autoencoder and teacher are from."""
     record = {
         "recipe": asdict(recipe),
+        "pairs": {kind: len(pictures) for kind, pictures in kinds.items()},
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "minutes": clock.minutes(),
@@ -190,20 +254,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--folder", type=Path, default=Path("runs/demo"), help="data, checkpoints and logs")
     parser.add_argument("--assets", type=Path, default=ASSETS, help="where the weights go")
+    parser.add_argument("--photographs", type=Path, help="folder that `lite-vton data ccp` made; default: drawn alone")
+    parser.add_argument("--garments", type=Path, help="folder of garments' photos, for the autoencoder")
     parser.add_argument("--pairs", type=int, default=DEMO.pairs, help="drawn pairs to train on")
+    parser.add_argument("--variants", type=int, default=DEMO.variants, help="pairs to make of each photo")
     parser.add_argument("--keep-teacher", action="store_true", help="train the student alone, beside what is shipped")
     parser.add_argument("--threads", type=int, help="of torch; default: one a core")
     arguments = parser.parse_args()
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
-    recipe = replace(STUDENT_ALONE if arguments.keep_teacher else DEMO, pairs=arguments.pairs)
+    recipe = replace(
+        STUDENT_ALONE if arguments.keep_teacher else DEMO, pairs=arguments.pairs, variants=arguments.variants
+    )
+    sources = Sources(arguments.photographs, arguments.garments)
     if bf16_pays():
         recipe = _in_bf16(recipe)
     if arguments.keep_teacher:
         taught = shipped_networks(preset(recipe.teacher_preset))
-        train_demo_student(arguments.folder, arguments.assets, taught, recipe)
+        train_demo_student(arguments.folder, arguments.assets, taught, recipe, sources)
     else:
-        train_demo(arguments.folder, arguments.assets, recipe)
+        train_demo(arguments.folder, arguments.assets, recipe, sources)
 
 
 def _in_bf16(recipe: Recipe) -> Recipe:

@@ -20,7 +20,7 @@ from lite_vton.model.denoiser import Denoiser, alpha_bars
 from lite_vton.model.unet import build_unet
 from lite_vton.presets import ModelConfig
 from training.cross_attention import CrossAttentionAlignment
-from training.latents import Pairs
+from training.latents import LatentPairs, Pairs
 from training.loop import LoopConfig, Observer, OnStep, fit
 from training.losses import Distillation, LossConfig, distillation
 from training.noise_loss import NoiseLoss, warm_noise
@@ -86,6 +86,8 @@ def train_denoiser(
     and `ValueError` for tokens that `pairs` lack.
     """
     kind = distillation(distill)
+    if isinstance(pairs, LatentPairs) and torch.cuda.is_available():
+        pairs = pairs.to(torch.device("cuda"))  # a few GB at most, and no batch has to travel
     alpha_bar = alpha_bars(config.schedule)
     denoiser = _start(config, loop.seed) if start is None else Denoiser(config, start)
     module, taps = _lesson(denoiser, kind, teacher, losses, loop.seed)
@@ -112,7 +114,7 @@ def _start(config: ModelConfig, seed: int) -> Denoiser:
     """Random weights; what predicts a residual begins with none, so its first picture is the pasted warp."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        unet = build_unet(config.unet, config.autoencoder.latent_channels)
+        unet = build_unet(config)
     if config.unet.residual_deviation is not None:
         nn.init.zeros_(unet.conv_out.weight)
         nn.init.zeros_(unet.conv_out.bias)
@@ -149,7 +151,7 @@ def _similarity(teacher: Denoiser, loss: NoiseLoss, every: int) -> Observer:
 
     Where attention compares features, also at how much of a window it looks (`CrossAttentionAlignment.attended`).
     """
-    probes = loss.pairs.part(slice(0, PROBES))
+    probes = loss.pairs.part(slice(0, PROBES)).to(loss.alpha_bar.device)
     generator = torch.Generator().manual_seed(0)
     timestep = torch.linspace(0, len(loss.alpha_bar) - 1, len(probes)).long()
     abar = loss.alpha_bar[timestep].view(-1, 1, 1, 1)

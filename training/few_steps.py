@@ -258,7 +258,7 @@ def train_progressively(
 def ddim_jump(
     alpha_bar: torch.Tensor, x_t: torch.Tensor, eps: torch.Tensor, t: torch.Tensor, s: torch.Tensor
 ) -> torch.Tensor:
-    """DDIM from timesteps `t` (N,) straight to the less noisy `s`, either of which may be CLEAN; (N, 4, h, w)."""
+    """DDIM from timesteps `t` (N,) straight to the less noisy `s`, either of which may be CLEAN; (N, C, h, w)."""
     keep, gain = _factors(alpha_bar, t, s)
     moved: torch.Tensor = keep.to(x_t.device) * x_t + gain.to(x_t.device) * eps
     return moved

@@ -19,7 +19,7 @@ from lite_vton.model.image_encoder import ImageEncoder
 from lite_vton.presets import UNetConfig
 from training.pictures import PicturePairs
 
-__all__ = ["ENCODED_TOGETHER", "LatentPairs", "Pairs", "encode_pairs", "kept_pairs", "to_tensor"]
+__all__ = ["ENCODED_TOGETHER", "LatentPairs", "Pairs", "encode_pairs", "joined", "kept_pairs", "to_tensor"]
 
 ENCODED_TOGETHER = 16
 """Pictures the autoencoder is given at once. Convolutions may round otherwise in batches of another size."""
@@ -30,7 +30,7 @@ class Pairs(Protocol):
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
-        """Of one pair's `x_0`: (4, h, w)."""
+        """Of one pair's `x_0`: (C, h, w)."""
 
     def __len__(self) -> int: ...
 
@@ -43,7 +43,7 @@ class Pairs(Protocol):
 
 @dataclass(frozen=True)
 class LatentPairs:
-    """N pairs, float32. All but `mask` (N, 1, h, w) and `tokens` are scaled latents (N, 4, h, w).
+    """N pairs, float32. All but `mask` (N, 1, h, w) and `tokens` are scaled latents (N, C, h, w).
 
     `x_0` is the person wearing the garment, `masked_person` the warped composite, `pose` the skeleton. `tokens`
     (N, T, D) float16 are CLIP's of the garment, None where no network attends to any. In float16 those of VITON-HD's
@@ -61,7 +61,7 @@ class LatentPairs:
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
-        """Of one pair's `x_0`: (4, h, w)."""
+        """Of one pair's `x_0`: (C, h, w)."""
         return tuple(self.x_0.shape[1:])
 
     def batch(self, chosen: torch.Tensor) -> LatentPairs:
@@ -77,13 +77,13 @@ class LatentPairs:
         return self._each(lambda tensor: tensor.to(device))
 
     def conditions(self, told: Sequence[str] = ("mask", "masked_person", "pose")) -> torch.Tensor:
-        """(N, K, h, w): the conditions `told` in that order; by default mask 1 | masked person 4 | pose 4."""
+        """(N, K, h, w): the conditions `told` in that order; by default mask (1) | masked person (C) | pose (C)."""
         return torch.cat([getattr(self, name) for name in told], dim=1)
 
     def shown(self, unet: UNetConfig, x_t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """What a U-Net of that shape is given beside the timestep: `sample`, and its tokens, float32, if it has any.
 
-        `x_t` (N, 4, h, w) is the noisy latent. `ValueError` where it wants tokens and the pairs have none.
+        `x_t` (N, C, h, w) is the noisy latent. `ValueError` where it wants tokens and the pairs have none.
         """
         sample = torch.cat([x_t, self.conditions(unet.told)], dim=1)
         if unet.cross_attention is None:
@@ -131,6 +131,12 @@ def encode_pairs(
     return LatentPairs(x_0, mask, masked_person, pose, torch.cat(tokens))
 
 
+def joined(parts: Sequence[LatentPairs]) -> LatentPairs:
+    """All pairs of `parts`, in their order; none of them has tokens."""
+    names = ("x_0", "mask", "masked_person", "pose")
+    return LatentPairs(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
+
+
 def kept_pairs(file: Path, make: Callable[[], LatentPairs]) -> LatentPairs:
     """The pairs in the safetensors `file`; made and written there first, whole or not at all, where there is none."""
     if not file.is_file():
@@ -142,13 +148,13 @@ def kept_pairs(file: Path, make: Callable[[], LatentPairs]) -> LatentPairs:
 
 
 def _batches(pictures: NDArray[np.uint8], size: int, device: torch.device) -> Iterator[torch.Tensor]:
-    return (to_tensor(pictures[i : i + size]).to(device) for i in range(0, len(pictures), size))
+    return (to_tensor(pictures[i : i + size], device) for i in range(0, len(pictures), size))
 
 
 def _device(module: nn.Module) -> torch.device:
     return next(module.parameters()).device
 
 
-def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
-    """(N, H, W, 3) uint8 to (N, 3, H, W) float32 in [-1, 1]."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+def to_tensor(pictures: NDArray[np.uint8], device: torch.device | None = None) -> torch.Tensor:
+    """(N, H, W, 3) uint8 to (N, 3, H, W) float32 in [-1, 1], on `device` (default: the CPU)."""
+    return torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1.0

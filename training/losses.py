@@ -32,7 +32,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Prediction:
-    """One batch as the losses see it. The first three are (N, 4, h, w).
+    """One batch as the losses see it. The first three are (N, C, h, w).
 
     `weight` (N, 1, h, w) balances timesteps and positions: min-SNR over time, the repaint region over the rest.
     `feature_distance` is a scalar, the output of the kind's alignment; see `training.alignment`.

@@ -94,9 +94,10 @@ class NoiseLoss:
         shifted, noise = (drawn[self.share] for drawn in _draw_noise((size, *self.pairs.latent_shape), generator))
         jump = torch.rand(count, generator=generator)[self.share]  # the batch's first samples, so each part's first
 
-        batch = self.pairs.batch(chosen)
-        eps = noise + shifted * _whole_shift(batch, alpha_bar)
-        abar = alpha_bar[timestep].view(-1, 1, 1, 1)
+        device = _device(module)
+        batch = self.pairs.batch(chosen).to(device)
+        eps = noise.to(device) + shifted.to(device) * _whole_shift(batch, alpha_bar)
+        abar = alpha_bar[timestep].view(-1, 1, 1, 1).to(device)
         x_t = abar.sqrt() * batch.x_0 + (1 - abar).sqrt() * eps
         own = slice(0, len(jump))
         if len(jump):
@@ -108,7 +109,7 @@ class NoiseLoss:
         eps = (x_t - abar.sqrt() * batch.x_0) / (1 - abar).sqrt()
         weight = timestep_weight(abar, self.unet.residual_deviation)
         weight = weight * (OUTSIDE_WEIGHT + (1 - OUTSIDE_WEIGHT) * batch.mask)
-        return Lot(chosen, batch, x_t, timestep, eps, weight).to(_device(module))
+        return Lot(chosen, batch, x_t, timestep.to(device), eps, weight)
 
     @torch.no_grad()
     def _own_state(
@@ -117,13 +118,12 @@ class NoiseLoss:
         """Where one DDIM step of the network as it is leads, to `timestep` from one above it, by the share `jump`."""
         last = len(self.alpha_bar) - 1
         above = timestep + ((last - timestep) * jump).ceil().long()
-        here, there = (self.alpha_bar[t].view(-1, 1, 1, 1) for t in (above, timestep))
+        here, there = (self.alpha_bar[t].view(-1, 1, 1, 1).to(eps.device) for t in (above, timestep))
         x_t = here.sqrt() * batch.x_0 + (1 - here).sqrt() * eps
-        device = _device(module)
         # Past DDP's wrapper, which expects as many calls in every process.
         bare = module.module if isinstance(module, nn.parallel.DistributedDataParallel) else module
-        sample, tokens = batch.to(device).shown(self.unet, x_t.to(device))
-        found = bare(sample, above.to(device), tokens).to(x_t.device)
+        sample, tokens = batch.shown(self.unet, x_t)
+        found = bare(sample, above.to(x_t.device), tokens)
         x_0 = (x_t - (1 - here).sqrt() * found) / here.sqrt()
         rolled: torch.Tensor = there.sqrt() * x_0 + (1 - there).sqrt() * found
         return rolled
@@ -144,13 +144,9 @@ class Lot:
         """What a U-Net of that shape is given of them; see `LatentPairs.shown`."""
         return self.batch.shown(unet, self.x_t)
 
-    def to(self, device: torch.device) -> Lot:
-        """The same on `device`."""
-        return Lot(*(part.to(device) for part in vars(self).values()))
-
 
 def warm_noise(batch: LatentPairs, alpha_bar: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Gaussian noise (N, 4, h, w) shifted towards the warm start by a uniform share of k (c - x_0)."""
+    """Gaussian noise (N, C, h, w) shifted towards the warm start by a uniform share of k (c - x_0)."""
     shifted, noise = _draw_noise(tuple(batch.x_0.shape), generator)
     return noise + shifted * _whole_shift(batch, alpha_bar)
 

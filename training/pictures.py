@@ -40,6 +40,10 @@ class PicturePairs:
     def __len__(self) -> int:
         return len(self.person)
 
+    def first(self, count: int) -> PicturePairs:
+        """The first `count` pairs, without copying."""
+        return PicturePairs(*(column[:count] for column in vars(self).values()))
+
 
 def read_pictures(
     samples: Sequence[TryOnSample],

@@ -23,7 +23,7 @@ def sample_latents(
     batch_size: int = 32,
     noise: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Scaled latents (N, 4, h, w) of `pairs` in `config.default_steps`, on the CPU; the same noise for the same seed.
+    """Scaled latents (N, C, h, w) of `pairs` in `config.default_steps`, on the CPU; the same noise for the same seed.
 
     `noise`, of the latents' shape, is taken where it is given. `denoiser` is called as a
     `lite_vton.model.denoiser.Denoiser` is, on its own device.

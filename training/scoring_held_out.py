@@ -41,7 +41,7 @@ def paint(denoiser: Denoiser, held_out: HeldOut, autoencoder: Autoencoder, laten
 def decoded(
     latents: torch.Tensor, held_out: HeldOut, autoencoder: Autoencoder, latent_scale: float, *, detail: bool = True
 ) -> NDArray[np.uint8]:
-    """Pictures (N, H, W, 3) of the people's scaled latents (N, 4, h, w), inside the mask with or without `detail`."""
+    """Pictures (N, H, W, 3) of the people's scaled latents (N, C, h, w), inside the mask with or without `detail`."""
 
     def picture(latent: torch.Tensor) -> FloatArray:
         found: FloatArray = autoencoder.decode(latent[None] / latent_scale).numpy()

@@ -148,7 +148,7 @@ class LatentShards:
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
-        """Of one pair's `x_0`: (4, h, w)."""
+        """Of one pair's `x_0`: (C, h, w)."""
         return self._shapes["x_0"][0][1:]
 
     def batch(self, chosen: torch.Tensor) -> LatentPairs:

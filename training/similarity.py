@@ -29,7 +29,7 @@ def linear_cka(first: torch.Tensor, second: torch.Tensor) -> float:
 
 @dataclass(frozen=True)
 class Similarity:
-    """CKA at every tap on the same samples every time: `pairs`, noised to `x_t` (N, 4, h, w) at `timestep` (N,)."""
+    """CKA at every tap on the same samples every time: `pairs`, noised to `x_t` (N, C, h, w) at `timestep` (N,)."""
 
     teacher: Denoiser
     pairs: LatentPairs

@@ -30,6 +30,6 @@ def starting_unet(
     assert isinstance(teacher.unet, UNet2DConditionModel)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        student = build_unet(config.unet, config.autoencoder.latent_channels)
+        student = build_unet(config)
     slim(teacher.unet, student)
     return student

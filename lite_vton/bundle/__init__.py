@@ -28,6 +28,7 @@ from lite_vton.bundle.manifest import (
 from lite_vton.bundle.paths import confined
 from lite_vton.bundle.reading import REPORTS, Bundle, load_arrays
 from lite_vton.bundle.writing import record_files, write_bundle, write_manifest
+from lite_vton.bundle.written_model import written_model
 
 __all__ = [
     "KIND",
@@ -58,4 +59,5 @@ __all__ = [
     "unet_channels",
     "write_bundle",
     "write_manifest",
+    "written_model",
 ]

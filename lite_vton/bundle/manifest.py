@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lite_vton.bundle.paths import is_confined
+from lite_vton.bundle.written_model import WrittenModel
 from lite_vton.errors import UserError
 from lite_vton.presets import ModelConfig
 
@@ -190,7 +191,7 @@ class Manifest(_Record):
 
     schema_version: int = SCHEMA_VERSION
     kind: Literal["lite-vton-bundle"] = KIND
-    model: ModelConfig = Field(description="the preset, in full")
+    model: WrittenModel = Field(description="the preset, in full")
     license: str = "Apache-2.0"
     source: Source
     tools: dict[str, str] = Field(description="versions of what wrote this, by package")
@@ -219,12 +220,14 @@ class Manifest(_Record):
 
 
 def unet_channels(config: ModelConfig) -> tuple[InputChannels, ...]:
-    """The layout of the U-Net's input for a model, from its table of conditions."""
+    """The layout of the U-Net's input for a model, from its conditions."""
     stops = [0]
-    for _, count in config.unet.conditions:
+    for _, count in config.conditions:
         stops.append(stops[-1] + count)
-    names = [name for name, _ in config.unet.conditions]
-    return tuple(InputChannels(name=n, start=a, stop=b) for n, a, b in zip(names, stops[:-1], stops[1:], strict=True))
+    return tuple(
+        InputChannels(name=name, start=start, stop=stop)
+        for name, start, stop in zip(config.unet.conditions, stops[:-1], stops[1:], strict=True)
+    )
 
 
 def compact_metadata(

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from lite_vton.cli.data_ccp import ccp
+from lite_vton.cli.data_garments import garments
 from lite_vton.cli.options import Overwrite
 
 __all__ = ["app", "synthesize"]
@@ -49,3 +51,7 @@ def synthesize(
             progress=lambda done: update(done, ""),
         )
     watch.wrote([output], f"lite-vton train demo-teacher --data {output} -o runs/teacher")
+
+
+app.command("ccp")(ccp)
+app.command("garments")(garments)

@@ -15,7 +15,8 @@ from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
     from lite_vton.cli.judgement import Judgement
-    from lite_vton.cli.judging import SavePicture
+    from lite_vton.cli.judging import TakePicture
+    from lite_vton.cli.side_by_side import SideBySide
     from lite_vton.data.sample import TryOnSample
     from training.metrics import Picture
 
@@ -54,6 +55,9 @@ def evaluate(
     save_pictures: Annotated[
         bool, typer.Option("--save-pictures", help="Keep the try-ons as PNG in the output's pictures/.")
     ] = False,
+    sheet: Annotated[
+        bool, typer.Option("--sheet", help="Write the first 24 pairs side by side, side-by-side.jpg in the output.")
+    ] = False,
     overwrite: Overwrite = False,
     steps: Steps = None,
     sampler: Sampler = None,
@@ -65,11 +69,12 @@ def evaluate(
 ) -> None:
     """Score a model, or a folder of results, on test pairs.
 
-    PSNR, SSIM, LPIPS, FID and KID: of the model, its teacher, the pasted warp, and the autoencoder alone.
+    PSNR, SSIM, HaarPSI, LPIPS, FID and KID: of the model, its teacher, the pasted warp, and the autoencoder alone.
     """
     from lite_vton.cli.judging import Sampling, TestPairs, judge
     from lite_vton.cli.judging_results import judge_results
     from lite_vton.cli.screen import Watch, print_json
+    from lite_vton.cli.side_by_side import SideBySide
     from training.metrics import find_backbones
 
     if (model is None) == (results is None):
@@ -80,6 +85,8 @@ def evaluate(
         raise UserError("--height and --width go together and with --results; a model has its own size")
     if save_pictures and (output is None or model is None):
         raise UserError("--save-pictures needs a model and --output: the pictures go to OUTPUT/pictures")
+    if sheet and (output is None or model is None):
+        raise UserError("--sheet needs a model and --output: it goes to OUTPUT/side-by-side.jpg")
     if output is not None and not overwrite and (output / "eval.json").exists():
         raise UserError(f"{output / 'eval.json'} is there already: name another folder, or add --overwrite")
 
@@ -87,6 +94,7 @@ def evaluate(
     kind = None if mask is None else as_mask(mask)
     wanted = TestPairs(data, pairs, not unpaired, category, skip_broken, kind)
     backbones = find_backbones(lpips_weights, inception_weights)
+    shown = SideBySide()
     if unpaired and backbones.inception is None:
         raise UserError(f"unpaired try-ons are judged by FID and KID alone, and that {backbones.left_out[-1].why}")
     if results is not None:
@@ -94,9 +102,11 @@ def evaluate(
         judgement = judge_results(results, wanted, backbones, size)
     else:
         assert model is not None
-        save = _saver(output / "pictures", not unpaired) if save_pictures and output is not None else None
-        judgement = judge(model, wanted, Sampling(steps, sampler, seed, detail), backbones, save)
-    written = [] if output is None else _written(judgement, output)
+        takers: list[TakePicture] = [shown.add] if sheet else []
+        if save_pictures and output is not None:
+            takers.append(_saver(output / "pictures", not unpaired))
+        judgement = judge(model, wanted, Sampling(steps, sampler, seed, detail), backbones, takers)
+    written = [] if output is None else _written(judgement, output, shown if sheet else None)
     if as_json:
         from lite_vton.cli.judgement import rows_as_json
 
@@ -130,8 +140,9 @@ def _say_left_out(judgement: Judgement) -> None:
         print(f"skipped {fault}", file=sys.stderr)
 
 
-def _written(judgement: Judgement, output: Path) -> list[Path]:
+def _written(judgement: Judgement, output: Path, shown: SideBySide | None) -> list[Path]:
     from lite_vton.cli.judgement import as_json, as_markdown
+    from lite_vton.photo import save_photo
 
     output.mkdir(parents=True, exist_ok=True)
     files = {
@@ -140,11 +151,15 @@ def _written(judgement: Judgement, output: Path) -> list[Path]:
     }
     for file, text in files.items():
         file.write_text(text, encoding="utf-8")
+    written = list(files)
+    if shown is not None:
+        written.append(output / "side-by-side.jpg")
+        save_photo(written[-1], shown.sheet())
     pictures = output / "pictures"
-    return [*files, *([pictures] if pictures.is_dir() else [])]
+    return [*written, *([pictures] if pictures.is_dir() else [])]
 
 
-def _saver(folder: Path, paired: bool) -> SavePicture:
+def _saver(folder: Path, paired: bool) -> TakePicture:
     """Files named as `--results` looks for them."""
     from lite_vton.photo import save_photo
 

@@ -31,6 +31,7 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
         "tensorrt_rtx": "tensorrt",
         "mediapipe": "photos",
         "skia": "data",
+        "scipy": "data",
         "accelerate": "train",
         "torchmetrics": "train",
         "matplotlib": "chart",

@@ -16,10 +16,11 @@ __all__ = ["Judged", "Judgement", "as_json", "as_markdown", "as_table", "rows_as
 PROTOCOL = {
     "psnr": "8-bit RGB, peak 255, mean of the pictures' PSNRs",
     "ssim": "Gaussian window 11x11, sigma 1.5, data range 1, mean over RGB (torchmetrics)",
+    "haarpsi": "3 scales, C 30, alpha 4.2, in colour, at half the size",
     "lpips": "AlexNet, version 0.1, pictures in [-1, 1]",
     "fid": "Inception v3 (2015), 2048 features, Pillow bicubic to 299x299 without rounding, against the same people",
     "kid": "the same features, cubic kernel, 100 subsets of 1000 or all, seed 0, times 1000",
-    "masked": "means over the repainted pixels; SSIM's and LPIPS' windows reach beyond them",
+    "masked": "means over the repainted pixels; the windows of SSIM, HaarPSI and LPIPS reach beyond them",
     "repainted": "the person's own pixels outside the mask, no feathering",
 }
 """The protocol in one line a metric; docs/evaluation.md has the reasons."""
@@ -114,9 +115,11 @@ def _masked(name: str) -> Callable[[Figures], float | None]:
 _COLUMNS = (
     _Column("PSNR", 2, _whole("psnr")),
     _Column("SSIM", 4, _whole("ssim")),
+    _Column("HaarPSI", 4, _whole("haarpsi")),
     _Column("LPIPS", 4, _whole("lpips")),
     _Column("PSNR in mask", 2, _masked("psnr")),
     _Column("SSIM in mask", 4, _masked("ssim")),
+    _Column("HaarPSI in mask", 4, _masked("haarpsi")),
     _Column("LPIPS in mask", 4, _masked("lpips")),
     _Column("FID", 2, lambda figures: figures.fid),
     _Column("KID ×1000", 2, lambda figures: None if figures.kid is None else figures.kid.mean),
@@ -129,6 +132,7 @@ def as_table(judgement: Judgement) -> tuple[tuple[str, ...], list[tuple[str, ...
         "": [row.what for row in judgement.rows],
         "PSNR in mask": [_text(row.scores.psnr_in_mask, 2, " dB") for row in judgement.rows],
         "SSIM": [_text(row.scores.ssim, 4) for row in judgement.rows],
+        "HaarPSI": [_text(_of(row.scores.repainted.whole, "haarpsi"), 4) for row in judgement.rows],
         "LPIPS": [_text(_of(row.scores.repainted.whole, "lpips"), 4) for row in judgement.rows],
         "FID": [_text(row.scores.repainted.fid, 2) for row in judgement.rows],
         "KID x1000": [_text(_COLUMNS[-1].value(row.scores.repainted), 2) for row in judgement.rows],

@@ -20,7 +20,6 @@ from lite_vton.presets import PRESETS, MaskKind, ModelConfig, preset
 
 if TYPE_CHECKING:
     from lite_vton.data.sample import PairFolder, TryOnSample
-    from lite_vton.inputs import TryOnInputs
     from runtimes.base import Runtime
     from training.metrics import Backbones, Paint, Picture
 
@@ -29,7 +28,7 @@ __all__ = ["DEFAULT_PAIRS", "Judged", "Sampling", "TestPairs", "judge", "open_te
 DEFAULT_PAIRS = 64
 """How many a model is judged on where nobody says."""
 
-SavePicture = Callable[[str, "TryOnSample", "Picture"], None]
+TakePicture = Callable[[str, "TryOnSample", "Picture"], None]
 """Called with the way's key, the pair and the picture with the person's own pixels back outside the mask."""
 
 
@@ -81,14 +80,14 @@ class _Way:
 
 
 def judge(
-    model: str, pairs: TestPairs, sampling: Sampling, backbones: Backbones, save: SavePicture | None = None
+    model: str, pairs: TestPairs, sampling: Sampling, backbones: Backbones, takers: Sequence[TakePicture] = ()
 ) -> Judgement:
-    """The model, its teacher where that has trained weights, the pasted warp, and the autoencoder's ceiling.
+    """The model, its teacher where that has trained weights, what needs no network, and the autoencoder's ceiling.
 
     `UserError` for an unknown model or sampler, and for pairs that cannot be read.
     """
     from runtimes.methods import METHODS
-    from training.metrics import pasted_warp
+    from training.baselines import inpainted_warp, pasted_warp, poisson_warp
 
     if sampling.sampler is not None:
         one_of("sampler", sampling.sampler, METHODS)
@@ -104,10 +103,14 @@ def judge(
         taught = teacher is not None and Conditioning.of(preset(teacher)) == Conditioning.of(student.config)
         if teacher is not None and taught and weights_are_shipped(preset(teacher)):
             ways.append(_Way("teacher", f"teacher {teacher}", _sampling(_open(teacher), sampling)))
-        ways.append(_Way("pasted-warp", "pasted warp, no network", pasted_warp))
+        ways += [
+            _Way("pasted-warp", "pasted warp, no network", pasted_warp),
+            _Way("inpainted-warp", "pasted warp, inpainted", inpainted_warp),
+            _Way("poisson-warp", "pasted warp, Poisson", poisson_warp),
+        ]
         ways.append(_Way("autoencoder", "autoencoder alone, the ceiling", _ceiling(student)))
         return Judgement(
-            rows=_judged(samples, ways, backbones, pairs.paired, save),
+            rows=_judged(samples, ways, backbones, pairs.paired, takers),
             data="drawn, held out" if pairs.data is None else str(pairs.data),
             paired=pairs.paired,
             height=student.config.height,
@@ -185,10 +188,10 @@ def _sampling(model: _Model, sampling: Sampling) -> Paint:
     from runtimes.tryon import try_on
     from training.metrics import repainted
 
-    def paint(inputs: TryOnInputs) -> Picture:
+    def paint(sample: TryOnSample) -> Picture:
         result = try_on(
             model.runtime,
-            inputs,
+            sample.inputs,
             model.config,
             model.latent_scale,
             method=sampling.sampler,
@@ -196,7 +199,7 @@ def _sampling(model: _Model, sampling: Sampling) -> Paint:
             seed=sampling.seed,
             detail=sampling.detail,
         )
-        return repainted(result.picture, to_picture(result.decoded), inputs.mask[0, 0] > 0.5)
+        return repainted(result.picture, to_picture(result.decoded), sample.inputs.mask[0, 0] > 0.5)
 
     return paint
 
@@ -206,8 +209,8 @@ def _ceiling(model: _Model) -> Paint:
     from lite_vton.inputs import to_picture
     from runtimes.tryon import decode, encode
 
-    def paint(inputs: TryOnInputs) -> Picture:
-        latent = encode(model.runtime, inputs.person, 1.0, model.config.encoder_batch)
+    def paint(sample: TryOnSample) -> Picture:
+        latent = encode(model.runtime, sample.inputs.person, 1.0, model.config.encoder_batch)
         return to_picture(decode(model.runtime, latent, 1.0, model.config.decoder_tile))
 
     return paint
@@ -218,7 +221,7 @@ def _judged(
     ways: Sequence[_Way],
     backbones: Backbones,
     paired: bool,
-    save: SavePicture | None,
+    takers: Sequence[TakePicture],
 ) -> tuple[Judged, ...]:
     """Pair by pair, so that a dataset of any size is in memory one pair at a time."""
     from lite_vton.inputs import to_picture
@@ -234,11 +237,11 @@ def _judged(
                 photographs.append(backbones.inception.features([target]))
             for done, way in enumerate(ways, start=1):
                 began = perf_counter()
-                picture = way.paint(sample.inputs)
+                picture = way.paint(sample)
                 spent[way.key] += perf_counter() - began
                 tallies[way.key].add(picture, target, inside)
-                if save is not None:
-                    save(way.key, sample, repainted(picture, target, inside))
+                for take in takers:
+                    take(way.key, sample, repainted(picture, target, inside))
                 update(number * len(ways) + done, sample.name)
         update(len(samples) * len(ways), "FID and KID" if photographs else "")
         return tuple(

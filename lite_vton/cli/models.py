@@ -20,8 +20,7 @@ def models(
     as_json: Json = False,
 ) -> None:
     """List the models and which come with weights; of one, what each of its networks costs."""
-    from dataclasses import asdict
-
+    from lite_vton.bundle import written_model
     from lite_vton.cli.costs import HEADINGS, cost_figures, cost_rows, count_costs
     from lite_vton.cli.screen import print_json, print_table
     from lite_vton.cli.weights import config_of, weights_are_shipped
@@ -37,7 +36,7 @@ def models(
     if as_json:
         print_json(
             [
-                asdict(config)
+                written_model(config)
                 | {"weights_shipped": weights_are_shipped(config)}
                 | (cost_figures(config, counted[config.name]) if config.name in counted else {})
                 for config in chosen

@@ -282,7 +282,9 @@ def _autoencoder(
     faces = np.concatenate([pictures.person, pictures.masked_person])
     whole = replace(schooling, accumulation=1, gradient_checkpointing=False)  # it is small
     with step_bar("autoencoder", schooling.steps) as on_step:
-        return train_autoencoder(config, faces, whole.loop(), output / "autoencoder", resume=resume, on_step=on_step)
+        return train_autoencoder(
+            config, list(faces), whole.loop(), output / "autoencoder", resume=resume, on_step=on_step
+        )
 
 
 def _image_encoder(config: ModelConfig, folder: Path | None) -> nn.Module | None:
@@ -324,7 +326,7 @@ def _first_weights(
         one_of("start", start, STARTS)
     if start == "random":
         return None
-    student = build_unet(config.unet, config.autoencoder.latent_channels)
+    student = build_unet(config)
     assert isinstance(taught.unet, type(student))
     try:
         if taught.config.unet.residual_deviation != config.unet.residual_deviation:

@@ -20,7 +20,18 @@ from lite_vton.pose import Joint, Keypoints, skeleton_picture
 from lite_vton.presets import MaskKind
 from lite_vton.warp import warp_garment
 
-__all__ = ["Pair", "PairFolder", "Split", "Truth", "TryOnSample", "check_shape", "check_torso", "read_pairs", "resized"]
+__all__ = [
+    "Garment",
+    "Pair",
+    "PairFolder",
+    "Split",
+    "Truth",
+    "TryOnSample",
+    "check_shape",
+    "check_torso",
+    "read_pairs",
+    "resized",
+]
 
 Split = Literal["train", "test"]
 
@@ -109,6 +120,10 @@ class PairFolder(Sequence[TryOnSample], ABC):
     def truth(self, index: int) -> Truth:
         """The person of pair `index` alone, which is much cheaper than the sample. `UserError` as for that."""
         return self._truth(self.pairs[index])
+
+    def garment(self, index: int) -> Garment:
+        """The garment of pair `index` alone. `UserError` as for the sample."""
+        return self._garment(self.pairs[index])
 
     def first(self, count: int) -> Self:
         """The first `count` pairs, still unread."""

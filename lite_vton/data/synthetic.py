@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
-from multiprocessing import get_context, parent_process
 from pathlib import Path
-from threading import Thread
 
 from lite_vton.data.layout import SPLITS
+from lite_vton.data.spawned import spawned
 from lite_vton.errors import UserError
 
 __all__ = ["Progress", "synthesize"]
@@ -54,7 +52,8 @@ def synthesize(
             make_folders(draft / split)
         categories: dict[int, str] = {}
         chunks = [jobs[start : start + _CHUNK] for start in range(0, pairs, _CHUNK)]
-        for drawn in _run(chunks, workers, draft, seed, height, width):
+        draw = partial(_draw, draft=draft, seed=seed, height=height, width=width)
+        for drawn in spawned(draw, chunks, workers):
             categories.update(drawn)
             if progress is not None:
                 progress(len(categories))
@@ -100,38 +99,6 @@ def _complete_or_nothing(folder: Path) -> Iterator[Path]:
             draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def _run(
-    chunks: list[list[tuple[str, int]]], workers: int, draft: Path, seed: int, height: int, width: int
-) -> Iterator[dict[int, str]]:
-    if workers == 1:
-        for chunk in chunks:
-            yield _draw(chunk, draft, seed, height, width)
-        return
-    # Spawned, since a fork would copy whatever threads the caller has.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
-    try:
-        futures = [pool.submit(_draw, chunk, draft, seed, height, width) for chunk in chunks]
-        for future in as_completed(futures):
-            yield future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_worker() -> None:
-    import cv2
-
-    cv2.setNumThreads(1)
-    # A pool's processes outlive a parent that is killed, and wait for ever.
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _draw(chunk: list[tuple[str, int]], draft: Path, seed: int, height: int, width: int) -> dict[int, str]:

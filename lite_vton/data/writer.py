@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from lite_vton.data.layout import FOLDERS, part_file
+from lite_vton.data.pair import Pair
 from lite_vton.mask import agnostic_mask
 from lite_vton.parsed_mask import parsed_mask
 from lite_vton.pose import skeleton_picture, write_keypoints
-
-if TYPE_CHECKING:
-    from lite_vton.data.drawn.pair import Pair
 
 __all__ = ["make_folders", "write_pair"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from lite_vton.errors import UserError
-from lite_vton.presets import UNetConfig
+from lite_vton.presets import ModelConfig
 
 __all__ = ["LAYOUTS", "ChannelLayout", "in_our_order", "layout_of"]
 
@@ -65,7 +65,7 @@ def layout_of(channels: int, hint: str | None) -> ChannelLayout:
 
 
 def in_our_order(
-    weight: torch.Tensor, bias: torch.Tensor, layout: ChannelLayout, config: UNetConfig
+    weight: torch.Tensor, bias: torch.Tensor, layout: ChannelLayout, config: ModelConfig
 ) -> dict[str, torch.Tensor]:
     """The first convolution of our U-Net that answers as the source's, by the names of its weights.
 
@@ -74,8 +74,8 @@ def in_our_order(
     picture the source's zeros are ones of ours, `beyond` says so (`lite_vton.model.unet.EdgeConv`).
     """
     told = dict(config.conditions)
-    ours = weight.new_zeros(weight.shape[0], config.in_channels, *weight.shape[2:])
-    beyond = weight.new_zeros(config.in_channels)
+    ours = weight.new_zeros(weight.shape[0], config.unet_in_channels, *weight.shape[2:])
+    beyond = weight.new_zeros(config.unet_in_channels)
     start = 0
     for name, count in layout.conditions:
         if told.get(name) != count:

@@ -116,11 +116,11 @@ def _tokens(config: ModelConfig) -> tuple[TensorSpec, ...]:
 
 def _unet_inputs(config: ModelConfig) -> tuple[TensorSpec, ...]:
     _, _, h, w = config.latent_shape
-    layout = " | ".join(f"{name} {count}" for name, count in config.unet.conditions)
+    layout = " | ".join(f"{name} {count}" for name, count in config.conditions)
     last = float(config.schedule.num_train_timesteps - 1)
     return (
         TensorSpec(
-            name="sample", shape=(1, config.unet.in_channels, h, w), dtype="float32", range=None, meaning=layout
+            name="sample", shape=(1, config.unet_in_channels, h, w), dtype="float32", range=None, meaning=layout
         ),
         TensorSpec(
             name="timestep", shape=(1,), dtype="int64", range=(0.0, last), meaning="training timestep of the sample"

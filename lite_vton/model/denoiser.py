@@ -33,8 +33,8 @@ class Denoiser(nn.Module):
         self.config = config
         self.unet = unet
         self._deviation = config.unet.residual_deviation
-        self._noisy = config.unet.channels_of("noisy_latent")
-        self._mean = config.unet.channels_of("masked_person")
+        self._noisy = config.channels_of("noisy_latent")
+        self._mean = config.channels_of("masked_person")
         if self._deviation is not None:
             # One row a timestep, so that an exported graph looks factors up instead of computing small differences.
             self.register_buffer("factors", _factors(config.schedule, self._deviation), persistent=False)
@@ -42,9 +42,10 @@ class Denoiser(nn.Module):
     def forward(
         self, sample: torch.Tensor, timestep: torch.Tensor, encoder_hidden_states: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """`sample` (N, K, h, w) and `timestep` (N,) int64 to epsilon (N, C, h, w); K as in `config.unet`, usually 13.
+        """`sample` (N, K, h, w) and `timestep` (N,) int64 to epsilon (N, C, h, w).
 
-        `encoder_hidden_states` (N, T, D) are the garment's tokens, for a U-Net with cross-attention.
+        K is `config.unet_in_channels`; `encoder_hidden_states` (N, T, D) are the garment's tokens, for a U-Net with
+        cross-attention.
         """
         out: torch.Tensor = self.unet(sample, timestep, encoder_hidden_states, return_dict=False)[0]
         if self._deviation is None:

@@ -117,8 +117,8 @@ def _unet_weights(
         raise UserError("the source's U-Net has no first convolution: copy the whole checkpoint")
     first = weights["conv_in.weight"].float(), weights["conv_in.bias"].float()
     chosen = layout_of(first[0].shape[1], layout or source.layout)
-    weights |= in_our_order(*first, chosen, config.unet)
-    notes.append(f"conv_in: {chosen.channels} channels ({chosen.name}) to {config.unet.in_channels}")
+    weights |= in_our_order(*first, chosen, config)
+    notes.append(f"conv_in: {chosen.channels} channels ({chosen.name}) to {config.unet_in_channels}")
     if chosen.keep_mask:
         notes.append("mask: inverted, as the source is told what to keep")
     if config.unet.cross_attention is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def build_autoencoder(config: AutoencoderConfig) -> Autoencoder:
 def build_networks(config: ModelConfig) -> Networks:
     """Untrained networks, their weights drawn from torch's random state; on the meta device they hold no memory."""
     autoencoder = build_autoencoder(config.autoencoder)
-    unet = build_unet(config.unet, config.autoencoder.latent_channels)
+    unet = build_unet(config)
     tower = None if config.image_encoder is None else build_image_encoder(config.image_encoder).eval()
     return Networks(config, autoencoder.eval(), unet.eval(), config.autoencoder.latent_scale, tower)
 
@@ -202,9 +203,25 @@ def _load_weights(module: nn.Module, path: Path) -> None:
     if not path.is_file():
         raise UserError(f"no weights at {path}: train them first (`lite-vton train`), or name another folder")
     try:
-        module.load_state_dict(load_file(path))
+        state = load_file(path)
+        _check_latents(module, state, path)
+        module.load_state_dict(state)
     except SafetensorError as error:
         raise UserError(f"{path} is not a readable safetensors file ({error}): copy or train it again") from error
     except RuntimeError as error:
         first = str(error).splitlines()[-1].strip()
         raise UserError(f"{path} does not fit the preset ({first}): choose the one it was trained as") from error
+
+
+_PER_LATENT_CHANNEL = ("conv_out.weight", "to_latent.weight", "post_quant_conv.weight")
+"""One weight each of a U-Net, a `TinyAutoencoder` and a `KLAutoencoder` with as many rows as a latent has channels."""
+
+
+def _check_latents(module: nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
+    wanted = module.state_dict()
+    for name in _PER_LATENT_CHANNEL:
+        if name in wanted and name in state and len(state[name]) != len(wanted[name]):
+            raise UserError(
+                f"{path} has weights for latents of {len(state[name])} channels, the preset's have "
+                f"{len(wanted[name])}: choose the preset it was trained as, or train it again"
+            )

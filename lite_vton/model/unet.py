@@ -11,36 +11,37 @@ from diffusers.models.attention import BasicTransformerBlock
 from torch import nn
 from torch.nn import functional
 
-from lite_vton.presets import UNetConfig
+from lite_vton.presets import ModelConfig
 
 __all__ = ["EdgeConv", "SkippedAttention", "adapt", "build_unet"]
 
 
-def build_unet(config: UNetConfig, latent_channels: int = 4) -> UNet2DConditionModel:
-    """A U-Net with random weights: (N, 13, h, w) and timesteps (N,) to epsilon (N, 4, h, w).
+def build_unet(config: ModelConfig) -> UNet2DConditionModel:
+    """A U-Net with random weights: (N, K, h, w) and timesteps (N,) to epsilon (N, C, h, w).
 
-    With `config.cross_attention` D it also takes tokens (N, T, D). Without, `attn2` is taken out of each transformer
-    block: the paper's teacher drops CLIP, and with it every cross-attention (its parameter count says so). diffusers
-    skips a block's cross-attention where it is None.
+    K is `config.unet_in_channels`, C the channels of the autoencoder's latents. With `cross_attention` D it also takes
+    tokens (N, T, D). Without, `attn2` is taken out of each transformer block: the paper's teacher drops CLIP, and with
+    it every cross-attention (its parameter count says so). diffusers skips a block's cross-attention where it is None.
 
     Loading imported weights into it gives it what they need to answer as in their own code; see `adapt`.
     """
+    shape = config.unet
     unet = UNet2DConditionModel(
-        in_channels=config.in_channels,
-        out_channels=latent_channels,
-        block_out_channels=config.channels,
-        layers_per_block=config.layers_per_block,
-        down_block_types=tuple("CrossAttnDownBlock2D" if here else "DownBlock2D" for here in config.attention),
-        up_block_types=tuple("CrossAttnUpBlock2D" if here else "UpBlock2D" for here in reversed(config.attention)),
-        mid_block_type="UNetMidBlock2DCrossAttn" if config.mid_block else None,
-        attention_head_dim=config.attention_heads,  # diffusers' historical name for the number of heads
-        norm_num_groups=config.norm_groups,
-        act_fn=config.activation,
+        in_channels=config.unet_in_channels,
+        out_channels=config.autoencoder.latent_channels,
+        block_out_channels=shape.channels,
+        layers_per_block=shape.layers_per_block,
+        down_block_types=tuple("CrossAttnDownBlock2D" if here else "DownBlock2D" for here in shape.attention),
+        up_block_types=tuple("CrossAttnUpBlock2D" if here else "UpBlock2D" for here in reversed(shape.attention)),
+        mid_block_type="UNetMidBlock2DCrossAttn" if shape.mid_block else None,
+        attention_head_dim=shape.attention_heads,  # diffusers' historical name for the number of heads
+        norm_num_groups=shape.norm_groups,
+        act_fn=shape.activation,
         # Without tokens it is the width of layers removed below; any will do.
-        cross_attention_dim=config.cross_attention or config.norm_groups,
+        cross_attention_dim=shape.cross_attention or shape.norm_groups,
     )
     unet.register_load_state_dict_pre_hook(_adapt_before_loading)
-    if config.cross_attention is not None:
+    if shape.cross_attention is not None:
         return unet
     for block in unet.modules():
         if isinstance(block, BasicTransformerBlock):

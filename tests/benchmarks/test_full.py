@@ -189,9 +189,12 @@ def test_int8_on_openvino_is_well_ahead_of_torch_on_the_same_unet(tmp_path: Path
 
 @torch.inference_mode()
 def test_attention_at_the_highest_resolution_costs_more_than_it_weighs() -> None:
-    lean = replace(preset("demo").unet, attention=(False, True, True))
-    sample, timestep = torch.randn(1, lean.in_channels, 64, 48), torch.zeros(1, dtype=torch.int64)
-    without, with_it = (build_unet(replace(lean, attention=(here, True, True))).eval() for here in (False, True))
+    demo = preset("demo")
+    sample, timestep = torch.randn(1, demo.unet_in_channels, 64, 48), torch.zeros(1, dtype=torch.int64)
+    without, with_it = (
+        build_unet(replace(demo, unet=replace(demo.unet, attention=(here, True, True)))).eval()
+        for here in (False, True)
+    )
     assert ratio(lambda: with_it(sample, timestep, None), lambda: without(sample, timestep, None)) > 1.15
 
 
@@ -199,7 +202,7 @@ def test_attention_at_the_highest_resolution_costs_more_than_it_weighs() -> None
 def test_the_small_autoencoder_is_many_times_as_fast_as_the_large() -> None:
     large = preset("litemp-vton")
     small = with_autoencoder(large, "tiny")
-    picture, latent = torch.randn(1, 3, 128, 96), torch.randn(1, 4, 16, 12)
+    picture, latent = torch.randn(1, 3, 128, 96), torch.randn(1, large.autoencoder.latent_channels, 16, 12)
 
     def both(encoder: VaeEncoder, decoder: VaeDecoder) -> Callable[[], object]:
         return lambda: (encoder(picture), decoder(latent))

@@ -102,7 +102,7 @@ def counted(choice: Choice, divide: int = 1) -> tuple[int, Cost]:
     config = full_size(choice, divide)
     sample, timestep = (tensor.shape for tensor in components_of(config)["unet"].inputs(config))
     with torch.device("meta"):
-        unet = Denoiser(config, build_unet(config.unet))
+        unet = Denoiser(config, build_unet(config))
         step = module_cost(unet, [torch.zeros(sample), torch.zeros(timestep, dtype=torch.int64)])
         autoencoder = build_autoencoder(config.autoencoder)
     return step.parameters + sum(weight.numel() for weight in autoencoder.parameters()), step

@@ -38,7 +38,7 @@ def built(config: ModelConfig, folder: Path) -> None:
     """Write `model.onnx` and `int8.xml`, what `measured` times, into `folder`; nothing where they are there."""
     source = folder / "model.onnx"
     if not source.is_file():
-        unet = Denoiser(config, build_unet(config.unet)).eval()
+        unet = Denoiser(config, build_unet(config)).eval()
         export_onnx(unet, components_of(config)["unet"], config, {"fp32": folder})
     if not (folder / "int8.xml").is_file():
         ov.save_model(_int8(ov.convert_model(source), source, _feed(config)), folder / "int8.xml", False)
@@ -53,7 +53,7 @@ def measured(config: ModelConfig, folder: Path, threads: int | None = None) -> d
     import torch
 
     torch.set_num_threads(threads or torch.get_num_threads())
-    unet, feed = Denoiser(config, build_unet(config.unet)).eval(), _feed(config)
+    unet, feed = Denoiser(config, build_unet(config)).eval(), _feed(config)
     source = folder / "model.onnx"
     options = ort.SessionOptions()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # it would spin in the others' turns
@@ -80,7 +80,7 @@ def measured(config: ModelConfig, folder: Path, threads: int | None = None) -> d
 
 def _feed(config: ModelConfig) -> dict[str, NDArray[Any]]:
     _, _, height, width = config.latent_shape
-    noise = np.random.default_rng(0).standard_normal((1, config.unet.in_channels, height, width))
+    noise = np.random.default_rng(0).standard_normal((1, config.unet_in_channels, height, width))
     return {"sample": noise.astype(np.float32), "timestep": np.array([300], dtype=np.int64)}
 
 

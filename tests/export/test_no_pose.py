@@ -57,7 +57,7 @@ def test_both_backends_paint_the_same_picture_whatever_the_pose(exported: Bundle
 
 
 def test_a_condition_from_the_future_is_refused(exported: Bundle, inputs: TryOnInputs) -> None:
-    conditions = (("noisy_latent", 4), ("mask", 1), ("depth", 4))
+    conditions = ("noisy_latent", "mask", "depth")
     future = replace(BLIND, unet=replace(BLIND.unet, conditions=conditions))
     with TryOn(exported) as model, pytest.raises(UserError, match="told 'depth', which this lite-vton does not know"):
         try_on(model.runtime, inputs, future, 1.0)

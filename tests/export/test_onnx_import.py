@@ -179,6 +179,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "random numbers": (rewritten("vae_encoder", draws), "draws random numbers"),
     "another output": (rewritten("unet", renamed), "no out_sample"),
     "a missing part": (lambda folder: shutil.rmtree(folder / "vae_decoder"), "no vae_decoder/model.onnx"),
+    "other latents": (said("vae_encoder/config.json", latent_channels=8), "latents of 8 channels, tiny of 4"),
     "other noise": (said("scheduler/scheduler_config.json", beta_end=0.02), "has other noise"),
     "v-prediction": (said("scheduler/scheduler_config.json", prediction_type="v_prediction"), "has other noise"),
     "no ONNX": (lambda folder: (folder / "unet/model.onnx").write_bytes(b"\xff" * 99), "not a readable ONNX file"),

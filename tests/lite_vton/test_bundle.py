@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import zipfile
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -33,6 +34,7 @@ from lite_vton.bundle import (
     unet_channels,
     write_bundle,
     write_manifest,
+    written_model,
 )
 from lite_vton.bundle.paths import is_confined
 from lite_vton.errors import UserError
@@ -274,6 +276,38 @@ def test_the_channel_layout_follows_the_conditions() -> None:
         InputChannels(name="masked_person", start=5, stop=9),
         InputChannels(name="pose", start=9, stop=13),
     )
+
+
+@pytest.mark.parametrize("channels", [4, 8])
+@pytest.mark.parametrize("told", [TINY.unet.conditions, ("noisy_latent", "mask", "masked_person")])
+def test_the_model_is_written_with_the_channels_of_its_conditions(channels: int, told: tuple[str, ...]) -> None:
+    config = replace(
+        TINY,
+        autoencoder=replace(TINY.autoencoder, latent_channels=channels),
+        unet=replace(TINY.unet, conditions=told),
+    )
+    text = manifest(model=config, unet_channels=unet_channels(config)).model_dump_json()
+    assert json.loads(text)["model"] == written_model(config)
+    assert written_model(config)["unet"]["conditions"] == [[name, 1 if name == "mask" else channels] for name in told]
+    assert parse_manifest(text.encode(), "m").model == config
+
+
+@pytest.mark.parametrize(
+    ("conditions", "said"),
+    [
+        ([["noisy_latent", 4], ["mask", 1], ["pose", 8]], "told pose in 8 channels, with this autoencoder it is 4"),
+        ([["noisy_latent", 4], ["mask", 2]], "told mask in 2 channels, with this autoencoder it is 1"),
+        ([["noisy_latent", "many"]], "valid integer"),
+        (["noisy_latent", "mask"], "valid array"),
+        (None, "valid array"),
+    ],
+)
+def test_conditions_that_contradict_the_autoencoder_are_refused(conditions: object, said: str) -> None:
+    text = json.loads(manifest().model_dump_json())
+    text["model"]["unet"]["conditions"] = conditions
+    with pytest.raises(UserError, match=rf"m is wrong at model.*{said}") as error:
+        parse_manifest(json.dumps(text).encode(), "m")
+    one_line(error)
 
 
 def test_an_existing_bundle_is_replaced_only_when_asked(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_each_row_of_the_paper_adds_one_component() -> None:
 def test_a_model_without_the_pose_has_no_channels_for_it() -> None:
     without = COMPONENTS_OF_PAPER["A+B"].applied_to(DEMO)
     assert without.unet.told == ("mask", "masked_person")
-    assert without.unet.in_channels == DEMO.unet.in_channels - 4
+    assert without.unet_in_channels == DEMO.unet_in_channels - DEMO.autoencoder.latent_channels
     assert (without.name, without.mask) == ("demo", "improved")
     assert without.shipped_weights is None, "weights with the pose do not fit it"
     assert COMPONENTS_OF_PAPER["A+B+C"].applied_to(without) == replace(DEMO, shipped_weights=None)

@@ -14,7 +14,7 @@ from lite_vton.data.labels import Part
 from lite_vton.errors import UserError
 from lite_vton.pose import Joint, Keypoints
 from lite_vton.warp import warp_garment
-from lite_vton.worn import is_worn, lay_flat
+from lite_vton.worn import is_worn, laid_flat, lay_flat
 
 SIZE = 320, 240
 
@@ -97,6 +97,44 @@ def test_what_an_arm_hides_is_filled_with_cloth() -> None:
     assert lightness(pair.person, own(pair)) < 110
     cut = lay_flat(pair.person, pair.keypoints, silhouette(pair), pair.category)
     assert (cut.pixels[cut.mask > 0.9].mean(axis=1) > 170).mean() < 0.01
+
+
+def test_what_is_filled_is_told_and_the_rest_is_the_photo_s() -> None:
+    pair = draw_pair(11, 2, *SIZE)  # both arms before a dark dress
+    mask = own(pair).astype(np.float32)
+    whole = laid_flat(pair.person, pair.keypoints, silhouette(pair), pair.category, mask)
+    band = mask.copy()
+    band[170:190] = 0  # as if a belt hid it
+    belted = laid_flat(pair.person, pair.keypoints, silhouette(pair), pair.category, band)
+    garment = belted.cutout.mask > 0.9
+    assert belted.hidden.shape == belted.cutout.mask.shape
+    assert not belted.hidden[belted.cutout.mask < 0.1].any()
+    rows = (belted.hidden & garment).sum(axis=1) / np.maximum(garment.sum(axis=1), 1)
+    assert 0.02 < (rows > 0.6).mean() < 0.2, "a belt across"
+    assert whole.hidden.mean() < belted.hidden.mean()
+
+
+def test_laid_flat_with_its_holes_it_is_the_same_garment(pairs: list[Pair]) -> None:
+    pair = pairs[0]
+    cut = lay_flat(pair.person, pair.keypoints, silhouette(pair), pair.category)
+    told = laid_flat(pair.person, pair.keypoints, silhouette(pair), pair.category)
+    np.testing.assert_array_equal(told.cutout.pixels, cut.pixels)
+    np.testing.assert_array_equal(told.cutout.mask, cut.mask)
+
+
+def test_beside_a_bare_arm_cloth_on_the_other_is_no_sleeve() -> None:
+    pair = draw_pair(11, 5, *SIZE)  # short sleeves
+    skin = np.isin(pair.parse, (Part.LEFT_ARM, Part.RIGHT_ARM, Part.TORSO_SKIN)).astype(np.float32)
+    left = pair.parse == Part.LEFT_ARM
+    mask = (own(pair) | left).astype(np.float32)  # as where the arm runs before the body
+    skin[left] = 0
+    wide = []
+    for bare_arm_tells in (False, True):
+        flat = laid_flat(
+            pair.person, pair.keypoints, silhouette(pair), pair.category, mask, skin, bare_arm_tells=bare_arm_tells
+        )
+        wide.append(int((flat.cutout.mask > 0.5).any(axis=0).sum()))
+    assert wide[0] > 1.3 * wide[1]
 
 
 def lightness(picture: np.ndarray, where: np.ndarray) -> float:

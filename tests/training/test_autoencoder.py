@@ -43,7 +43,7 @@ def test_principal_components_are_orthonormal_and_ordered() -> None:
 def test_scaled_latents_have_unit_deviation(tmp_path: Path) -> None:
     pictures = flat_tiles()
     loop = LoopConfig(steps=2, batch_size=2, learning_rate=1e-3, warmup_steps=1)
-    autoencoder, scale = train_autoencoder(TINY, pictures, loop, tmp_path)
+    autoencoder, scale = train_autoencoder(TINY, list(pictures), loop, tmp_path)
     with torch.no_grad():
         latents = autoencoder.encode(to_tensor(pictures)) * scale
     assert abs(float(latents.std()) - 1) < 1e-4

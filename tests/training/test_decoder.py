@@ -31,7 +31,7 @@ def test_the_decoder_learns_what_samples_stand_for_and_the_encoder_stays(tmp_pat
     person = smooth_pictures(8)
     mask = np.ones((8, TINY.height, TINY.width), np.uint8)
     pictures = PicturePairs(person, person[::-1].copy(), np.zeros_like(person), mask)
-    autoencoder, scale = train_autoencoder(TINY, person, LOOP, tmp_path / "autoencoder")
+    autoencoder, scale = train_autoencoder(TINY, list(person), LOOP, tmp_path / "autoencoder")
     pairs = encode_pairs(pictures, autoencoder, scale)
     denoiser = Denoiser(TINY, random_networks(TINY).unet).eval()
     samples = sample_latents(TINY, denoiser, pairs, seed=LOOP.seed) / scale

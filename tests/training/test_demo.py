@@ -10,11 +10,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from lite_vton.data.synthetic import synthesize
 from lite_vton.errors import UserError
 from lite_vton.model.networks import load_networks, random_networks
 from lite_vton.presets import preset
 from training.demo import DEMO, train_demo, train_demo_student
 from training.loop import LoopConfig
+from training.mix.sources import Sources
 
 SHORT = LoopConfig(steps=3, batch_size=2, learning_rate=1e-3, warmup_steps=1, checkpoint_every=2)
 RECIPE = replace(
@@ -50,6 +52,14 @@ def test_recipe_goes_from_nothing_to_weights_that_load(tmp_path: Path) -> None:
     assert record["recipe"]["start"] == "slimmed"
     with pytest.raises(UserError, match="another recipe"):
         train_demo(tmp_path / "run", tmp_path / "assets", replace(RECIPE, pairs=7))
+
+
+def test_photographs_and_garments_are_trained_on_beside_drawn_pairs(tmp_path: Path) -> None:
+    folder = synthesize(tmp_path / "photographs", 3, seed=2, height=96, width=72, test_share=0.0)
+    sources = Sources(photographs=folder, garments=folder / "train/cloth")
+    train_demo(tmp_path / "run", tmp_path / "assets", replace(RECIPE, variants=2), sources)
+    record = json.loads((tmp_path / "assets/recipe.json").read_text())
+    assert record["pairs"] == {"photographs": 6, "drawn": 6}
 
 
 def test_a_student_alone_leaves_autoencoder_and_teacher_as_they_were(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def random_pairs(count: int = 8) -> LatentPairs:
 def random_teacher() -> Denoiser:
     config = preset("tiny-teacher")
     torch.manual_seed(0)
-    return Denoiser(config, build_unet(config.unet)).eval()
+    return Denoiser(config, build_unet(config)).eval()
 
 
 class Killed(BaseException):
@@ -188,7 +188,7 @@ def test_features_come_nearer_the_teachers_and_nothing_of_it_is_left(kind: str, 
     )
     first, last = (sum(terms["feature"] for terms in part) for part in (seen[:5], seen[-5:]))
     assert last < first
-    assert set(unet.state_dict()) == set(build_unet(TINY.unet).state_dict())
+    assert set(unet.state_dict()) == set(build_unet(TINY).state_dict())
     assert not any(module._forward_hooks for module in unet.modules())
 
 
@@ -255,7 +255,7 @@ def test_a_run_of_another_preset_is_not_resumed(tmp_path: Path) -> None:
 
 
 def test_training_goes_on_from_the_start_it_is_given(tmp_path: Path) -> None:
-    teacher, start = random_teacher(), build_unet(TINY.unet)
+    teacher, start = random_teacher(), build_unet(TINY)
     slim(teacher.unet, start)
     wanted = [parameter.clone() for parameter in start.parameters()]
     unet = train_denoiser(TINY, random_pairs(), replace(LOOP, steps=1, learning_rate=1e-9), tmp_path, start=start)
@@ -266,7 +266,7 @@ def test_training_goes_on_from_the_start_it_is_given(tmp_path: Path) -> None:
 def test_parts_of_a_batch_add_up_to_the_whole() -> None:
     pairs, teacher = random_pairs(), random_teacher()
     torch.manual_seed(1)
-    student = Denoiser(TINY, build_unet(TINY.unet))
+    student = Denoiser(TINY, build_unet(TINY))
     whole = NoiseLoss(pairs, alpha_bars(TINY.schedule), 8, TINY.unet, DISTILLATIONS["output"], LossConfig(), teacher)
     terms = whole(student, step_generator(0, 7))
     parts = [whole.part(slice(i, None, 4))(student, step_generator(0, 7)) for i in range(4)]

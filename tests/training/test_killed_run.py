@@ -38,7 +38,7 @@ def run(folder: Path, kept: str, *, resume: bool, seconds_per_step: float = 0.0)
         LOOP,
         folder,
         distill="caad",
-        teacher=Denoiser(taught, build_unet(taught.unet)).eval(),
+        teacher=Denoiser(taught, build_unet(taught)).eval(),
         losses=LossConfig(similarity_every=3),
         resume=resume,
         on_step=lambda *_: time.sleep(seconds_per_step),

@@ -10,7 +10,7 @@ import torch
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from lite_vton.errors import UserError
-from training.metrics import Backbones, Tally, masked_psnr, masked_ssim, psnr, repainted, ssim
+from training.metrics import Backbones, Tally, haarpsi, masked_psnr, masked_ssim, psnr, repainted, ssim
 from training.metrics.distribution import frechet_distance, kernel_distance
 from training.metrics.inception import Inception
 from training.metrics.lpips import Lpips
@@ -59,6 +59,43 @@ def test_ssim_inside_a_mask_looks_nowhere_else() -> None:
     assert masked_ssim(picture, noise(0), far_from_the_border) == pytest.approx(1.0, abs=1e-5)
     assert masked_ssim(picture, noise(0), ~upper_half()) < 0.2
     assert masked_ssim(noise(0), noise(1), np.ones((64, 48), bool)) == pytest.approx(ssim(noise(0), noise(1)), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "unrelated", "noisy"),
+    [
+        (64, 48, 0.45505590257130657, 0.9570691080652944),
+        (256, 192, 0.4053039588931078, 0.9426527314206475),
+        (63, 47, 0.4798286615016878, 0.9594710731675966),
+    ],
+)
+def test_haarpsi_gives_piqs_figures(height: int, width: int, unrelated: float, noisy: float) -> None:
+    # Figures of piq 0.8.0's haarpsi of these very pictures, in double precision.
+    first, second = (noise(seed, height, width) for seed in (0, 1))
+    near = np.clip(first.astype(int) + second // 8 - 16, 0, 255).astype(np.uint8)
+    assert haarpsi(first, second)[0] == pytest.approx(unrelated, rel=1e-9)
+    assert haarpsi(near, first)[0] == pytest.approx(noisy, rel=1e-9)
+
+
+def test_haarpsi_is_one_for_equal_pictures_and_falls_with_noise() -> None:
+    smooth = np.full((64, 48, 3), 120, np.uint8)
+    assert haarpsi(smooth, smooth, upper_half()) == pytest.approx((1, 1), abs=1e-9)
+    assert haarpsi(0 * smooth, 0 * smooth, upper_half()) == pytest.approx((1, 1), abs=1e-9)
+    found = [haarpsi((smooth + noise(0) // share).astype(np.uint8), smooth)[0] for share in (32, 8, 4)]
+    assert 1 > found[0] > found[1] > found[2] > 0
+
+
+def test_haarpsi_inside_a_mask_looks_nowhere_else() -> None:
+    picture = repainted(noise(0), noise(1), upper_half())
+    far_from_the_border = upper_half()
+    far_from_the_border[22:] = False
+    whole, above = haarpsi(picture, noise(0), far_from_the_border)
+    _, below = haarpsi(picture, noise(0), ~upper_half())
+    assert above == pytest.approx(1, abs=1e-9)
+    assert below < whole < above
+    everywhere = np.ones((64, 48), bool)
+    assert haarpsi(picture, noise(0), everywhere) == pytest.approx((whole, whole))
+    assert np.isnan(haarpsi(picture, noise(0), ~everywhere)[1])
 
 
 def test_lpips_is_what_torchmetrics_computes_on_the_same_backbone(
@@ -164,6 +201,8 @@ def test_a_tally_tells_whole_from_masked_and_raw_from_repainted() -> None:
     assert scores.repainted.whole.psnr == pytest.approx(scores.psnr_in_mask + 10 * np.log10(2))
     assert scores.raw.whole.psnr < scores.psnr_in_mask
     assert scores.ssim == scores.repainted.whole.ssim > scores.raw.whole.ssim
+    assert scores.repainted.whole.haarpsi > scores.raw.whole.haarpsi
+    assert scores.repainted.masked.haarpsi < scores.repainted.whole.haarpsi < 1
     assert (scores.repainted.whole.lpips, scores.repainted.fid, scores.repainted.kid) == (None, None, None)
 
 

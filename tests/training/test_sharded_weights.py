@@ -46,7 +46,7 @@ def run(folder: Path, loop: LoopConfig, *, stop: bool = False, resume: bool = Fa
     config, taught = preset("tiny"), preset("tiny-teacher")
     shape = (8, *config.latent_shape[1:])
     pairs = LatentPairs(torch.randn(shape), torch.ones(8, 1, *shape[2:]), torch.randn(shape), torch.randn(shape))
-    teacher = Denoiser(taught, build_unet(taught.unet)).eval()
+    teacher = Denoiser(taught, build_unet(taught)).eval()
 
     def on_step(step: int, _: dict[str, float]) -> None:
         if stop and step == 2:

@@ -13,7 +13,7 @@ from lite_vton.presets import preset
 from training.similarity import linear_cka
 from training.taps import matching_taps, tap_widths, tapped
 
-DEMO, TEACHER = preset("demo").unet, preset("demo-teacher").unet
+DEMO, TEACHER = preset("demo"), preset("demo-teacher")
 
 
 def test_taps_have_the_sizes_of_their_levels_in_networks_of_any_width_and_depth() -> None:
@@ -22,7 +22,7 @@ def test_taps_have_the_sizes_of_their_levels_in_networks_of_any_width_and_depth(
     assert taps == ["down0", "down1", "down2", "up2", "up1", "up0"]
     for unet in (student, teacher):
         with torch.no_grad(), tapped(unet, taps) as features:
-            unet(torch.randn(2, 13, 16, 8), torch.tensor([1, 2]), None)
+            unet(torch.randn(2, DEMO.unet_in_channels, 16, 8), torch.tensor([1, 2]), None)
         shapes = {tap: tuple(feature.shape) for tap, feature in features.items()}
         widths = tap_widths(unet)
         assert shapes == {tap: (2, widths[tap], 16 >> int(tap[-1]), 8 >> int(tap[-1])) for tap in taps}
@@ -31,7 +31,7 @@ def test_taps_have_the_sizes_of_their_levels_in_networks_of_any_width_and_depth(
 def test_the_last_tap_is_what_the_output_is_made_of() -> None:
     unet = build_unet(DEMO).eval()
     with torch.no_grad(), tapped(unet, ["up0"]) as features:
-        out = unet(torch.randn(1, 13, 8, 8), torch.tensor([5]), None, return_dict=False)[0]
+        out = unet(torch.randn(1, DEMO.unet_in_channels, 8, 8), torch.tensor([5]), None, return_dict=False)[0]
         again = unet.conv_out(unet.conv_act(unet.conv_norm_out(features["up0"])))
     assert torch.equal(out, again)
 
@@ -45,7 +45,8 @@ def test_no_hook_outlives_its_context() -> None:
 
 def test_levels_that_do_not_match_are_refused() -> None:
     teacher = build_unet(TEACHER)
-    short = build_unet(replace(DEMO, channels=(64, 96), layers_per_block=(1, 1), attention=(False, True)))
+    two_levels = replace(DEMO.unet, channels=(64, 96), layers_per_block=(1, 1), attention=(False, True))
+    short = build_unet(replace(DEMO, unet=two_levels))
     with pytest.raises(UserError, match="numbers of levels"):
         matching_taps(short, teacher)
     assert matching_taps(build_unet(DEMO), teacher, ["up0", "down2"]) == ["down2", "up0"]

@@ -54,7 +54,7 @@ def pairs(networks: Networks, pictures: PicturePairs) -> LatentPairs:
 
 def random_denoiser(config: ModelConfig) -> Denoiser:
     torch.manual_seed(1)
-    return Denoiser(config, build_unet(config.unet)).eval()
+    return Denoiser(config, build_unet(config)).eval()
 
 
 def test_tokens_are_the_towers_to_half_precision(
@@ -118,7 +118,7 @@ def test_sample_pictures_are_painted_with_the_tokens(pairs: LatentPairs) -> None
 
 def test_the_cross_attention_learns(pairs: LatentPairs, tmp_path: Path) -> None:
     """Every weight that reads a token moves, so tokens are really in what is minimised."""
-    start = build_unet(CLIP.unet)
+    start = build_unet(CLIP)
     before = {name: weight.clone() for name, weight in start.state_dict().items()}
     after = train_denoiser(
         CLIP, pairs, replace(LOOP, ema_decay=0.0, weight_decay=0.0), tmp_path, start=start

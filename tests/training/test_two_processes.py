@@ -29,7 +29,7 @@ def run(folder: Path, kept: str = "memory") -> list[torch.Tensor]:
     config, taught = preset("tiny"), preset("tiny-teacher")
     shape = (8, *config.latent_shape[1:])
     pairs = LatentPairs(torch.randn(shape), torch.ones(8, 1, *shape[2:]), torch.randn(shape), torch.randn(shape))
-    teacher = Denoiser(taught, build_unet(taught.unet)).eval()
+    teacher = Denoiser(taught, build_unet(taught)).eval()
     given = pairs if kept == "memory" else on_disk(pairs, folder.with_name(f"shards-{os.getpid()}"))
     return list(train_denoiser(config, given, LOOP, folder, distill="caad", teacher=teacher).parameters())
 

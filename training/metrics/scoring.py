@@ -11,23 +11,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lite_vton.data.sample import TryOnSample
-from lite_vton.inputs import TryOnInputs, to_picture
+from lite_vton.inputs import to_picture
 from training.metrics.backbones import Backbones
 from training.metrics.distribution import Kid, frechet_distance, kernel_distance
+from training.metrics.haar import haarpsi
 from training.metrics.similarity import Picture, masked_psnr, masked_ssim, psnr, ssim
 
-__all__ = ["Figures", "Paint", "Scores", "Similarity", "Tally", "evaluate", "pasted_warp", "repainted"]
+__all__ = ["Figures", "Paint", "Scores", "Similarity", "Tally", "evaluate", "repainted"]
 
-Paint = Callable[[TryOnInputs], Picture]
-"""A way to make a try-on: inputs to a picture (H, W, 3) uint8 of the same size."""
+Paint = Callable[[TryOnSample], Picture]
+"""A way to make a try-on: a pair to a picture (H, W, 3) uint8 of the same size."""
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """Means over the pairs, next to the photographs: PSNR in dB, SSIM, LPIPS (None without its weights)."""
+    """Means over the pairs, next to the photographs: PSNR in dB, SSIM, HaarPSI, LPIPS (None without its weights)."""
 
     psnr: float
     ssim: float
+    haarpsi: float
     lpips: float | None
 
 
@@ -64,10 +66,14 @@ class Scores:
         return float("nan") if self.repainted.whole is None else self.repainted.whole.ssim
 
 
+_Row = tuple[float, float, float, float]
+"""One picture's PSNR, SSIM, HaarPSI and LPIPS."""
+
+
 @dataclass
 class _Sums:
-    whole: list[tuple[float, float, float]] = field(default_factory=list)
-    masked: list[tuple[float, float, float]] = field(default_factory=list)
+    whole: list[_Row] = field(default_factory=list)
+    masked: list[_Row] = field(default_factory=list)
     features: list[Tensor] = field(default_factory=list)
 
     def figures(self, real: Sequence[Tensor], lpips: bool) -> Figures:
@@ -95,8 +101,10 @@ class Tally:
                 whole, masked = _LEFT_OUT
                 if self._backbones.lpips is not None:
                     whole, masked = self._backbones.lpips.distances(judged, target, inside)
-                sums.whole.append((psnr(judged, target), ssim(judged, target), whole))
-                sums.masked.append((masked_psnr(judged, target, inside), masked_ssim(judged, target, inside), masked))
+                seen, seen_inside = haarpsi(judged, target, inside)
+                sums.whole.append((psnr(judged, target), ssim(judged, target), seen, whole))
+                similar = masked_psnr(judged, target, inside), masked_ssim(judged, target, inside)
+                sums.masked.append((*similar, seen_inside, masked))
             if self._backbones.inception is not None:
                 sums.features.append(self._backbones.inception.features([judged]))
 
@@ -112,7 +120,7 @@ def evaluate(samples: Iterable[TryOnSample], paint: Paint, backbones: Backbones 
     tally, real = Tally(backbones), []
     for sample in samples:
         target = to_picture(sample.target)
-        tally.add(paint(sample.inputs), target, sample.inputs.mask[0, 0] > 0.5)
+        tally.add(paint(sample), target, sample.inputs.mask[0, 0] > 0.5)
         if backbones.inception is not None:
             real.append(backbones.inception.features([target]))
     return tally.scores(real)
@@ -123,16 +131,11 @@ def repainted(picture: Picture, target: Picture, inside: NDArray[np.bool_]) -> P
     return np.where(inside[..., None], picture, target)
 
 
-def pasted_warp(inputs: TryOnInputs) -> Picture:
-    """The baseline without a network: the warped garment pasted into the masked person."""
-    return to_picture(inputs.masked_person)
-
-
 _LEFT_OUT = (float("nan"), float("nan"))
 
 
-def _means(rows: Sequence[tuple[float, float, float]], lpips: bool) -> Similarity | None:
+def _means(rows: Sequence[_Row], lpips: bool) -> Similarity | None:
     if not rows:
         return None
     means = [float(np.mean(column)) for column in zip(*rows, strict=True)]
-    return Similarity(means[0], means[1], means[2] if lpips else None)
+    return Similarity(means[0], means[1], means[2], means[3] if lpips else None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import skia
 from numpy.typing import NDArray
@@ -26,21 +24,10 @@ from lite_vton.data.drawn.person import Person, draw_person
 from lite_vton.data.drawn.scene import draw_camera, draw_light, paint_background, photograph
 from lite_vton.data.drawn.stage import FRAME_HEIGHT, FRAME_WIDTH, Light, Points, Stage, closed
 from lite_vton.data.labels import Part
+from lite_vton.data.pair import Pair
 from lite_vton.pose import Keypoints
 
 __all__ = ["Pair", "draw_pair"]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """`person` and `cloth` (H, W, 3) uint8, `parse` (H, W) uint8 LIP labels, `cloth_mask` (H, W) uint8 in {0, 255}."""
-
-    person: NDArray[np.uint8]
-    parse: NDArray[np.uint8]
-    keypoints: Keypoints
-    cloth: NDArray[np.uint8]
-    cloth_mask: NDArray[np.uint8]
-    category: str
 
 
 def draw_pair(seed: int, index: int, height: int = 256, width: int = 192) -> Pair:

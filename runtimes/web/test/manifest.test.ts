@@ -22,6 +22,8 @@ test("what the networks need is read from the manifest", async () => {
   });
   const clip = needsOf(readManifest(await readFile(join(folder("TINY_CLIP"), "manifest.json"), "utf8")));
   assert.deepEqual([clip.encoderBatch, clip.garment], [1, [1, 3, 224, 224]]);
+  const wide = needsOf(readManifest(await readFile(join(folder("TINY_WIDE"), "manifest.json"), "utf8")));
+  assert.deepEqual(wide.latent, [1, 8, 8, 6]);
 });
 
 test("fields of a later writer are passed over", () => {

@@ -9,7 +9,7 @@ import type { FloatArray, NpyArray } from "../dist/index.js";
 
 export type Arrays = Record<string, NpyArray>;
 
-/** A folder pytest made: `REFERENCES`, or the bundles `TINY` and `TINY_CLIP`. */
+/** A folder pytest made: `REFERENCES`, or the bundles `TINY`, `TINY_CLIP` and `TINY_WIDE`. */
 export function folder(name: string): string {
   const path = process.env[`LITE_VTON_${name}`];
   assert(path, "run these tests with python -m pytest tests/runtimes/web");

@@ -15,6 +15,8 @@ for (const [name, precision] of [
   ["TINY", "fp16"],
   ["TINY", "int8"],
   ["TINY_CLIP", "fp32"],
+  ["TINY_WIDE", "fp32"],
+  ["TINY_WIDE", "fp16"],
 ] as const) {
   describe(`the golden trajectory of ${name} at ${precision}`, () => {
     let [golden, inputs]: [Arrays, TryOnInputs] = [{}, {} as TryOnInputs];

@@ -100,7 +100,7 @@ def _array(name: str, point: Point) -> NDArray[np.generic]:
         return np.zeros(point.batch, np.int64)
     shape = {
         "picture": (3, point.height, point.width),
-        "sample": (config.unet.in_channels, height, width),
+        "sample": (config.unet_in_channels, height, width),
         "latent": (channels, height, width),
     }[name]
     return np.random.default_rng(0).standard_normal((point.batch, *shape), dtype=np.float32)

@@ -44,7 +44,7 @@ def exported_by_peers(bundle: Bundle, say: Callable[[str], None]) -> tuple[Path,
 def peer_command(engine: str, folder: Path, config: ModelConfig) -> list[str]:
     """What times a peer's export of the model `config`."""
     _, _, height, width = config.latent_shape
-    shape = json.dumps([1, config.unet.in_channels, height, width])
+    shape = json.dumps([1, config.unet_in_channels, height, width])
     last = str(int(timesteps(config.schedule, 1)[0]))
     return [str(PYTHON), str(_HERE / "peer_child.py"), PEERS[engine], str(folder / engine), shape, last]
 
@@ -63,6 +63,6 @@ def _write_config(config: ModelConfig, file: Path) -> None:
     import torch
 
     with torch.device("meta"):
-        unet = build_unet(config.unet, config.autoencoder.latent_channels)
+        unet = build_unet(config)
     said = {key: value for key, value in dict(unet.config).items() if not key.startswith("_")}
     file.write_text(json.dumps(said, default=str), encoding="utf-8")

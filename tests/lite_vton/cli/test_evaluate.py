@@ -52,7 +52,7 @@ def test_a_model_without_weights_for_lpips_and_fid_is_scored_on_the_rest(
     dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     words = ["eval", "tiny", "--data", str(dataset), "--pairs", "2", "--steps", "1"]
-    assert main([*words, "-o", str(tmp_path / "out"), "--save-pictures"]) == 0
+    assert main([*words, "-o", str(tmp_path / "out"), "--save-pictures", "--sheet"]) == 0
     out, err = capfd.readouterr()
     assert "PSNR in mask" in out
     assert "LPIPS" not in out
@@ -64,7 +64,25 @@ def test_a_model_without_weights_for_lpips_and_fid_is_scored_on_the_rest(
     assert model["repainted"]["fid"] is model["repainted"]["whole"]["lpips"] is None
     assert model["psnr_in_mask"] == model["repainted"]["masked"]["psnr"] == model["raw"]["masked"]["psnr"]
     assert model["repainted"]["whole"]["ssim"] > model["raw"]["whole"]["ssim"], "the untrained model ruins the rest"
-    assert "LPIPS left out" in (tmp_path / "out/eval.md").read_text()
+    report = (tmp_path / "out/eval.md").read_text()
+    assert "LPIPS left out" in report
+    assert "| HaarPSI in mask |" in report
+    assert "- haarpsi: " in report
+    assert [row["what"].partition(" (")[0] for row in found["rows"]] == [
+        "tiny",
+        "pasted warp, no network",
+        "pasted warp, inpainted",
+        "pasted warp, Poisson",
+        "autoencoder alone, the ceiling",
+    ]
+    grey, filled = (found["rows"][number]["repainted"] for number in (1, 2))
+    assert filled["whole"]["haarpsi"] > grey["whole"]["haarpsi"], "grey is nobody's arm"
+    assert filled["masked"]["haarpsi"] > grey["masked"]["haarpsi"]
+
+    # Two rows of 64x48, enlarged so that headings fit: masked person, garment, two baselines, model, photograph.
+    sheet = np.asarray(Image.open(tmp_path / "out/side-by-side.jpg"))
+    assert sheet.shape[0] == pytest.approx(2 * 2 * 64, abs=60)
+    assert sheet.shape[1] >= 6 * 96
 
     # The pictures that were kept score the same as somebody's results.
     words = ["eval", "--results", str(tmp_path / "out/pictures/model"), "--data", str(dataset), "--json"]
@@ -80,13 +98,13 @@ def test_perfect_results_score_the_highest_in_everything(
     words = ["eval", "--results", str(photographs), "--data", str(dataset), *weights, "-o", str(tmp_path / "out")]
     assert main(words) == 0
     out, err = capfd.readouterr()
-    assert all(heading in out for heading in ("PSNR in mask", "SSIM", "LPIPS", "FID", "KID x1000"))
+    assert all(heading in out for heading in ("PSNR in mask", "SSIM", "HaarPSI", "LPIPS", "FID", "KID x1000"))
     assert "alexnet.pth is not the published file" in err
     found = judged(tmp_path / "out")
     figures = found["rows"][0]["raw"]
     assert (found["height"], found["width"], found["pairs"], found["left_out"]) == (256, 192, 2, [])
-    assert figures["whole"] == pytest.approx({"psnr": 100, "ssim": 1, "lpips": 0}, abs=1e-5)
-    assert figures["masked"] == pytest.approx({"psnr": 100, "ssim": 1, "lpips": 0}, abs=1e-5)
+    assert figures["whole"] == pytest.approx({"psnr": 100, "ssim": 1, "haarpsi": 1, "lpips": 0}, abs=1e-5)
+    assert figures["masked"] == pytest.approx({"psnr": 100, "ssim": 1, "haarpsi": 1, "lpips": 0}, abs=1e-5)
     assert figures["fid"] == pytest.approx(0, abs=1e-6)
     assert figures["kid"]["mean"] <= 0
     assert [source["published"] for source in found["weights"]] == [False, False]
@@ -157,6 +175,7 @@ def test_a_broken_photograph_is_named_and_skipped_on_demand(
         (("--results", "somewhere"), "--results needs --data"),
         (("tiny", "--height", "64"), "go together and with --results"),
         (("tiny", "--save-pictures"), "--save-pictures needs a model and --output"),
+        (("tiny", "--sheet"), "--sheet needs a model and --output"),
         (("tiny", "--unpaired"), "FID and KID alone"),
         (("tiny", "--lpips-weights", "nothing.pth"), "no weights at nothing.pth"),
     ],

@@ -27,8 +27,8 @@ def source(tmp_path: Path) -> Path:
     shape = CLIP.autoencoder
     assert isinstance(shape, AutoencoderKLConfig)
     folder = tmp_path / "source"
-    conditions = (("noisy_latent", 4),)
-    build_unet(replace(CLIP.unet, conditions=conditions)).save_pretrained(folder / "unet")
+    alone = replace(CLIP, unet=replace(CLIP.unet, conditions=("noisy_latent",)))
+    build_unet(alone).save_pretrained(folder / "unet")
     autoencoder = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,

@@ -77,6 +77,6 @@ def test_weights_keep_diffusers_names() -> None:
 
 @pytest.mark.parametrize("name", ["noisy_latent", "mask", "masked_person", "pose"])
 def test_conditions_lie_where_the_layout_says(name: str) -> None:
-    assert TINY.unet.channels_of(name) == {
+    assert TINY.channels_of(name) == {
         "noisy_latent": slice(0, 4), "mask": slice(4, 5), "masked_person": slice(5, 9), "pose": slice(9, 13),
     }[name]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,13 +16,14 @@ from lite_vton.model.networks import (
     build_networks,
     check_saved,
     image_encoder_file,
+    load_autoencoder,
     load_networks,
     random_networks,
     save_networks,
     shipped_networks,
     weight_files,
 )
-from lite_vton.presets import PRESETS, preset
+from lite_vton.presets import PRESETS, ModelConfig, preset
 
 TINY = preset("tiny")
 
@@ -28,9 +31,15 @@ TINY = preset("tiny")
 CLIP = preset("tiny-clip")
 
 
+def latents_of(config: ModelConfig, channels: int) -> ModelConfig:
+    return replace(config, autoencoder=replace(config.autoencoder, latent_channels=channels))
+
+
+@pytest.mark.parametrize("channels", [4, 8])
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_component_gives_the_shapes_it_declares(name: str) -> None:
-    config = PRESETS[name]
+def test_every_component_gives_the_shapes_it_declares(name: str, channels: int) -> None:
+    config = latents_of(PRESETS[name], channels)
+    assert config.unet_in_channels == 3 * channels + 1
     with torch.device("meta"), torch.no_grad():
         networks = build_networks(config)
         for spec in components_of(config).values():
@@ -67,6 +76,26 @@ def test_saved_networks_answer_as_before(name: str, tmp_path: Path) -> None:
         inputs = [torch.randn(shape, generator=generator).to(dtype) for shape, dtype in tensors]
         with torch.no_grad():
             assert torch.equal(spec.wrap(loaded)(*inputs), spec.wrap(networks)(*inputs))
+
+
+@pytest.mark.parametrize("name", ["tiny", "tiny-clip"])
+@pytest.mark.parametrize(("found", "wanted"), [(4, 8), (8, 4)])
+def test_weights_of_other_latents_are_refused_with_both_numbers(
+    name: str, found: int, wanted: int, tmp_path: Path
+) -> None:
+    files = {}
+    for channels in (found, wanted):
+        files[channels] = tmp_path / f"{channels}/autoencoder.safetensors", tmp_path / f"{channels}/unet.safetensors"
+        save_networks(random_networks(latents_of(PRESETS[name], channels)), *files[channels])
+    (other, other_unet), (own, _) = files[found], files[wanted]
+    config = latents_of(PRESETS[name], wanted)
+    for autoencoder, unet, refused in ((other, other_unet, other), (own, other_unet, other_unet)):
+        said = f"{re.escape(str(refused))} has weights for latents of {found} channels, the preset's have {wanted}: "
+        with pytest.raises(UserError, match=said) as error:
+            load_networks(config, autoencoder, unet)
+        assert "\n" not in str(error.value)
+    with pytest.raises(UserError, match=f"latents of {found} channels, the preset's have {wanted}"):
+        load_autoencoder(config, other)
 
 
 def test_files_hold_what_was_written_in_half_too_where_that_loses_nothing(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from torch import nn
 
 from lite_vton.model.unet import build_unet
@@ -25,9 +26,15 @@ def test_every_choice_keeps_within_the_papers_bounds() -> None:
     assert [line for line in lines if not line.endswith(", within the paper's bounds")] == []
 
 
+def activated(name: str) -> UNet2DConditionModel:
+    tiny = preset("tiny")
+    unet: UNet2DConditionModel = build_unet(replace(tiny, unet=replace(tiny.unet, activation=name)))
+    return unet
+
+
 @pytest.mark.parametrize(("name", "kind"), [("silu", nn.SiLU), ("relu", nn.ReLU)])
 def test_the_activation_is_the_presets(name: str, kind: type[nn.Module]) -> None:
-    unet = build_unet(replace(preset("tiny").unet, activation=name))
+    unet = activated(name)
     found = {type(module) for module in unet.modules() if isinstance(module, nn.SiLU | nn.ReLU)}
     # The timestep's embedding is a network of its own; diffusers gives it the same.
     assert found == {kind}
@@ -37,8 +44,8 @@ def test_the_activation_is_computed() -> None:
     made = []
     for name in ("silu", "relu"):
         torch.manual_seed(0)
-        made.append(build_unet(replace(preset("tiny").unet, activation=name)).eval())
-    sample, timestep = torch.randn(1, 13, 16, 12), torch.tensor([10])
+        made.append(activated(name).eval())
+    sample, timestep = torch.randn(1, preset("tiny").unet_in_channels, 16, 12), torch.tensor([10])
     with torch.no_grad():
         silu, relu = (unet(sample, timestep, None, return_dict=False)[0] for unet in made)
     assert not torch.allclose(silu, relu, atol=1e-3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from export.bundle import export_bundle
 from lite_vton.bundle import Bundle
 from lite_vton.inputs import TryOnInputs
 from lite_vton.model.networks import random_networks
-from lite_vton.presets import preset
+from lite_vton.presets import ModelConfig, preset
 from tests.runtimes.web.references import write_references
 
 PACKAGE = Path(__file__).parents[3] / "runtimes/web"
@@ -61,17 +62,25 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return exported("tiny", tmp_path_factory.mktemp("web"), ("fp32", "fp16", "int8"))
+    return exported(preset("tiny"), tmp_path_factory.mktemp("web"), ("fp32", "fp16", "int8"))
 
 
 @pytest.fixture(scope="session")
 def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """With an image encoder, and an autoencoder that takes one picture a call."""
-    return exported("tiny-clip", tmp_path_factory.mktemp("web"), ("fp32",))
+    return exported(preset("tiny-clip"), tmp_path_factory.mktemp("web"), ("fp32",))
 
 
-def exported(name: str, folder: Path, precisions: tuple[str, ...]) -> Bundle:
-    networks, random = random_networks(preset(name)), np.random.default_rng(0)
+@pytest.fixture(scope="session")
+def tiny_wide(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """With eight latent channels in place of Stable Diffusion's four."""
+    tiny = preset("tiny")
+    wide = replace(tiny, autoencoder=replace(tiny.autoencoder, latent_channels=8))
+    return exported(wide, tmp_path_factory.mktemp("web"), ("fp32", "fp16"))
+
+
+def exported(config: ModelConfig, folder: Path, precisions: tuple[str, ...]) -> Bundle:
+    networks, random = random_networks(config), np.random.default_rng(0)
     size = (networks.config.height, networks.config.width)
     mask = np.zeros(size, np.float32)
     mask[16:48, 12:36] = 1
@@ -79,4 +88,6 @@ def exported(name: str, folder: Path, precisions: tuple[str, ...]) -> Bundle:
     on_white = random.integers(0, 256, (224, 224, 3), dtype=np.uint8) if networks.config.image_encoder else None
     inputs = TryOnInputs.compose(person, mask, garment, mask, pose, on_white)
     people = [inputs] if "int8" in precisions else []
-    return export_bundle(networks, inputs, folder / name, precisions=precisions, steps=3, seed=7, calibration=people)
+    return export_bundle(
+        networks, inputs, folder / config.name, precisions=precisions, steps=3, seed=7, calibration=people
+    )

@@ -19,8 +19,9 @@ TESTS = Path(__file__).parents[3] / "runtimes/web/test"
 
 
 @pytest.mark.parametrize("name", [path.name.removesuffix(".ts") for path in sorted(TESTS.glob("*.test.ts"))])
-def test_node(name: str, package: Path, references: Path, tiny: Bundle, tiny_clip: Bundle) -> None:
-    paths = {"REFERENCES": references, "TINY": tiny.root, "TINY_CLIP": tiny_clip.root}
+def test_node(name: str, package: Path, references: Path, tiny: Bundle, tiny_clip: Bundle, tiny_wide: Bundle) -> None:
+    bundles = {"TINY": tiny.root, "TINY_CLIP": tiny_clip.root, "TINY_WIDE": tiny_wide.root}
+    paths = {"REFERENCES": references, **bundles}
     environment = os.environ | {f"LITE_VTON_{key}": str(path) for key, path in paths.items()}
     done = run(package, "--test", "--test-reporter=spec", f"build/{name}.js", environment=environment)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,56 @@
+"""`lite-vton data garments`: photos of garments made the cloth side of a dataset."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lite_vton.cli.options import Overwrite
+
+__all__ = ["garments"]
+
+
+def garments(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of garment photos, or of a folder a class.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make, in VITON-HD's layout.")],
+    height: Annotated[int, typer.Option("--height", help="Of the pictures, pixels.")] = 512,
+    width: Annotated[int, typer.Option("--width", help="Of the pictures, pixels.")] = 384,
+    worn: Annotated[bool, typer.Option("--worn", help="Lay garments flat that somebody wears, not drop them.")] = False,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that cut out.")] = os.cpu_count() or 1,
+    overwrite: Overwrite = False,
+) -> None:
+    """Cut garments out of their photos and find their landmarks.
+
+    What cannot be trusted is dropped, and report.json says why. The same command goes on with an interrupted run.
+    """
+    from lite_vton.cli.failures import StoppedError
+    from lite_vton.cli.screen import Watch, progress_bar
+    from lite_vton.data.garments.convert import convert_garments
+    from lite_vton.data.garments.files import garment_files
+
+    watch = Watch()
+    with progress_bar("cutting out", len(garment_files(source).files)) as update:
+        try:
+            report = convert_garments(
+                source,
+                output,
+                height=height,
+                width=width,
+                worn=worn,
+                workers=workers,
+                overwrite=overwrite,
+                progress=lambda done, dropped: update(done, f"{dropped} dropped" if dropped else ""),
+            )
+        except KeyboardInterrupt as error:
+            raise StoppedError(f"stopped; go on with the same command (what is done is in {output})") from error
+    print(f"{len(report.kept)} of {len(report.photos)} garments kept")
+    for reason, count in report.dropped.items():
+        print(f"  {count} dropped: {reason}")
+    if report.unknown:
+        print(f"taken for upper garments, since their folders are no known classes: {', '.join(report.unknown)}")
+    if report.others:
+        print(f"{report.others} files are no pictures by their names")
+    watch.wrote([output], f"look at {output / 'contact-sheet.jpg'}")

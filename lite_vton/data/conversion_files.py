@@ -1,0 +1,80 @@
+"""Putting one converted pair into its dataset: the garment as the shop would show it, and all files at once."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lite_vton.data.layout import HOLES, part_file
+from lite_vton.data.pair import Pair
+from lite_vton.data.writer import make_folders, write_pair
+from lite_vton.garment import Cutout
+
+__all__ = ["ShopPicture", "clear_drafts", "place_pair", "shop_picture"]
+
+_DRAFT = ".part-"
+_MARGIN = 0.05  # of each side
+
+
+@dataclass(frozen=True)
+class ShopPicture:
+    """`cloth` (H, W, 3) uint8 on white; `mask` the garment, `holes` what of it is filled, (H, W) uint8 in {0, 255}."""
+
+    cloth: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+    holes: NDArray[np.uint8]
+
+
+def shop_picture(cutout: Cutout, hidden: NDArray[np.bool_], height: int, width: int) -> ShopPicture:
+    """The garment in the middle of a white picture, as large as it fits; `hidden` (h, w) is where it is filled."""
+    import cv2
+
+    rows, columns = (np.flatnonzero((cutout.mask > 0.5).any(axis=axis)) for axis in (1, 0))
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    mask = cutout.mask[box]
+    scale = min((1 - 2 * _MARGIN) * height / mask.shape[0], (1 - 2 * _MARGIN) * width / mask.shape[1])
+    size = max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+
+    def fitted(part: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(np.clip(cv2.resize(part, size, interpolation=method), 0, 255), np.float32)
+
+    soft = fitted(mask.astype(np.float32))
+    whole = np.full((height, width, 3), 255, np.uint8)
+    drawn, holes = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
+    top, left = (height - size[1]) // 2, (width - size[0]) // 2
+    there = slice(top, top + size[1]), slice(left, left + size[0])
+    alpha = np.clip(soft, 0, 1)[..., None]
+    whole[there] = np.rint(fitted(cutout.pixels[box].astype(np.float32)) * alpha + 255 * (1 - alpha))
+    drawn[there] = np.where(soft > 0.5, 255, 0)
+    holes[there] = np.where((fitted(hidden[box].astype(np.float32)) > 0.5) & (soft > 0.5), 255, 0)
+    return ShopPicture(whole, drawn, holes)
+
+
+def place_pair(split_folder: Path, picture: str, pair: Pair, holes: NDArray[np.uint8]) -> None:
+    """All files of `pair` under the name `picture`, and its `holes` (H, W) uint8, whole or not at all.
+
+    They are written beside the dataset first, since a run may be ended at any time.
+    """
+    with tempfile.TemporaryDirectory(prefix=_DRAFT, dir=split_folder.parent) as temporary:
+        draft = Path(temporary)
+        make_folders(draft)
+        (draft / HOLES[0]).mkdir()
+        write_pair(draft, picture, pair)
+        Image.fromarray(holes).save(part_file(draft, "holes", picture))
+        for file in sorted(path for path in draft.rglob("*") if path.is_file()):
+            target = split_folder / file.relative_to(draft)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
+
+
+def clear_drafts(folder: Path) -> None:
+    """Remove what `place_pair` left in the dataset's `folder` where it was killed."""
+    for draft in folder.glob(f"{_DRAFT}*"):
+        shutil.rmtree(draft)

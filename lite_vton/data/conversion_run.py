@@ -1,0 +1,61 @@
+"""Converting a dataset of photos into VITON-HD's layout: all of them, in several processes, with a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lite_vton.data.conversion_files import clear_drafts
+from lite_vton.data.conversion_journal import Journal
+from lite_vton.data.conversion_outcome import Outcome
+from lite_vton.data.conversion_report import write_pairs, write_report
+from lite_vton.data.spawned import spawned
+from lite_vton.errors import UserError
+
+__all__ = ["Convert", "Progress", "convert_all"]
+
+Convert = Callable[[str], Outcome]
+"""Converts the photo of that name, its files whole or not at all, and says what became of it. Picklable."""
+
+Progress = Callable[[int, int], None]
+"""Called with how many photos are done and how many of those were dropped."""
+
+
+def convert_all(
+    folder: Path,
+    names: Sequence[str],
+    convert: Convert,
+    settings: Mapping[str, Any],
+    *,
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> list[Outcome]:
+    """Convert the photos `names` into `folder`, and return what became of each, in the order of names.
+
+    One that was interrupted goes on where it stopped, if `settings`, plain JSON values, are the same. At the end
+    `train_pairs.txt`, `test_pairs.txt` and `report.json` are written.
+    `UserError` for a folder that holds something else, unless `overwrite`, and where no photo can be used.
+    """
+    if workers < 1:
+        raise UserError(f"{workers} workers convert nothing: use at least one")
+    journal = Journal(folder, settings, overwrite)
+    clear_drafts(folder)
+    waiting = [name for name in names if name not in journal.outcomes]
+    _tell(progress, journal)
+    for outcome in spawned(convert, waiting, min(workers, max(1, len(waiting)))):
+        journal.add(outcome)
+        _tell(progress, journal)
+    journal.close()
+    outcomes = [journal.outcomes[name] for name in sorted(journal.outcomes)]
+    write_report(folder, settings, outcomes)
+    if all(outcome.reason for outcome in outcomes):
+        raise UserError(f"none of {len(outcomes)} photos can be used: {folder / 'report.json'} says why")
+    write_pairs(folder, outcomes)
+    return outcomes
+
+
+def _tell(progress: Progress | None, journal: Journal) -> None:
+    if progress is not None:
+        progress(len(journal.outcomes), sum(bool(outcome.reason) for outcome in journal.outcomes.values()))

@@ -1,0 +1,1 @@
+"""Photos of garments, lying or hanging before anything, made the cloth side of a VITON-HD folder."""

@@ -1,0 +1,88 @@
+"""From a garment's photo to its cut-out, or to the reason why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lite_vton.data.conversion_outcome import DroppedError
+from lite_vton.data.garments.classes import GarmentClass
+from lite_vton.data.garments.quality import Measures, find_fault, measure
+from lite_vton.errors import UserError
+from lite_vton.garment import Cutout, cut_out
+from lite_vton.photo import Photo, load_photo
+from lite_vton.two_photos import find_wearer
+from lite_vton.worn import lay_flat
+
+__all__ = ["CutGarment", "cut_garment"]
+
+_LARGEST = 1024  # pixels along the longer side: more would only cost time
+_ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})  # formats whose further pictures are no thumbnails and no pages
+
+
+@dataclass(frozen=True)
+class CutGarment:
+    """A garment that passed, and by what measures."""
+
+    cutout: Cutout
+    measures: Measures
+
+
+def cut_garment(path: Path, kind: GarmentClass, worn: bool = False) -> CutGarment:
+    """The garment in the photo at `path`; `worn` accepts one that somebody wears, and lays it flat.
+
+    `DroppedError` where the file is no photo, shows somebody (unless `worn`), or no garment that can be cut out and
+    passes `find_fault`.
+    """
+    photo = _read(path)
+    cutout = _cut(photo, kind, worn)
+    measures = measure(cutout, (photo.height, photo.width))
+    fault = find_fault(measures, kind)
+    if fault is not None:
+        raise DroppedError(fault.reason, fault.detail)
+    return CutGarment(cutout, measures)
+
+
+def _read(path: Path) -> Photo:
+    try:
+        photo = load_photo(path)
+        with Image.open(path) as image:
+            animated = bool(getattr(image, "is_animated", False)) and image.format in _ANIMATED
+    except UserError as error:
+        # Where it lies says nothing about what is wrong, and differs from one machine to the next.
+        raise DroppedError("not a usable picture", str(error).replace(str(path), path.name)) from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise DroppedError("not a usable picture", f"{path.name} is damaged ({error})") from error
+    if animated:
+        raise DroppedError("not a usable picture", f"{path.name} is animated: save the picture that shows the garment")
+    return photo if max(photo.height, photo.width) <= _LARGEST else _shrunk(photo)
+
+
+def _shrunk(photo: Photo) -> Photo:
+    import cv2
+
+    scale = _LARGEST / max(photo.height, photo.width)
+    size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
+
+    def resized(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+    return Photo(resized(photo.pixels), None, None if photo.alpha is None else resized(photo.alpha))
+
+
+def _cut(photo: Photo, kind: GarmentClass, worn: bool) -> Cutout:
+    try:
+        wearer = find_wearer(photo)
+        if wearer is None:
+            return cut_out(photo)
+        if not worn:
+            raise DroppedError("somebody seems to wear it", "give --worn to lay such garments flat")
+        return lay_flat(photo.pixels, wearer.keypoints, wearer.silhouette, kind.category)
+    except DroppedError:
+        raise
+    except UserError as error:
+        raise DroppedError("no garment that can be cut out", str(error)) from error

@@ -1,0 +1,51 @@
+"""Work shared out over processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context, parent_process
+from threading import Thread
+from typing import TypeVar
+
+__all__ = ["spawned"]
+
+_Job = TypeVar("_Job")
+_Result = TypeVar("_Result")
+
+
+def spawned(work: Callable[[_Job], _Result], jobs: Sequence[_Job], workers: int) -> Iterator[_Result]:
+    """What `work` makes of each job, in the order in which they are done; with one worker, here and in their order.
+
+    `work` and its jobs must be picklable. Ending the iterator early leaves jobs undone and no process behind.
+    """
+    if workers == 1:
+        yield from map(work, jobs)
+        return
+    # Spawned, since a fork would copy whatever threads the caller has.
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+    try:
+        futures = [pool.submit(work, job) for job in jobs]
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+    # Ctrl-C reaches all processes; the caller ends these, after the job in hand.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A pool's processes outlive a parent that is killed, and wait for ever.
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
