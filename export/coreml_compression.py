@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.kernel_sums import entries
 
 if TYPE_CHECKING:
     from coremltools.models import MLModel
@@ -25,8 +30,8 @@ _FINE_SHARE = 0.05
 """In p6 and p4 the smallest weights, up to this share of all, have palettes of 8 bits. A palette adds about the same
 noise to whatever a layer gives, so the fewest bytes are spent where the layer is small; and the small ones are those
 that nothing goes around: first and last layers, shortcuts. In Stable Diffusion's encoder (random weights, a quarter of
-the picture) the first layer, a ten-thousandth of the weights, makes a quarter of p6's noise; these together more than
-half, for 1.4 % more bytes."""
+the picture, each weight the nearest number) the first layer, a ten-thousandth of the weights, makes a quarter of p6's
+noise; these together more than half, for 1.4 % more bytes."""
 
 
 def compressed(model: MLModel, precision: str) -> MLModel:
@@ -35,10 +40,11 @@ def compressed(model: MLModel, precision: str) -> MLModel:
     "p6" and "p4" are that but for the smallest weights, which get 8 bits.
 
     Palettes are found by k-means, one a weight: a network's weights are bell-shaped, and evenly spaced entries would
-    spend most of theirs on the tails. coremltools 9.0 has the exact one-dimensional kind for 10,000 numbers or more, on
-    at most 65,536 distinct float16 values, so that one process does 200 M weights in minutes, and more would only copy
-    them around. A palette for each 8 or 16 channels, which iOS 18 could read, gains 0.0 to 0.4 dB at 4 bits on the demo
-    student's weights, and loses them again where a group is below 10,000 numbers and gets the approximate k-means.
+    spend most of theirs on the tails. Which entry each number gets is for `export.kernel_sums` to say. coremltools 9.0
+    has the exact one-dimensional kind for 10,000 numbers or more, on at most 65,536 distinct float16 values, so that
+    200 M weights take one process minutes. A palette for each 8 or 16 channels, which iOS 18 could read, gains 0.0 to
+    0.4 dB at 4 bits on the demo student's weights, and loses them again where a group is below 10,000 numbers and gets
+    the approximate k-means.
     """
     from coremltools.optimize.coreml import (
         OpLinearQuantizerConfig,
@@ -64,8 +70,21 @@ def _palette(bits: int) -> OpPalettizerConfig:
     from coremltools.optimize.coreml import OpPalettizerConfig
 
     return OpPalettizerConfig(
-        mode="kmeans", nbits=bits, granularity="per_tensor", num_kmeans_workers=1, weight_threshold=_SMALLEST
+        mode="custom",
+        lut_function=lambda weight: _in_palette(weight, bits),
+        granularity="per_tensor",
+        weight_threshold=_SMALLEST,
     )
+
+
+def _in_palette(weight: NDArray[np.floating[Any]], bits: int) -> tuple[NDArray[np.floating[Any]], NDArray[np.uint8]]:
+    """A palette of 2^bits numbers, ascending, and the index in it of each number of a weight."""
+    # What mode="kmeans" calls; it alone would give each number the nearest entry.
+    from coremltools.models.neural_network.quantization_utils import _get_kmeans_lookup_table_and_weight
+
+    found, _ = _get_kmeans_lookup_table_and_weight(bits, weight)
+    palette = np.sort(np.ravel(found).astype(weight.dtype))
+    return palette, entries(weight, palette)
 
 
 def _smallest(model: MLModel) -> Iterator[str]:
