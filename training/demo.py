@@ -1,4 +1,4 @@
-"""The recipe of the demo weights: makes pairs, trains autoencoder, teacher, student, decoder; writes lite_vton/assets.
+"""The recipe of the demo weights: makes pairs, trains autoencoder, teacher, student, few steps, decoder.
 
 Pairs are drawn, and made of photographs (`training.mix`) where `--photographs` says where they are. `just train-demo`
 runs it and leaves everything it made in runs/demo; a run that was stopped goes on where it was. With `--keep-teacher`
@@ -32,6 +32,7 @@ from training.claimed_folder import claim
 from training.decoder import tune_decoder
 from training.denoiser import train_denoiser
 from training.drawn_pairs import drawn_pictures
+from training.few_steps import FewStepConfig, train_few_steps
 from training.latents import LatentPairs, encode_pairs, joined, kept_pairs
 from training.loop import LoopConfig
 from training.mix.photographs import mended_pictures
@@ -41,7 +42,7 @@ from training.stages import Clock, stage
 from training.starts import Start, starting_unet
 from training.weights_digest import weights_digest
 
-__all__ = ["DEMO", "STUDENT_ALONE", "Recipe", "train_demo", "train_demo_student"]
+__all__ = ["DEMO", "FEW_STEPS", "STUDENT_ALONE", "Recipe", "train_demo", "train_demo_student"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Recipe:
     autoencoder: LoopConfig
     teacher: LoopConfig
     student: LoopConfig
+    few_steps: LoopConfig
     decoder: LoopConfig
     decoder_pairs: int
     distill: str = "output"
@@ -79,9 +81,14 @@ DEMO = Recipe(
     ),
     teacher=LoopConfig(steps=5000, batch_size=16, learning_rate=8e-4, warmup_steps=200, ema_decay=0.998),
     student=LoopConfig(steps=4500, batch_size=16, learning_rate=1e-3, warmup_steps=200, ema_decay=0.998),
+    few_steps=LoopConfig(steps=2000, batch_size=16, learning_rate=6e-4, warmup_steps=100, ema_decay=0.998),
     decoder=LoopConfig(steps=5000, batch_size=4, learning_rate=3e-4, ema_decay=0.998, checkpoint_every=1000),
     decoder_pairs=2000,
 )
+
+FEW_STEPS = FewStepConfig(counts=(8, 4), substeps=1, method="truth")
+"""The last the student learns: from where its own sampling leads, in the steps it is mostly run with, to the picture.
+docs/method.md has what that is worth on photographs."""
 
 STUDENT_ALONE = replace(DEMO, student=replace(DEMO.student, steps=2000), distill="feature", start="slimmed")
 """Of `--keep-teacher`: the start and the distillation that are ahead in docs/results.md. Shipped weights are DEMO's."""
@@ -215,7 +222,7 @@ def _some(kinds: dict[str, PicturePairs], count: int) -> PicturePairs:
 def _student(recipe: Recipe, pairs: LatentPairs, teacher: Denoiser, folder: Path, clock: Clock) -> UNet2DConditionModel:
     config = preset(recipe.student_preset)
     with stage("student", recipe.student, clock) as on_step:
-        return train_denoiser(
+        student = train_denoiser(
             config,
             pairs,
             recipe.student,
@@ -223,6 +230,18 @@ def _student(recipe: Recipe, pairs: LatentPairs, teacher: Denoiser, folder: Path
             distill=recipe.distill,
             teacher=teacher,
             start=starting_unet(recipe.start, config, teacher, recipe.student.seed),
+            resume=True,
+            on_step=on_step,
+        )
+    with stage("few steps", recipe.few_steps, clock) as on_step:
+        return train_few_steps(
+            config,
+            pairs,
+            student,
+            Denoiser(config, student),
+            recipe.few_steps,
+            folder / "few-steps",
+            FEW_STEPS,
             resume=True,
             on_step=on_step,
         )
@@ -284,9 +303,7 @@ def main() -> None:
 
 
 def _in_bf16(recipe: Recipe) -> Recipe:
-    loops = {
-        name: replace(getattr(recipe, name), bf16=True) for name in ("autoencoder", "teacher", "student", "decoder")
-    }
+    loops = {name: replace(loop, bf16=True) for name, loop in vars(recipe).items() if isinstance(loop, LoopConfig)}
     return replace(recipe, **loops)
 
 

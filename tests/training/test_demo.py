@@ -27,6 +27,7 @@ RECIPE = replace(
     autoencoder=SHORT,
     teacher=SHORT,
     student=SHORT,
+    few_steps=SHORT,
     decoder=SHORT,
     decoder_pairs=4,
     distill="feature",
@@ -42,7 +43,7 @@ def test_recipe_goes_from_nothing_to_weights_that_load(tmp_path: Path) -> None:
     assert networks.latent_scale != 1.0
     record = json.loads((tmp_path / "assets/recipe.json").read_text())
     assert record["recipe"]["pairs"] == 6
-    assert set(record["minutes"]) == {"autoencoder", "teacher", "student", "decoder"}
+    assert set(record["minutes"]) == {"autoencoder", "teacher", "student", "few steps", "decoder"}
 
     weights = load_file(tmp_path / "assets/tiny.safetensors")
     train_demo(tmp_path / "run", tmp_path / "assets", RECIPE)
@@ -69,7 +70,7 @@ def test_a_student_alone_leaves_autoencoder_and_teacher_as_they_were(tmp_path: P
     record = json.loads((tmp_path / "assets/recipe.json").read_text())
     assert record["kept"] == ["autoencoder", "teacher"]
     assert record["before"]["recipe"]["autoencoder"]["steps"] == 20000  # the shipped one's
-    assert set(record["minutes"]) == {"student"}
+    assert set(record["minutes"]) == {"student", "few steps"}
     weights = load_file(tmp_path / "assets/tiny.safetensors")
 
     (tmp_path / "assets/tiny.safetensors").unlink()
