@@ -303,7 +303,8 @@ def main() -> None:
 
 
 def _in_bf16(recipe: Recipe) -> Recipe:
-    loops = {name: replace(loop, bf16=True) for name, loop in vars(recipe).items() if isinstance(loop, LoopConfig)}
+    names = ("autoencoder", "teacher", "student", "few_steps", "decoder")
+    loops = {name: replace(getattr(recipe, name), bf16=True) for name in names}
     return replace(recipe, **loops)
 
 
