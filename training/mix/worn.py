@@ -59,7 +59,7 @@ def mirrored(worn: Worn) -> Worn:
 
 
 def framed(worn: Worn, rng: np.random.Generator, height: int, width: int) -> Worn:
-    """The picture at (height, width), nearer or farther, a little turned and shifted; beyond its edge it is repeated."""
+    """The picture at (height, width), nearer or farther, a little turned and shifted; its edge is repeated."""
     import cv2
 
     tall, wide = worn.picture.shape[:2]
