@@ -72,8 +72,8 @@ def fuse_onnx(
         tokens["encoder_hidden_states"] = "tokens"
     glue = encoded(config, latent_scale)
     _add(graph, glue.before)
-    for number, given in enumerate(glue.calls):
-        nodes = networks["vae_encoder"].call(f"vae_encoder.{number}", {"sample": given}, f"moments_{number}")
+    for number, pictures in enumerate(glue.calls):
+        nodes = networks["vae_encoder"].call(f"vae_encoder.{number}", {"sample": pictures}, f"moments_{number}")
         graph.node.extend(nodes)
     _add(graph, glue.after)
     _add(graph, schedule(config.schedule) if steps is None else fixed_schedule(config.schedule, steps))
