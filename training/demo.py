@@ -34,6 +34,7 @@ from training.denoiser import train_denoiser
 from training.drawn_pairs import drawn_pictures
 from training.latents import LatentPairs, encode_pairs, joined, kept_pairs
 from training.loop import LoopConfig
+from training.mix.photographs import mended_pictures
 from training.mix.sources import Sources, garment_pictures, photo_pictures
 from training.pictures import PicturePairs
 from training.stages import Clock, stage
@@ -47,13 +48,14 @@ __all__ = ["DEMO", "STUDENT_ALONE", "Recipe", "train_demo", "train_demo_student"
 class Recipe:
     """Everything the weights depend on, but for the photographs themselves.
 
-    `variants` is how many pairs are made of each photo, `decoder_pairs` how many the decoder is tuned on, photographs
-    first.
+    `variants` is how many pairs are made of each photo, `mended` how many of each garment's picture, `decoder_pairs`
+    how many the decoder is tuned on, as many of each kind.
     """
 
     pairs: int
     data_seed: int
     variants: int
+    mended: int
     teacher_preset: str
     student_preset: str
     autoencoder: LoopConfig
@@ -69,6 +71,7 @@ DEMO = Recipe(
     pairs=4000,
     data_seed=20251,
     variants=6,
+    mended=2,
     teacher_preset="demo-teacher",
     student_preset="demo",
     autoencoder=LoopConfig(
@@ -173,9 +176,11 @@ def train_demo_student(
 
 def _pictures(folder: Path, recipe: Recipe, sources: Sources, config: ModelConfig) -> dict[str, PicturePairs]:
     """By kind, photographs first, where there are any."""
-    kinds = {}
+    kinds, backdrops = {}, sources.backdrops()
     if sources.photographs is not None:
-        kinds["photographs"] = photo_pictures(sources.photographs, recipe.variants, recipe.data_seed, config)
+        kinds["photographs"] = photo_pictures(sources.photographs, recipe.variants, recipe.data_seed, config, backdrops)
+    if backdrops is not None:
+        kinds["mended"] = mended_pictures(backdrops, recipe.mended, recipe.data_seed, config.height, config.width)
     kinds["drawn"] = drawn_pictures(folder, recipe.pairs, recipe.data_seed, config)
     return kinds
 
@@ -183,12 +188,14 @@ def _pictures(folder: Path, recipe: Recipe, sources: Sources, config: ModelConfi
 def _of_autoencoder(
     kinds: dict[str, PicturePairs], sources: Sources, config: ModelConfig
 ) -> Iterator[NDArray[np.uint8]]:
-    """People, a third as many composites, whose grey holes it will meet, and garments."""
-    for pictures in kinds.values():
-        yield from pictures.person
-        yield from pictures.masked_person[::3]
-    if sources.garments is not None:
-        yield from garment_pictures(sources.garments, config.height, config.width)
+    """People, a third as many composites, whose grey holes it will meet, and each garment's picture once."""
+    for kind, pictures in kinds.items():
+        if kind != "mended":
+            yield from pictures.person
+            yield from pictures.masked_person[::3]
+    backdrops = sources.backdrops()
+    if backdrops is not None:
+        yield from garment_pictures(backdrops, config.height, config.width)
 
 
 def _encoded(kinds: dict[str, PicturePairs], autoencoder: Autoencoder, scale: float) -> LatentPairs:
@@ -196,7 +203,7 @@ def _encoded(kinds: dict[str, PicturePairs], autoencoder: Autoencoder, scale: fl
 
 
 def _some(kinds: dict[str, PicturePairs], count: int) -> PicturePairs:
-    """`count` pairs, as many of each kind as the kinds' sizes allow."""
+    """About `count` pairs, as many of each kind."""
     share = count // len(kinds)
     parts = [vars(pictures.first(share)).values() for pictures in kinds.values()]
     return PicturePairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))

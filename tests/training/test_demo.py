@@ -57,9 +57,9 @@ def test_recipe_goes_from_nothing_to_weights_that_load(tmp_path: Path) -> None:
 def test_photographs_and_garments_are_trained_on_beside_drawn_pairs(tmp_path: Path) -> None:
     folder = synthesize(tmp_path / "photographs", 3, seed=2, height=96, width=72, test_share=0.0)
     sources = Sources(photographs=folder, garments=folder / "train/cloth")
-    train_demo(tmp_path / "run", tmp_path / "assets", replace(RECIPE, variants=2), sources)
+    train_demo(tmp_path / "run", tmp_path / "assets", replace(RECIPE, variants=2, mended=1), sources)
     record = json.loads((tmp_path / "assets/recipe.json").read_text())
-    assert record["pairs"] == {"photographs": 6, "drawn": 6}
+    assert record["pairs"] == {"photographs": 6, "mended": 3, "drawn": 6}
 
 
 def test_a_student_alone_leaves_autoencoder_and_teacher_as_they_were(tmp_path: Path) -> None:

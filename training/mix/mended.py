@@ -31,10 +31,10 @@ def mended(picture: NDArray[np.uint8], rng: np.random.Generator) -> TryOnInputs:
         moved = np.asarray(np.clip(moved * np.exp(rng.normal(0, 0.1) + rng.normal(0, 0.03, 3)), 0, 255), np.uint8)
     grown = 2 * int(rng.integers(1, 12)) + 1
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (grown, grown))
-    mask = cv2.dilate((part > 0.5).astype(np.uint8), around)
+    mask = np.asarray(cv2.dilate(part, around), np.float32)
     for _ in range(rng.integers(0, 4)):
-        mask |= (_blob(height, width, rng, *rng.uniform(0.04, 0.12, 2)) > 0.5).astype(np.uint8)
-    return TryOnInputs.compose(picture, mask.astype(np.float32), moved, cover, np.zeros_like(picture))
+        mask = np.maximum(mask, _blob(height, width, rng, *rng.uniform(0.04, 0.12, 2)))
+    return TryOnInputs.compose(picture, mask, moved, cover, np.zeros_like(picture))
 
 
 def _blob(height: int, width: int, rng: np.random.Generator, tall: float, wide: float) -> NDArray[np.float32]:

@@ -65,11 +65,12 @@ def framed(worn: Worn, rng: np.random.Generator, height: int, width: int) -> Wor
     tall, wide = worn.picture.shape[:2]
     nearer, angle = float(np.exp(rng.uniform(-0.08, 0.28))), float(rng.normal(0, 3.5))
     turn = cv2.getRotationMatrix2D((wide / 2, tall / 2), angle, nearer * height / tall)
-    turn[:, 2] += np.array([width - wide, height - tall]) / 2 + rng.normal(0, 0.03, 2) * (width, height)
+    shift = np.array([width - wide, height - tall]) / 2 + rng.normal(0, 0.03, 2) * (width, height)
+    moved = np.column_stack([turn[:, :2], turn[:, 2] + shift])
     size = (width, height)
-    picture = cv2.warpAffine(worn.picture, turn, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
-    parse = cv2.warpAffine(worn.parse, turn, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
-    points = worn.keypoints.points @ turn[:, :2].T + turn[:, 2]
+    picture = cv2.warpAffine(worn.picture, moved, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    parse = cv2.warpAffine(worn.parse, moved, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    points = worn.keypoints.points @ moved[:, :2].T + moved[:, 2]
     return replace(
         worn,
         picture=np.asarray(picture, np.uint8),

@@ -13,7 +13,8 @@ from lite_vton.data.synthetic import synthesize
 from lite_vton.data.viton_hd import VitonHD
 from lite_vton.errors import UserError
 from lite_vton.presets import preset
-from training.mix.photographs import varied_pictures
+from training.mix.backdrops import Backdrops
+from training.mix.photographs import mended_pictures, varied_pictures
 from training.mix.sources import garment_pictures, photo_pictures
 
 TINY = preset("tiny")
@@ -50,14 +51,27 @@ def test_garments_are_the_middles_of_all_pictures_below_a_folder(tmp_path: Path)
     wide[:, 30:70] = 200
     Image.fromarray(wide).save(tmp_path / "shirts/a.png")
     Image.fromarray(np.full((64, 48, 3), 9, np.uint8)).save(tmp_path / "b.png")
-    found = garment_pictures(tmp_path, 32, 24)
+    found = garment_pictures(Backdrops.within(tmp_path), 32, 24)
     assert found.shape == (2, 32, 24, 3)
     assert found[1].min() > 150  # the middle of the wide one
 
 
+def test_backdrops_show_behind_people_and_make_pairs_of_their_own(folder: Path) -> None:
+    backdrops = Backdrops.within(folder / "train/cloth")
+    photographs = VitonHD(folder, "train", height=TINY.height, width=TINY.width)
+    plain, with_backdrops = (varied_pictures(photographs, 2, 1, given) for given in (None, backdrops))
+    assert not np.array_equal(plain.person, with_backdrops.person)
+    pairs = mended_pictures(backdrops, 2, 1, TINY.height, TINY.width)
+    assert len(pairs) == 6
+    outside = pairs.mask == 0
+    assert np.array_equal(pairs.person[outside], pairs.masked_person[outside])
+    assert (pairs.person[~outside] != pairs.masked_person[~outside]).any()
+    assert not pairs.pose.any()
+
+
 def test_no_garment_and_a_broken_one_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no pictures"):
-        garment_pictures(tmp_path, 32, 24)
+        Backdrops.within(tmp_path)
     (tmp_path / "a.jpg").write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"a\.jpg"):
-        garment_pictures(tmp_path, 32, 24)
+        garment_pictures(Backdrops.within(tmp_path), 32, 24)
