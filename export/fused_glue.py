@@ -48,18 +48,21 @@ class Around:
 
 @dataclass(frozen=True)
 class Encoding(Around):
-    """The same, of an encoder that is called so often."""
+    """The same, of an encoder; `calls` names what it is given, a call each."""
 
-    calls: int
+    calls: tuple[str, ...]
 
 
 def encoded(config: ModelConfig, latent_scale: float) -> Encoding:
-    """`pictures_<call>` for the encoder; `masked_person_latent` and `conditions` of its answers `moments_<call>`."""
+    """Pictures for the encoder; `masked_person_latent` and `conditions` of its answers `moments_<call>`."""
     pictures = ["masked_person", *(["pose"] if "pose" in config.unet.told else [])]
     batch, channels, scale = config.encoder_batch, config.autoencoder.latent_channels, config.autoencoder.downscale
     filled = pictures + pictures[-1:] * (-len(pictures) % batch)
-    calls = [filled[first : first + batch] for first in range(0, len(filled), batch)]
-    before = [f"pictures_{number} = Concat <axis = 0> ({', '.join(call)})" for number, call in enumerate(calls)]
+    together = [filled[first : first + batch] for first in range(0, len(filled), batch)]
+    # One alone is taken as it is: OpenVINO drops a concatenation of one, and the input has both names then.
+    calls = tuple(call[0] if batch == 1 else f"pictures_{number}" for number, call in enumerate(together))
+    named = zip(calls, together, strict=True)
+    before = [f"{name} = Concat <axis = 0> ({', '.join(call)})" for name, call in named if batch > 1]
     answers = ", ".join(f"moments_{number}" for number in range(len(calls)))
     after = [
         f"latent_mask = MaxPool <kernel_shape = [{scale}, {scale}], strides = [{scale}, {scale}]> (mask)",
@@ -78,7 +81,7 @@ def encoded(config: ModelConfig, latent_scale: float) -> Encoding:
         after.append(f"{name}_latent = Gather <axis = 0> (latents, index_{name})")
     told = [f"{name}_latent" if name in pictures else f"latent_{name}" for name in config.unet.told]
     after.append(f"conditions = Concat <axis = 1> ({', '.join(told)})")
-    return Encoding(_glue(before), _glue(after, constants), len(calls))
+    return Encoding(_glue(before), _glue(after, constants), calls)
 
 
 def schedule(noise: NoiseSchedule) -> Glue:
@@ -124,7 +127,11 @@ def fixed_schedule(noise: NoiseSchedule, steps: int) -> Glue:
     visited = timesteps(noise, steps)
     now = alpha_bar(noise)[visited]
     following = np.append(now[1:], 1.0)
-    constants: dict[str, NDArray[Any]] = {"trip_count": np.array(steps, np.int64), "timesteps": visited}
+    constants: dict[str, NDArray[Any]] = {
+        "trip_count": np.array(steps, np.int64),
+        "zero": np.array(0, np.int64),
+        "timesteps": visited,
+    }
     for name, level in (("now", now), ("next", following)):
         constants[f"signal_{name}"] = np.sqrt(level).astype(np.float32)
         constants[f"noise_{name}"] = np.sqrt(1.0 - level).astype(np.float32)
@@ -144,9 +151,14 @@ def noised() -> Glue:
 
 
 def loop() -> Around:
-    """The body of the loop around the U-Net, a DDIM step of `runtimes.methods`: from `index` and `x` to `x_prev`."""
+    """The body of the loop around the U-Net, a DDIM step of `runtimes.methods`: from `index` and `x` to `x_prev`.
+
+    It counts for itself up to `trip_count`. Where the Loop is given that number, TensorRT-RTX (1.7) adds a counter
+    whose name holds how much the process has built before, so that no second engine has the bytes of the first.
+    """
     before = [
-        "going_on = Identity(go_on)",
+        "index_next = Add(index, one_more)",
+        "going_on = Less(index_next, trip_count)",
         "at = Unsqueeze(index, leading)",
         "timestep = Gather <axis = 0> (timesteps, at)",
         "signal = Gather <axis = 0> (signal_now, index)",
@@ -163,7 +175,8 @@ def loop() -> Around:
         "eps_prev = Mul(lost_prev, eps)",
         "x_prev = Add(x_0_share, eps_prev)",
     ]
-    return Around(_glue(before, {"leading": np.array([0], np.int64)}), _glue(after))
+    constants: dict[str, NDArray[Any]] = {"leading": np.array([0], np.int64), "one_more": np.array(1, np.int64)}
+    return Around(_glue(before, constants), _glue(after))
 
 
 def composite(config: ModelConfig) -> Glue:

@@ -72,9 +72,9 @@ def fuse_onnx(
         tokens["encoder_hidden_states"] = "tokens"
     glue = encoded(config, latent_scale)
     _add(graph, glue.before)
-    for number in range(glue.calls):
-        given = {"sample": f"pictures_{number}"}
-        graph.node.extend(networks["vae_encoder"].call(f"vae_encoder.{number}", given, f"moments_{number}"))
+    for number, pictures in enumerate(glue.calls):
+        nodes = networks["vae_encoder"].call(f"vae_encoder.{number}", {"sample": pictures}, f"moments_{number}")
+        graph.node.extend(nodes)
     _add(graph, glue.after)
     _add(graph, schedule(config.schedule) if steps is None else fixed_schedule(config.schedule, steps))
     _add(graph, noised())
@@ -157,17 +157,19 @@ def _add_loop(graph: onnx.GraphProto, unet: _Network, config: ModelConfig, token
     _add(body, step.before)
     body.node.extend(inside)
     _add(body, step.after)
-    body.input.append(helper.make_tensor_value_info("index", onnx.TensorProto.INT64, []))
+    body.input.append(helper.make_tensor_value_info("iteration", onnx.TensorProto.INT64, []))
     body.input.append(helper.make_tensor_value_info("go_on", onnx.TensorProto.BOOL, []))
     body.output.append(helper.make_tensor_value_info("going_on", onnx.TensorProto.BOOL, []))
     for name, side in ((_LATENT, body.input), ("x_prev", body.output)):
         side.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, config.latent_shape))
+    for name, side in (("index", body.input), ("index_next", body.output)):
+        side.append(helper.make_tensor_value_info(name, onnx.TensorProto.INT64, []))
     for tensor in unet.model.graph.initializer:
         (graph if tensor.name in shared else body).initializer.append(tensor)
     # TensorRT (1.7) refuses a loop without a condition.
     graph.initializer.append(numpy_helper.from_array(np.array(True), "always"))
     graph.node.append(
-        helper.make_node("Loop", ["trip_count", "always", "noisy"], ["sampled"], name="sampling", body=body)
+        helper.make_node("Loop", ["", "always", "noisy", "zero"], ["sampled", "made"], name="sampling", body=body)
     )
 
 

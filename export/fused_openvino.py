@@ -110,7 +110,7 @@ def _with_gaps(
         tokens["encoder_hidden_states"] = "tokens"
     glue = encoded(config, latent_scale)
     _add(graph, glue.before)
-    calls += [_Call("vae_encoder", {"sample": f"pictures_{n}"}, f"moments_{n}") for n in range(glue.calls)]
+    calls += [_Call("vae_encoder", {"sample": pictures}, f"moments_{n}") for n, pictures in enumerate(glue.calls)]
     _add(graph, glue.after)
     visited = timesteps(config.schedule, steps)
     levels = [*alpha_bar(config.schedule)[visited].tolist(), 1.0]

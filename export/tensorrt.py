@@ -2,7 +2,8 @@
 
 `model.engine` is built from the very ONNX file that ONNX Runtime gets, as a strongly typed network: the precision
 stands in the ONNX, and TensorRT may not choose another. TF32 is off, so that float32 is float32. TensorRT-RTX builds
-ahead of time, without a GPU, for Ampere and every newer one; classic TensorRT builds on the GPU that it is to run on.
+ahead of time, without a GPU, for Ampere and newer, data-centre Hopper and Blackwell excepted; classic TensorRT builds
+on the GPU that it is to run on.
 """
 
 from __future__ import annotations

@@ -48,7 +48,8 @@ class EngineTensor(BaseModel):
 class EngineRequest(BaseModel):
     """Everything that decides what is in an engine.
 
-    `compute_capabilities` are those it is built for, such as "8.9"; none means Ampere (8.0) and every newer one.
+    `compute_capabilities` are those it is built for, such as "8.9"; none means Ampere (8.0) and newer, as far as
+    TensorRT-RTX knows them: not data-centre Hopper or Blackwell.
     `built_on` is the system, the processor and the GPU of the machine that builds it. `tf32` says whether float32
     products may be rounded to 10 bits of mantissa, `float32_products` how many an fp16 ONNX file keeps in float32.
     """

@@ -7,18 +7,22 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
-from export.bundle import extend_bundle
+from export.bundle import export_bundle, extend_bundle
 from export.formats import FORMATS
 from export.fused import Parts
 from export.gates import GATES
+from export.parity import picture_psnr
 from export.verify import verify
 from lite_vton import TryOn
 from lite_vton.bundle import Artifact, Bundle, record_files, write_manifest
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
-from lite_vton.model.networks import Networks
+from lite_vton.model.networks import Networks, random_networks
+from lite_vton.presets import preset
 
 FORMATS_AND_PRECISIONS = [("openvino", "bf16"), ("coreml", "fp16"), ("coreai", "fp32")]
 
@@ -50,12 +54,39 @@ def test_a_format_with_fixed_steps_reaches_its_gate_and_holds_weights_once(
     assert size_of(bundle, f"{format}-{precision}-fused/") < size_of(bundle, f"{format}-{precision}/") + weights
 
 
-def test_an_engine_is_built_again_and_compared_byte_for_byte(
-    engine_cache: Path, exported: Bundle, tmp_path: Path
+@pytest.mark.parametrize("name", ["tiny-clip", "tiny-kl"])
+def test_openvino_takes_one_picture_a_call_and_a_garments_tokens(name: str, tmp_path: Path) -> None:
+    if FORMATS["openvino"].missing:
+        pytest.skip(f"needs {FORMATS['openvino'].lacks}")
+    networks = random_networks(preset(name))
+    config, random = networks.config, np.random.default_rng(0)
+    assert config.encoder_batch == 1
+    size = (config.height, config.width)
+    person, garment, pose = (random.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(3))
+    shown = None if config.image_encoder is None else random.integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    mask = np.zeros(size, np.float32)
+    mask[16:48, 12:36] = 1
+    inputs = TryOnInputs.compose(person, mask, garment, mask, pose, shown)
+    bundle = export_bundle(networks, inputs, tmp_path / "b", ("openvino",), ("fp32", "fp16"), steps=2, fused=True)
+    assert list(bundle.manifest.fused) == ["openvino-fp32-fused", "openvino-fp16-fused"]
+    for told in bundle.manifest.fused.values():
+        assert told.picture_psnr_db is not None
+        assert told.picture_psnr_db >= GATES[told.precision].picture_psnr_db
+    with (
+        TryOn(bundle, "openvino", "fp32") as parts,
+        TryOn(bundle, "openvino", "fp32", fused=True) as whole,
+    ):
+        wanted, found = (model(inputs, steps=2, seed=5).picture for model in (parts, whole))
+    assert picture_psnr(found, wanted) >= GATES["fp32"].picture_psnr_db
+
+
+def test_an_engine_of_another_build_passes_and_one_layer_5_percent_off_does_not(
+    engines: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert engine_cache
-    bundle = with_fused("tensorrt", "fp32", exported, tmp_path / "out")
-    (row,) = verify(bundle, artifacts=["tensorrt-fp32-fused"], write=False).artifacts
+    bundle = extend_bundle(engines, tmp_path / "out", ("tensorrt",), ("fp32",), fused=True)
+    with monkeypatch.context() as patch:
+        patch.setenv("LITE_VTON_ENGINE_CACHE", "off")  # really built again
+        (row,) = verify(bundle, artifacts=["tensorrt-fp32-fused"], write=False).artifacts
     if row.skipped is None:
         pytest.skip("there is a GPU, so it was run")
     assert not row.failures
@@ -63,14 +94,25 @@ def test_an_engine_is_built_again_and_compared_byte_for_byte(
     # An engine of other weights, under the record and the hashes of its own.
     root = shutil.copytree(bundle.root, tmp_path / "tampered")
     engine = root / "tensorrt-fp32-fused/model.engine"
-    content = bytearray(engine.read_bytes())
-    content[len(content) * 3 // 4] ^= 1
+    content = with_a_layer_scaled(engine.read_bytes(), root / "weights/unet.safetensors")
     engine.write_bytes(content)
     record = json.loads((engine.parent / "model.json").read_text())
     record["engine_sha256"] = hashlib.sha256(content).hexdigest()
     (engine.parent / "model.json").write_text(json.dumps(record))
     write_manifest(root, bundle.manifest.model_copy(update={"files": record_files(root)}))
-    assert verify(Bundle.open(root), artifacts=["tensorrt-fp32-fused"], write=False).exit_code == 1
+    report = verify(Bundle.open(root), artifacts=["tensorrt-fp32-fused"], write=False)
+    assert report.exit_code == 1
+    assert report.artifacts[0].failures == ("the engine is not what the bundle's onnx-fp32 gives",)
+
+
+def with_a_layer_scaled(content: bytes, weights: Path) -> bytes:
+    """One convolution's weights 5 % larger where they lie in the engine, channels last."""
+    kernels = [tensor for tensor in load_file(weights).values() if tensor.ndim == 4 and tensor.shape[2] > 1]
+    for kernel in kernels:
+        inside = np.ascontiguousarray(np.moveaxis(kernel, 1, -1))
+        if content.count(inside.tobytes()) == 1:
+            return content.replace(inside.tobytes(), (inside * np.float32(1.05)).tobytes())
+    raise AssertionError("no convolution lies in the engine as expected")
 
 
 def test_an_engine_wants_the_onnx_files_beside_it(networks: Networks, tmp_path: Path) -> None:
