@@ -13,31 +13,25 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
-from numpy.typing import NDArray
 
-from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.networks import ASSETS, Networks, save_networks, shipped_networks
-from lite_vton.presets import ModelConfig, preset
+from lite_vton.presets import preset
 from training.autoencoder import train_autoencoder
 from training.bfloat16 import bf16_pays
 from training.claimed_folder import claim
 from training.decoder import tune_decoder
 from training.denoiser import train_denoiser
-from training.drawn_pairs import drawn_pictures
 from training.few_steps import FewStepConfig, train_few_steps
-from training.latents import LatentPairs, encode_pairs, joined, kept_pairs
+from training.latents import LatentPairs, encode_pairs, kept_pairs
 from training.loop import LoopConfig
-from training.mix.photographs import mended_pictures
-from training.mix.sources import Sources, garment_pictures, photo_pictures
-from training.pictures import PicturePairs
+from training.mix.kinds import Amounts, Kinds, encode_kinds, pictures_by_kind, shown_to_autoencoder, some_of_each
+from training.mix.sources import Sources
 from training.stages import Clock, stage
 from training.starts import Start, starting_unet
 from training.weights_digest import weights_digest
@@ -67,6 +61,11 @@ class Recipe:
     decoder_pairs: int
     distill: str = "output"
     start: Start = "random"
+
+    @property
+    def amounts(self) -> Amounts:
+        """Of pairs."""
+        return Amounts(self.pairs, self.variants, self.mended, self.data_seed)
 
 
 DEMO = Recipe(
@@ -100,26 +99,26 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO, sources: Sourc
     """Run `recipe` in `folder`, resuming what is there, and write fp16 weights and `recipe.json` to `assets`."""
     teacher_config, student_config = preset(recipe.teacher_preset), preset(recipe.student_preset)
     claim(folder / "recipe.json", asdict(recipe), _ANOTHER)
-    kinds = _pictures(folder, recipe, sources, student_config)
+    kinds = pictures_by_kind(folder, recipe.amounts, sources, student_config)
     clock = Clock(folder / "minutes.json")
 
     with stage("autoencoder", recipe.autoencoder, clock) as on_step:
         autoencoder, scale = train_autoencoder(
             student_config,
-            list(_of_autoencoder(kinds, sources, student_config)),
+            list(shown_to_autoencoder(kinds, sources, student_config)),
             recipe.autoencoder,
             folder / "autoencoder",
             resume=True,
             on_step=on_step,
         )
-    pairs = _encoded(kinds, autoencoder, scale)
+    pairs = encode_kinds(kinds, autoencoder, scale)
     with stage("teacher", recipe.teacher, clock) as on_step:
         teacher = train_denoiser(
             teacher_config, pairs, recipe.teacher, folder / "teacher", resume=True, on_step=on_step
         )
     student = _student(recipe, pairs, Denoiser(teacher_config, teacher), folder, clock)
 
-    tuned_on = _some(kinds, recipe.decoder_pairs)
+    tuned_on = some_of_each(kinds, recipe.decoder_pairs)
     with stage("decoder", recipe.decoder, clock) as on_step:
         tune_decoder(
             student_config,
@@ -157,10 +156,10 @@ def train_demo_student(
     claim(folder / "recipe.json", asdict(recipe) | kept, _ANOTHER)
     clock = Clock(folder / "minutes.json")
 
-    kinds = _pictures(folder, recipe, sources, config)
+    kinds = pictures_by_kind(folder, recipe.amounts, sources, config)
 
     def encode() -> LatentPairs:
-        return _encoded(kinds, autoencoder, taught.latent_scale)
+        return encode_kinds(kinds, autoencoder, taught.latent_scale)
 
     pairs = kept_pairs(folder / "latents-of-kept.safetensors", encode)
     student = _student(recipe, pairs, teacher, folder, clock)
@@ -176,47 +175,6 @@ def train_demo_student(
     shutil.copyfile(made, assets / f".{name}.part")
     (assets / f".{name}.part").replace(assets / name)
     _record(assets, recipe, clock, kinds, _recorded(ASSETS / "recipe.json"))
-
-
-# What it trains on
-
-
-def _pictures(folder: Path, recipe: Recipe, sources: Sources, config: ModelConfig) -> dict[str, PicturePairs]:
-    """By kind, photographs first, where there are any."""
-    kinds, backdrops = {}, sources.backdrops()
-    if sources.photographs is not None:
-        kinds["photographs"] = photo_pictures(sources.photographs, recipe.variants, recipe.data_seed, config, backdrops)
-    if backdrops is not None:
-        kinds["mended"] = mended_pictures(backdrops, recipe.mended, recipe.data_seed, config.height, config.width)
-    kinds["drawn"] = drawn_pictures(folder, recipe.pairs, recipe.data_seed, config)
-    return kinds
-
-
-def _of_autoencoder(
-    kinds: dict[str, PicturePairs], sources: Sources, config: ModelConfig
-) -> Iterator[NDArray[np.uint8]]:
-    """People, a third as many composites, whose grey holes it will meet, and each garment's picture once."""
-    for kind, pictures in kinds.items():
-        if kind != "mended":
-            yield from pictures.person
-            yield from pictures.masked_person[::3]
-    backdrops = sources.backdrops()
-    if backdrops is not None:
-        yield from garment_pictures(backdrops, config.height, config.width)
-
-
-def _encoded(kinds: dict[str, PicturePairs], autoencoder: Autoencoder, scale: float) -> LatentPairs:
-    return joined([encode_pairs(pictures, autoencoder, scale) for pictures in kinds.values()])
-
-
-def _some(kinds: dict[str, PicturePairs], count: int) -> PicturePairs:
-    """About `count` pairs, as many of each kind."""
-    share = count // len(kinds)
-    parts = [vars(pictures.first(share)).values() for pictures in kinds.values()]
-    return PicturePairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-# The student, and what is recorded
 
 
 def _student(recipe: Recipe, pairs: LatentPairs, teacher: Denoiser, folder: Path, clock: Clock) -> UNet2DConditionModel:
@@ -251,7 +209,7 @@ def _record(
     assets: Path,
     recipe: Recipe,
     clock: Clock,
-    kinds: dict[str, PicturePairs],
+    kinds: Kinds,
     before: dict[str, object] | None = None,
 ) -> None:
     """`recipe.json` beside the weights; `before` is the record of the run that autoencoder and teacher are from."""
@@ -281,7 +239,11 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/demo"), help="data, checkpoints and logs")
     parser.add_argument("--assets", type=Path, default=ASSETS, help="where the weights go")
     parser.add_argument("--photographs", type=Path, help="folder that `lite-vton data ccp` made; default: drawn alone")
-    parser.add_argument("--garments", type=Path, help="folder of garments' photos, for the autoencoder")
+    parser.add_argument(
+        "--garments",
+        type=Path,
+        help="folder of garments' photos, to learn more from",
+    )
     parser.add_argument("--pairs", type=int, default=DEMO.pairs, help="drawn pairs to train on")
     parser.add_argument("--variants", type=int, default=DEMO.variants, help="pairs to make of each photo")
     parser.add_argument("--keep-teacher", action="store_true", help="train the student alone, beside what is shipped")

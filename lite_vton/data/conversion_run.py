@@ -13,7 +13,7 @@ from lite_vton.data.conversion_report import write_pairs, write_report
 from lite_vton.data.spawned import spawned
 from lite_vton.errors import UserError
 
-__all__ = ["Convert", "Progress", "convert_all"]
+__all__ = ["Convert", "Progress", "convert_all", "tell"]
 
 Convert = Callable[[str], Outcome]
 """Converts the photo of that name, its files whole or not at all, and says what became of it. Picklable."""
@@ -43,10 +43,10 @@ def convert_all(
     journal = Journal(folder, settings, overwrite)
     clear_drafts(folder)
     waiting = [name for name in names if name not in journal.outcomes]
-    _tell(progress, journal)
+    tell(progress, journal)
     for outcome in spawned(convert, waiting, min(workers, max(1, len(waiting)))):
         journal.add(outcome)
-        _tell(progress, journal)
+        tell(progress, journal)
     journal.close()
     outcomes = [journal.outcomes[name] for name in sorted(journal.outcomes)]
     write_report(folder, settings, outcomes)
@@ -56,6 +56,7 @@ def convert_all(
     return outcomes
 
 
-def _tell(progress: Progress | None, journal: Journal) -> None:
+def tell(progress: Progress | None, journal: Journal) -> None:
+    """Say how far `journal` is."""
     if progress is not None:
         progress(len(journal.outcomes), sum(bool(outcome.reason) for outcome in journal.outcomes.values()))

@@ -63,7 +63,7 @@ def another_light(worn: Worn, rng: np.random.Generator, *, also_garment: bool) -
 
 
 def another_background(worn: Worn, rng: np.random.Generator, backdrops: Backdrops | None = None) -> Worn:
-    """Behind the person a backdrop, or where there are none and half of the time, smooth colours with some grain."""
+    """Behind the person a backdrop, or where there are none, and now and then, smooth colours with some grain."""
     import cv2
 
     height, width = worn.picture.shape[:2]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from lite_vton.bundle.reading import sha256_of
 from lite_vton.data.conversion_files import shop_picture
 from lite_vton.data.conversion_journal import Journal
 from lite_vton.data.conversion_outcome import DroppedError, Outcome
 from lite_vton.data.conversion_report import write_whole
-from lite_vton.data.conversion_run import Progress
+from lite_vton.data.conversion_run import Progress, tell
 from lite_vton.data.garments.classes import CLASSES, HEMS, OTHER
 from lite_vton.data.garments.cutting import cut_garment
 from lite_vton.data.garments.files import GarmentFile, garment_files
@@ -29,6 +29,7 @@ from lite_vton.people import installed
 from lite_vton.photo import save_photo
 
 __all__ = ["convert_garments"]
+
 _SPLIT = "train"
 
 
@@ -69,10 +70,10 @@ def convert_garments(
     settled = {file.source for file in found.files} - {file.source for file in waiting}
     for source_name in journal.outcomes.keys() - settled:
         del journal.outcomes[source_name]
-    _tell(progress, journal.outcomes.values())
+    tell(progress, journal)
     for outcome in spawned(work, waiting, min(workers, max(1, len(waiting)))):
         journal.add(outcome)
-        _tell(progress, journal.outcomes.values())
+        tell(progress, journal)
     journal.close()
     report = Report.of(found, journal.outcomes)
     work.remove_others({file.name for file in report.kept})
@@ -94,7 +95,7 @@ class _Conversion:
 
     def __call__(self, file: GarmentFile) -> Outcome:
         try:
-            digest = _digest(file.path)
+            digest = sha256_of(file.path)
         except OSError as error:
             return Outcome(name=file.source, reason="not a usable picture", detail=error.strerror or "cannot be read")
         kind = CLASSES.get(file.kind, OTHER)
@@ -128,7 +129,7 @@ class _Conversion:
         if outcome is None or not outcome.sha256 or (outcome.split and not self._files(file.name)[2].is_file()):
             return False
         try:
-            return _digest(file.path) == outcome.sha256
+            return sha256_of(file.path) == outcome.sha256
         except OSError:
             return False
 
@@ -160,14 +161,3 @@ def _check(source: Path, folder: Path, height: int, width: int, workers: int) ->
 def _bounds() -> str:
     """Changes with what is kept: a folder must not hold garments of two ways to judge them."""
     return hashlib.sha256(repr((COMMON, dict(HEMS), dict(CLASSES), OTHER)).encode()).hexdigest()[:12]
-
-
-def _tell(progress: Progress | None, outcomes: Iterable[Outcome]) -> None:
-    if progress is not None:
-        dropped = [bool(outcome.reason) for outcome in outcomes]
-        progress(len(dropped), sum(dropped))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
