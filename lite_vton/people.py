@@ -89,8 +89,7 @@ def find_people(pixels: NDArray[np.uint8], most: int = 4) -> list[Person]:
     people: list[Person] = []
     with _pose_estimator() as estimator:
         while len(people) < most:
-            with _quiet():
-                found = estimator.process(view)
+            found = estimator.process(view)
             if found.pose_landmarks is None or found.segmentation_mask is None:
                 break
             seen = np.asarray(found.segmentation_mask, np.float32)
@@ -154,6 +153,7 @@ def _person(landmarks: Sequence[Any], seen: NDArray[np.float32], height: int, wi
 
 @contextmanager
 def _pose_estimator() -> Iterator[Any]:
+    # All the while: its threads still print after what started them has returned.
     with _quiet():
         try:
             from mediapipe.python.solutions.pose import Pose
@@ -163,10 +163,9 @@ def _pose_estimator() -> Iterator[Any]:
                 "as OpenPose JSON (--keypoints)"
             ) from error
         estimator = Pose(static_image_mode=True, model_complexity=1, enable_segmentation=True)
-    try:
-        yield estimator
-    finally:
-        with _quiet():
+        try:
+            yield estimator
+        finally:
             estimator.close()
 
 
