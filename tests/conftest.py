@@ -1,11 +1,16 @@
-"""Weights in the shapes of the published networks, drawn at random: the real ones cannot be downloaded in a test."""
+"""Weights in the shapes of the published networks, drawn at random: the real ones cannot be downloaded in a test.
+
+And what becomes of the suite where a library takes its process down.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
     import torch
@@ -46,3 +51,60 @@ def inception() -> dict[str, torch.Tensor]:
             values = (0.1 * draw.standard_normal(tuple(shape))).astype(np.float32)
         weights[name] = torch.from_numpy(values)
     return weights | {"fc.weight": torch.zeros(1008, 2048), "fc.bias": torch.zeros(1008)}
+
+
+class _FilesOnce(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+    """A file's tests by one process, and a test that takes its process down a second time for the last time.
+
+    After a crash pytest-xdist 3.8 waits for ever: for files that were done and are handed out again as empty work
+    (https://github.com/pytest-dev/pytest-xdist/issues/1378), and for a process that is handed a file's last test alone
+    (https://github.com/pytest-dev/pytest-xdist/pull/1328). So neither is handed out.
+    """
+
+    def __init__(self, config: pytest.Config, log: Any = None) -> None:
+        super().__init__(config, log)
+        self.crashed: list[str] = []
+
+    def remove_node(self, node: Any) -> str | None:
+        files = self.assigned_work[node]
+        for file in [file for file, tests in files.items() if all(tests.values())]:
+            del files[file]
+        test = next((test for tests in files.values() for test, done in tests.items() if not done), None)
+        if test in self.crashed:
+            files[self._split_scope(test)][test] = True
+            if not self._pending_of(files):
+                self.assigned_work[node] = {}
+                return super().remove_node(node) or test
+        left: str | None = super().remove_node(node)
+        return test if left is not None else None
+
+    def _assign_work_unit(self, node: Any) -> None:
+        with suppress(OSError):  # died just now: what it was to get is among what `remove_node` takes back
+            super()._assign_work_unit(node)
+            self._reschedule(node)  # of a single test it would wait for the next one
+
+
+_CRASHED = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_CRASHED] = []
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return _FilesOnce(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: _FilesOnce) -> None:
+    """Half a dozen native runtimes share a process; a test they took down once is run again, and said to have been."""
+    if crashitem not in sched.crashed:
+        report.outcome = "rerun"  # type: ignore[assignment]  # as pytest-xdist's own hook has it
+    sched.crashed.append(crashitem)
+    sched.config.stash[_CRASHED].append(crashitem)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for test in config.stash[_CRASHED]:
+        terminalreporter.write_line(f"the process died in {test}", red=True)

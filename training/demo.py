@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import shutil
-import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -26,11 +23,12 @@ from training.autoencoder import train_autoencoder
 from training.bfloat16 import bf16_pays
 from training.claimed_folder import claim
 from training.decoder import tune_decoder
+from training.demo_record import write_record
 from training.denoiser import train_denoiser
 from training.few_steps import FewStepConfig, train_few_steps
 from training.latents import LatentPairs, encode_pairs, kept_pairs
 from training.loop import LoopConfig
-from training.mix.kinds import Amounts, Kinds, encode_kinds, pictures_by_kind, shown_to_autoencoder, some_of_each
+from training.mix.kinds import Amounts, encode_kinds, pictures_by_kind, shown_to_autoencoder, some_of_each
 from training.mix.sources import Sources
 from training.stages import Clock, stage
 from training.starts import Start, starting_unet
@@ -136,7 +134,7 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO, sources: Sourc
     for config, unet in ((teacher_config, teacher), (student_config, student)):
         first, second = config.shipped_weights or ("autoencoder.safetensors", f"{config.name}.safetensors")
         save_networks(Networks(config, autoencoder, unet, scale), assets / first, assets / second, torch.float16)
-    _record(assets, recipe, clock, kinds)
+    write_record(assets, asdict(recipe), clock, kinds)
 
 
 def train_demo_student(
@@ -174,7 +172,8 @@ def train_demo_student(
     assets.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(made, assets / f".{name}.part")
     (assets / f".{name}.part").replace(assets / name)
-    _record(assets, recipe, clock, kinds, _recorded(ASSETS / "recipe.json"))
+    before = _recorded(ASSETS / "recipe.json")
+    write_record(assets, asdict(recipe), clock, kinds, ("autoencoder", "teacher"), before)
 
 
 def _student(recipe: Recipe, pairs: LatentPairs, teacher: Denoiser, folder: Path, clock: Clock) -> UNet2DConditionModel:
@@ -203,26 +202,6 @@ def _student(recipe: Recipe, pairs: LatentPairs, teacher: Denoiser, folder: Path
             resume=True,
             on_step=on_step,
         )
-
-
-def _record(
-    assets: Path,
-    recipe: Recipe,
-    clock: Clock,
-    kinds: Kinds,
-    before: dict[str, object] | None = None,
-) -> None:
-    """`recipe.json` beside the weights; `before` is the record of the run that autoencoder and teacher are from."""
-    record = {
-        "recipe": asdict(recipe),
-        "pairs": {kind: len(pictures) for kind, pictures in kinds.items()},
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
-        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
-        "minutes": clock.minutes(),
-        "date": time.strftime("%Y-%m-%d"),
-        **({} if before is None else {"kept": ["autoencoder", "teacher"], "before": before}),
-    }
-    (assets / "recipe.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def _recorded(file: Path) -> dict[str, object]:

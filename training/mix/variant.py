@@ -40,11 +40,11 @@ CHANGES: tuple[Change, ...] = (
     Change("another light", 0.4, lambda worn, rng, _: another_light(worn, rng, also_garment=True)),
     Change("another light than the garment's", 0.3, lambda worn, rng, _: another_light(worn, rng, also_garment=False)),
     Change("a garment without shading", 0.4, lambda worn, rng, _: without_shading(worn, rng)),
-    Change("a garment that is bent", 0.5, lambda worn, rng, _: bent(worn, rng)),
+    Change("a garment that is bent", 0.3, lambda worn, rng, _: bent(worn, rng)),
 )
 """In this order, after the framing; each drawn by itself."""
 
-PLACED_OFF, PARTLY_HIDDEN, WIDER, COVERED = 0.5, 0.3, 0.6, 0.5
+PLACED_OFF, PARTLY_HIDDEN, WIDER, COVERED = 0.3, 0.3, 0.6, 0.4
 """Shares of the variants whose garment is laid on with joints a little off, is seen in part, has a wider mask, and of
 which something hides a part that is not painted: a face that is always there is learnt, and the garment with it."""
 
