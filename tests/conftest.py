@@ -53,8 +53,12 @@ def inception() -> dict[str, torch.Tensor]:
     return weights | {"fc.weight": torch.zeros(1008, 2048), "fc.bias": torch.zeros(1008)}
 
 
+_TOGETHER = ("tests/export/coreml/", "tests/runtimes/web/")
+"""Folders whose files share what takes long to make, and so a process."""
+
+
 class _FilesOnce(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist has no types
-    """A file's tests by one process, and a test that takes its process down a second time for the last time.
+    """A file's tests by one process, and no third try for a test that took its process down twice.
 
     After a crash pytest-xdist 3.8 waits for ever: for files that were done and are handed out again as empty work
     (https://github.com/pytest-dev/pytest-xdist/issues/1378), and for a process that is handed a file's last test alone
@@ -64,6 +68,10 @@ class _FilesOnce(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist has 
     def __init__(self, config: pytest.Config, log: Any = None) -> None:
         super().__init__(config, log)
         self.crashed: list[str] = []
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = next((folder for folder in _TOGETHER if nodeid.startswith(folder)), None)
+        return folder or str(super()._split_scope(nodeid))
 
     def remove_node(self, node: Any) -> str | None:
         files = self.assigned_work[node]
