@@ -39,6 +39,10 @@ format:
 train-demo *options:
     python -m training.demo {{ options }}
 
+# Teach the weights in lite_vton/assets photographs beside drawings; needs --photographs and --garments (an hour and a half on two cores)
+train-demo-further *options:
+    python -m training.demo_further {{ options }}
+
 # The figures of the README on the held-out pairs
 evaluate *options:
     lite-vton eval demo {{ options }}
