@@ -26,7 +26,7 @@ from training.decoder import tune_decoder
 from training.demo_record import write_record
 from training.denoiser import train_denoiser
 from training.few_steps import FewStepConfig, train_few_steps
-from training.latents import LatentPairs, encode_pairs, kept_pairs
+from training.latents import LatentPairs, kept_pairs
 from training.loop import LoopConfig
 from training.mix.kinds import Amounts, encode_kinds, pictures_by_kind, shown_to_autoencoder, some_of_each
 from training.mix.sources import Sources
@@ -116,7 +116,7 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO, sources: Sourc
         )
     student = _student(recipe, pairs, Denoiser(teacher_config, teacher), folder, clock)
 
-    tuned_on = some_of_each(kinds, recipe.decoder_pairs)
+    tuned_on, rows = some_of_each(kinds, recipe.decoder_pairs)
     with stage("decoder", recipe.decoder, clock) as on_step:
         tune_decoder(
             student_config,
@@ -124,7 +124,7 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO, sources: Sourc
             scale,
             Denoiser(student_config, student),
             tuned_on,
-            encode_pairs(tuned_on, autoencoder, scale),
+            pairs.batch(torch.tensor(rows)),
             recipe.decoder,
             folder / "decoder",
             resume=True,

@@ -26,7 +26,7 @@ from training.claimed_folder import claim
 from training.decoder import tune_decoder
 from training.demo_record import write_record
 from training.few_steps import FewStepConfig, train_few_steps
-from training.latents import LatentPairs, encode_pairs, kept_pairs
+from training.latents import LatentPairs, kept_pairs
 from training.loop import LoopConfig
 from training.mix.kinds import Amounts, encode_kinds, pictures_by_kind, some_of_each
 from training.mix.sources import Sources
@@ -72,9 +72,9 @@ FURTHER = Further(
         Lesson("demo", (8, 4), replace(_LOOP, steps=1200, learning_rate=4e-4)),
         Lesson("demo-teacher", (1,), replace(_LOOP, steps=600)),
     ),
-    decoder=LoopConfig(steps=2000, batch_size=4, learning_rate=3e-4, ema_decay=0.998, checkpoint_every=500),
+    decoder=LoopConfig(steps=4000, batch_size=4, learning_rate=4e-4, ema_decay=0.998, checkpoint_every=500),
     decoder_of="demo",
-    decoder_pairs=2100,
+    decoder_pairs=4200,
 )
 
 
@@ -104,7 +104,7 @@ def go_on(
     for lesson in further.lessons:
         _teach(lesson, shipped[lesson.preset], pairs, folder, clock)
 
-    some = some_of_each(kinds, further.decoder_pairs)
+    some, rows = some_of_each(kinds, further.decoder_pairs)
     with stage("decoder", further.decoder, clock) as on_step:
         assert isinstance(autoencoder, TinyAutoencoder)
         tune_decoder(
@@ -113,7 +113,7 @@ def go_on(
             scale,
             Denoiser(taught.config, taught.unet),
             some,
-            encode_pairs(some, autoencoder, scale),
+            pairs.batch(torch.tensor(rows)),
             further.decoder,
             folder / "decoder",
             resume=True,

@@ -60,8 +60,16 @@ def encode_kinds(kinds: Kinds, autoencoder: Autoencoder, scale: float) -> Latent
     return joined([encode_pairs(pictures, autoencoder, scale) for pictures in kinds.values()])
 
 
-def some_of_each(kinds: Kinds, count: int) -> PicturePairs:
-    """About `count` pairs, as many of each kind."""
-    share = count // len(kinds)
-    parts = [vars(pictures.first(share)).values() for pictures in kinds.values()]
-    return PicturePairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+def some_of_each(kinds: Kinds, count: int) -> tuple[PicturePairs, list[int]]:
+    """About `count` pairs, the first of each kind and as many of each, and which ones of all the kinds' pairs they are.
+
+    The numbers count as `encode_kinds` does.
+    """
+    share, before = count // len(kinds), 0
+    parts, rows = [], []
+    for pictures in kinds.values():
+        some = pictures.first(share)
+        parts.append(vars(some).values())
+        rows += range(before, before + len(some))
+        before += len(pictures)
+    return PicturePairs(*(np.concatenate(column) for column in zip(*parts, strict=True))), rows
