@@ -66,7 +66,8 @@ def some_of_each(kinds: Kinds, count: int) -> tuple[PicturePairs, list[int]]:
     The numbers count as `encode_kinds` does.
     """
     share, before = count // len(kinds), 0
-    parts, rows = [], []
+    parts = []
+    rows: list[int] = []
     for pictures in kinds.values():
         some = pictures.first(share)
         parts.append(vars(some).values())
