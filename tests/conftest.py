@@ -74,17 +74,13 @@ class _FilesOnce(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist has 
         return folder or str(super()._split_scope(nodeid))
 
     def remove_node(self, node: Any) -> str | None:
-        files = self.assigned_work[node]
-        for file in [file for file, tests in files.items() if all(tests.values())]:
-            del files[file]
-        test = next((test for tests in files.values() for test, done in tests.items() if not done), None)
+        work = self.assigned_work[node]
+        test = next((test for tests in work.values() for test, done in tests.items() if not done), None)
         if test in self.crashed:
-            files[self._split_scope(test)][test] = True
-            if not self._pending_of(files):
-                self.assigned_work[node] = {}
-                return super().remove_node(node) or test
-        left: str | None = super().remove_node(node)
-        return test if left is not None else None
+            work[self._split_scope(test)][test] = True
+        self.assigned_work[node] = {file: tests for file, tests in work.items() if not all(tests.values())}
+        super().remove_node(node)
+        return test
 
     def _assign_work_unit(self, node: Any) -> None:
         with suppress(OSError):  # died just now: what it was to get is among what `remove_node` takes back
