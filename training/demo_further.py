@@ -70,7 +70,7 @@ FURTHER = Further(
     lessons=(
         Lesson("demo", (1,), _LOOP),
         Lesson("demo", (8, 4), replace(_LOOP, steps=1200, learning_rate=4e-4)),
-        Lesson("demo-teacher", (1,), replace(_LOOP, steps=600)),
+        Lesson("demo-teacher", (8, 4, 1), replace(_LOOP, steps=600)),
     ),
     decoder=LoopConfig(steps=4000, batch_size=4, learning_rate=4e-4, ema_decay=0.998, checkpoint_every=500),
     decoder_of="demo",
