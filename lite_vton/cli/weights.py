@@ -37,7 +37,7 @@ NOTES = {
     SHIPPED: "small, of 648 photographs and drawings: the garment in its place, edges hazy",
     "trained on drawn pairs, shipped with lite-vton": "trained on drawings: expect a drawn look on photographs",
 }
-"""What to tell people about weights that a bundle's manifest names so; the last is in bundles of the weights before these."""
+"""What to tell people about weights that a bundle's manifest names so; the last, those of the weights before."""
 
 
 @dataclass(frozen=True)
