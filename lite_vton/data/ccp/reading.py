@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lite_vton.data.ccp.matlab import read_variable
 from lite_vton.data.ccp.reasons import Reason
 from lite_vton.data.conversion_outcome import DroppedError
 from lite_vton.errors import UserError
@@ -68,7 +68,7 @@ def read_photo_and_labels(source: Source, name: str) -> tuple[Photo, NDArray[np.
 
 def _labels(path: Path, count: int) -> NDArray[np.uint8]:
     try:
-        found = np.asarray(_variable(path, "groundtruth"))
+        found = np.asarray(read_variable(path, "groundtruth"))
     except UserError as error:
         raise DroppedError(Reason.BROKEN_PARSE, str(error)) from error
     if found.ndim != 2 or not found.size or found.dtype.kind not in "uif":
@@ -79,20 +79,8 @@ def _labels(path: Path, count: int) -> NDArray[np.uint8]:
 
 
 def _label_names(path: Path) -> tuple[str, ...]:
-    cells = np.asarray(_variable(path, "label_list")).ravel()
+    cells = np.asarray(read_variable(path, "label_list")).ravel()
     names = [str(np.asarray(cell).ravel()[0]) if np.size(cell) else "" for cell in cells]
     if not 0 < len(names) <= _LONGEST_LIST:
         raise UserError(f"{path} holds {len(names)} names: copy the dataset again")
     return tuple(names)
-
-
-def _variable(path: Path, name: str) -> Any:
-    from scipy.io import loadmat
-
-    try:
-        content = loadmat(path, variable_names=[name])
-    except Exception as error:  # what its readers raise for broken files, each in its own way
-        raise UserError(f"cannot read {path}: it should be a MATLAB file, version 5") from error
-    if name not in content:
-        raise UserError(f"{path} holds no {name}: copy the dataset again")
-    return content[name]
