@@ -14,7 +14,7 @@ web:
 
 # The test suite: two processes of one thread, which on two cores take less time than of two
 test *options:
-    OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m pytest -n 2 --dist loadfile {{ options }}
+    OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m pytest -n 2 --dist loadfile --max-worker-restart=0 {{ options }}
 
 # An environment for Optimum, which needs older diffusers than ours: tests open our files in it, the full benchmark times its own
 optimum:
