@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lite_vton.data.sample import PairFolder, TryOnSample
+from lite_vton.data.spawned import worker_pool
 from lite_vton.garment import CLIP_SIDE
 from lite_vton.inputs import to_picture
 
@@ -52,11 +53,15 @@ def read_pictures(
     workers: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> PicturePairs:
-    """Every pair of `samples`, with the garments for CLIP if asked for; `progress` is told how many are done."""
+    """Every pair of `samples`, with the garments for CLIP if asked for; `progress` is told how many are done.
+
+    One worker reads in this process; more are spawned, and `samples` goes to them.
+    """
     read = partial(_read, samples, garments)
     rows: list[tuple[Picture, ...]] = []
-    with ProcessPoolExecutor(workers) as pool:
-        for row in pool.map(read, range(len(samples)), chunksize=8):
+    with nullcontext() if workers == 1 else worker_pool(workers) as pool:
+        in_order = map(read, range(len(samples))) if pool is None else pool.map(read, range(len(samples)), chunksize=8)
+        for row in in_order:
             rows.append(row)
             if progress is not None:
                 progress(len(rows))
@@ -70,20 +75,17 @@ def read_pieces(
 
     The next piece is read while one is worked on, so two of them are in memory.
     """
-    with ProcessPoolExecutor(workers) as pool:
+    with worker_pool(workers) as pool:
 
         def begin(piece: slice) -> Iterator[tuple[Picture, ...]]:
             some = samples.part(piece)  # what goes to the other processes with every task
             return pool.map(partial(_read, some, garments), range(len(some)), chunksize=8)
 
         rows: Iterator[tuple[Picture, ...]] | None = None
-        try:
-            for piece in chain(pieces, [None]):
-                ready, rows = rows, None if piece is None else begin(piece)
-                if ready is not None:
-                    yield _stacked(ready)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        for piece in chain(pieces, [None]):
+            ready, rows = rows, None if piece is None else begin(piece)
+            if ready is not None:
+                yield _stacked(ready)
 
 
 def _stacked(rows: Iterable[tuple[Picture, ...]]) -> PicturePairs:

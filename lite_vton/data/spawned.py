@@ -1,16 +1,20 @@
-"""Work shared out over processes."""
+"""Work shared out over processes, which are spawned: a fork would copy the locks of whatever threads the caller has.
+
+OpenCV, torch and ONNX Runtime all have such threads, and a copy of theirs waits for ever.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import TypeVar
 
-__all__ = ["spawned"]
+__all__ = ["spawned", "worker_pool"]
 
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
@@ -24,12 +28,18 @@ def spawned(work: Callable[[_Job], _Result], jobs: Sequence[_Job], workers: int)
     if workers == 1:
         yield from map(work, jobs)
         return
-    # Spawned, since a fork would copy whatever threads the caller has.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
-    try:
+    with worker_pool(workers) as pool:
         futures = [pool.submit(work, job) for job in jobs]
         for future in as_completed(futures):
             yield future.result()
+
+
+@contextmanager
+def worker_pool(workers: int) -> Iterator[Executor]:
+    """`workers` processes for picklable work, of one OpenCV thread each. Work not begun at the end is left undone."""
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+    try:
+        yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
