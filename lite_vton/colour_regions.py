@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Mask", "Palette", "both", "closed", "distance", "grown", "joined", "palette", "shrunk", "without_specks"]
+__all__ = [
+    "Mask",
+    "Palette",
+    "both",
+    "closed",
+    "distance",
+    "grown",
+    "joined",
+    "opened",
+    "palette",
+    "shrunk",
+    "without_specks",
+]
 
 Mask = NDArray[np.bool_]
 Palette = NDArray[np.float64]
@@ -69,6 +81,13 @@ def closed(mask: Mask, radius: float) -> Mask:
     import cv2
 
     return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, _disc(radius)) > 0)
+
+
+def opened(mask: Mask, radius: float) -> Mask:
+    """Without what is narrower than twice `radius` pixels."""
+    import cv2
+
+    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, _disc(radius)) > 0)
 
 
 def joined(mask: Mask, to: Mask) -> Mask:

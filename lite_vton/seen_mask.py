@@ -70,9 +70,9 @@ class _Worn:
 # Short tops end above the hips, and few others below 1.35; a waistband lies between 0.8 and 1.1.
 _WORN: Mapping[Category, _Worn] = MappingProxyType(
     {
-        "upper": _Worn((0.05, 0.75), -0.2, other=(1.35, 9.0), meets=(0.8, 9.0)),
+        "upper": _Worn((0.05, 0.75), -0.3, other=(1.35, 9.0), meets=(0.8, 9.0)),
         "lower": _Worn((1.3, 1.9), 0.75, other=(0.05, 0.75), meets=(0.0, 1.15)),
-        "dress": _Worn((0.05, 0.75), -0.2),
+        "dress": _Worn((0.05, 0.75), -0.3),
     }
 )
 

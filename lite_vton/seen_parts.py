@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.colour_regions import Mask, Palette, both, closed, distance, grown, joined, palette, shrunk
+from lite_vton.colour_regions import Mask, Palette, both, closed, distance, grown, joined, opened, palette, shrunk
 from lite_vton.pose import Joint, Keypoints
 
 __all__ = ["face_of", "hair", "hands_of", "held", "skinned"]
@@ -15,6 +15,8 @@ _Points = NDArray[np.float64]
 # In body units, about a shoulder width.
 _PALM, _FINGERS = 0.07, 1.5  # radius around a hand's points; its length over what MediaPipe's points span
 _HAIR_REACH = 1.2  # below the nose
+_STRAND = 0.035  # half of what hair is wide at least: the shade along a collar has its colours, and is narrower
+_SHADED = 0.07  # of cloth beside hair, where the two mix: left as it is it would frame the new garment
 _HELD_REACH = 0.55  # around a hand
 # CIELAB
 _CLEARLY = 8.0  # nearer to one palette than to the other by this much
@@ -66,10 +68,13 @@ def hair(
     for _ in range(2):
         to_hair = distance(lab, hair)
         like = near & (to_hair < 2 * _CLEARLY) & (to_hair + _CLEARLY < from_cloth) & (to_hair < from_skin)
-        found = joined(closed(like, 0.03 * unit), top) | top
+        falling = joined(closed(like, 0.03 * unit), top)
+        found = opened(falling, _STRAND * unit) | top
         # Ends are often lighter than what grows on the head.
         hair = both(hair, palette(lab[shrunk(found & (rows > nose[1]), 0.02 * unit)]))
-    return grown(found & ~face, 1)
+    found &= ~face
+    rim = grown(person & (from_cloth < _CLEARLY), _SHADED * unit) & ~shrunk(found, 1)
+    return grown(found, 1) & ~rim
 
 
 def hands_of(hands: _Points, keypoints: Keypoints, unit: float, shape: tuple[int, ...]) -> Mask:

@@ -63,6 +63,28 @@ def test_long_hair_stays_where_it_does_not_look_like_the_garment(pairs: list[Pai
     assert kept > 0.6 * lost
 
 
+def test_a_shade_along_the_collar_is_no_hair_though_it_has_its_colour(pairs: list[Pair]) -> None:
+    import cv2
+
+    repainted = []
+    for pair in pairs:
+        hair, skin = pair.parse == Part.HAIR, np.isin(pair.parse, (Part.FACE, Part.TORSO_SKIN))
+        beside = cv2.dilate(skin.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        collar = beside & np.isin(pair.parse, GARMENT)
+        # Under the chin it meets what is dark beside the face.
+        neck = beside & skin & ~hair & (covered(pair) > 0) & (cv2.erode(skin.astype(np.uint8), np.ones((3, 3))) == 0)
+        shaded = collar | neck
+        if not hair.any() or collar.sum() < 10:
+            continue
+        picture = pair.person.copy()
+        picture[shaded] = np.median(picture[hair], axis=0)
+        sight = Sight((pair.parse > 0).astype(np.float32), NO_HANDS)
+        found = seen_mask(covered(pair), picture, sight, pair.keypoints)
+        repainted.append(float(found.mask[collar].mean()))
+    assert len(repainted) > 3
+    assert np.mean(np.array(repainted) > 0.9) > 0.8  # hair may fall over a collar
+
+
 def test_a_hand_before_the_body_stays_and_one_in_a_pocket_is_no_hand() -> None:
     skin, cloth = (224, 172, 140), (30, 60, 160)
     picture = np.full((256, 192, 3), 235, np.uint8)
