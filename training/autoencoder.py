@@ -19,13 +19,12 @@ from lite_vton.presets import AutoencoderTinyConfig, ModelConfig
 from training.latents import to_tensor
 from training.loop import LoopConfig, OnStep, fit
 
-__all__ = ["latent_scale", "principal_tiles", "reconstruction_terms", "train_autoencoder"]
+__all__ = ["latent_scale", "principal_tiles", "reconstruction_terms", "some_pictures", "train_autoencoder"]
 
 STRUCTURE_WEIGHT = 0.3
 """Of the SSIM term, whose size is otherwise several times that of the pixels'."""
 
 _SOME = 256
-"""Pictures, evenly taken from all, that tell where it starts and the scale of its latents."""
 
 
 def train_autoencoder(
@@ -34,24 +33,22 @@ def train_autoencoder(
     loop: LoopConfig,
     folder: Path,
     *,
+    start: TinyAutoencoder | None = None,
     resume: bool = False,
     on_step: OnStep | None = None,
 ) -> tuple[TinyAutoencoder, float]:
     """An autoencoder of `config` fitted to N `pictures` (H, W, 3) uint8, and the scale of its latents.
 
-    A step sees `loop.batch_size` crops of half the picture's height and width: more steps for the same work.
+    It goes on from `start`, in place; without one it starts as a principal component analysis of the pictures. A step
+    sees `loop.batch_size` crops of half the picture's height and width: more steps for the same work.
     `UserError` for a model with Stable Diffusion's autoencoder, which is taken as it is.
     """
     if not isinstance(config.autoencoder, AutoencoderTinyConfig):
         raise UserError(f"the autoencoder of {config.name} is not trained here: give the file of Stable Diffusion's")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(loop.seed)
-        autoencoder = TinyAutoencoder(config.autoencoder)
-    tile = config.autoencoder.downscale
+    some = some_pictures(pictures)
+    autoencoder = start or _linear(config.autoencoder, some, loop.seed)
     # Crops come channels last from their pictures, and convolutions keep them so: a quarter less time on a CPU.
     autoencoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub has no such form
-    some = np.stack(pictures[:: max(1, len(pictures) // _SOME)][:_SOME])
-    autoencoder.start_linear(*principal_tiles(some, tile, config.autoencoder.latent_channels))
     height, width = config.height // 2, config.width // 2
 
     def loss(module: nn.Module, generator: torch.Generator) -> dict[str, torch.Tensor]:
@@ -66,6 +63,11 @@ def train_autoencoder(
 
     fit(autoencoder, loss, loop, folder, resume=resume, on_step=on_step)
     return autoencoder, latent_scale(autoencoder, some)
+
+
+def some_pictures(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """A few hundred, evenly taken from all: enough to tell where an autoencoder starts, and its latents' scale."""
+    return np.stack(pictures[:: max(1, len(pictures) // _SOME)][:_SOME])
 
 
 def principal_tiles(
@@ -95,6 +97,14 @@ def reconstruction_terms(decoded: torch.Tensor, picture: torch.Tensor) -> dict[s
             "edges": 0.5 * edges,
             "structure": STRUCTURE_WEIGHT * (1 - likeness),
         }
+
+
+def _linear(config: AutoencoderTinyConfig, pictures: NDArray[np.uint8], seed: int) -> TinyAutoencoder:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        autoencoder = TinyAutoencoder(config)
+    autoencoder.start_linear(*principal_tiles(pictures, config.downscale, config.latent_channels))
+    return autoencoder
 
 
 @torch.no_grad()

@@ -20,15 +20,15 @@ from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.networks import ASSETS, Networks, save_networks, shipped_networks
 from lite_vton.presets import preset
 from training.autoencoder import train_autoencoder
-from training.bfloat16 import bf16_pays
+from training.bfloat16 import bf16_pays, in_bf16
 from training.claimed_folder import claim
-from training.decoder import tune_decoder
+from training.demo_finish import finish_decoder, write_weights
 from training.demo_record import write_record
 from training.denoiser import train_denoiser
 from training.few_steps import FewStepConfig, train_few_steps
 from training.latents import LatentPairs, kept_pairs
 from training.loop import LoopConfig
-from training.mix.kinds import Amounts, encode_kinds, pictures_by_kind, shown_to_autoencoder, some_of_each
+from training.mix.kinds import Amounts, encode_kinds, pictures_by_kind, shown_to_autoencoder
 from training.mix.sources import Sources
 from training.stages import Clock, stage
 from training.starts import Start, starting_unet
@@ -116,24 +116,9 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO, sources: Sourc
         )
     student = _student(recipe, pairs, Denoiser(teacher_config, teacher), folder, clock)
 
-    tuned_on, rows = some_of_each(kinds, recipe.decoder_pairs)
-    with stage("decoder", recipe.decoder, clock) as on_step:
-        tune_decoder(
-            student_config,
-            autoencoder,
-            scale,
-            Denoiser(student_config, student),
-            tuned_on,
-            pairs.batch(torch.tensor(rows)),
-            recipe.decoder,
-            folder / "decoder",
-            resume=True,
-            on_step=on_step,
-        )
-
-    for config, unet in ((teacher_config, teacher), (student_config, student)):
-        first, second = config.shipped_weights or ("autoencoder.safetensors", f"{config.name}.safetensors")
-        save_networks(Networks(config, autoencoder, unet, scale), assets / first, assets / second, torch.float16)
+    made = Networks(student_config, autoencoder, student, scale)
+    finish_decoder(made, kinds, pairs, recipe.decoder_pairs, recipe.decoder, folder, clock)
+    write_weights((Networks(teacher_config, autoencoder, teacher, scale), made), assets)
     write_record(assets, asdict(recipe), clock, kinds)
 
 
@@ -235,18 +220,12 @@ def main() -> None:
     )
     sources = Sources(arguments.photographs, arguments.garments)
     if bf16_pays():
-        recipe = _in_bf16(recipe)
+        recipe = in_bf16(recipe)
     if arguments.keep_teacher:
         taught = shipped_networks(preset(recipe.teacher_preset))
         train_demo_student(arguments.folder, arguments.assets, taught, recipe, sources)
     else:
         train_demo(arguments.folder, arguments.assets, recipe, sources)
-
-
-def _in_bf16(recipe: Recipe) -> Recipe:
-    names = ("autoencoder", "teacher", "student", "few_steps", "decoder")
-    loops = {name: replace(getattr(recipe, name), bf16=True) for name in names}
-    return replace(recipe, **loops)
 
 
 if __name__ == "__main__":

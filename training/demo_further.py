@@ -1,7 +1,8 @@
-"""Goes on with the demo weights: teacher and student, who know drawings, learn photographs beside them.
+"""Goes on with the demo weights: autoencoder, teacher and student, who know drawings, learn photographs beside them.
 
-`training.demo` begins with nothing. Here the encoder stays, and so do latents and every figure that hangs on them; each
-network is taught by `training.few_steps`' `truth` alone, which asks for the picture from states of its own sampling.
+`training.demo` begins with nothing. Here the autoencoder may be given more latent channels first (`training.widening`),
+and each network is taught by `training.few_steps`' `truth` alone, which asks for the picture from states of its own
+sampling.
 The usual loss noises the picture itself, and of a few hundred photographs a network soon reads the answer off the noise
 (docs/method.md, "On photographs"). `just train-demo-further` runs it, and a run that was stopped goes on where it was.
 """
@@ -10,28 +11,33 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
+from numpy.typing import NDArray
+from safetensors import safe_open
 
 from lite_vton.model.autoencoder_tiny import TinyAutoencoder
 from lite_vton.model.denoiser import Denoiser
-from lite_vton.model.networks import ASSETS, Networks, save_networks, shipped_networks
-from lite_vton.presets import preset
-from training.bfloat16 import bf16_pays
+from lite_vton.model.networks import ASSETS, Networks, load_networks
+from lite_vton.presets import AutoencoderTinyConfig, preset
+from training.autoencoder import some_pictures, train_autoencoder
+from training.bfloat16 import bf16_pays, in_bf16
 from training.claimed_folder import claim
-from training.decoder import tune_decoder
+from training.demo_finish import finish_decoder, write_weights
 from training.demo_record import write_record
 from training.few_steps import FewStepConfig, train_few_steps
 from training.latents import LatentPairs, kept_pairs
 from training.loop import LoopConfig
-from training.mix.kinds import Amounts, encode_kinds, pictures_by_kind, some_of_each
+from training.mix.kinds import Amounts, encode_kinds, pictures_by_kind, shown_to_autoencoder
 from training.mix.sources import Sources
 from training.stages import Clock, stage
 from training.weights_digest import weights_digest
+from training.widening import widened_autoencoder, widened_unet, with_latent_channels
 
 __all__ = ["FURTHER", "Further", "Lesson", "go_on"]
 
@@ -54,10 +60,12 @@ class Lesson:
 class Further:
     """Everything the weights depend on beside those gone on with and the photographs.
 
-    `lessons` follow one another. The decoder is then tuned on `decoder_pairs` samples of the preset `decoder_of`.
+    `autoencoder` is how both its halves learn first; None leaves them, and with them all latents. `lessons` follow one
+    another. The decoder is then tuned on `decoder_pairs` samples of the preset `decoder_of`.
     """
 
     amounts: Amounts
+    autoencoder: LoopConfig | None
     lessons: tuple[Lesson, ...]
     decoder: LoopConfig
     decoder_of: str
@@ -67,9 +75,12 @@ class Further:
 _LOOP = LoopConfig(steps=2500, batch_size=16, learning_rate=6e-4, warmup_steps=100, ema_decay=0.995)
 FURTHER = Further(
     amounts=Amounts(drawn=4000, variants=8, mended=1, seed=20271),
+    autoencoder=LoopConfig(
+        steps=9000, batch_size=4, learning_rate=5e-4, warmup_steps=200, ema_decay=0.999, checkpoint_every=1000
+    ),
     lessons=(
-        Lesson("demo", (1,), _LOOP),
-        Lesson("demo", (8, 4), replace(_LOOP, steps=1200, learning_rate=4e-4)),
+        Lesson("demo", (1,), replace(_LOOP, steps=1800)),
+        Lesson("demo", (8, 4), replace(_LOOP, steps=1100, learning_rate=4e-4)),
         Lesson("demo-teacher", (8, 4, 1), replace(_LOOP, steps=600)),
     ),
     decoder=LoopConfig(steps=4000, batch_size=4, learning_rate=4e-4, ema_decay=0.998, checkpoint_every=500),
@@ -81,49 +92,63 @@ FURTHER = Further(
 def go_on(
     folder: Path,
     assets: Path,
-    shipped: Mapping[str, Networks],
+    start: Mapping[str, Networks],
     before: Mapping[str, object],
     further: Further = FURTHER,
     sources: Sources = Sources(),  # noqa: B008  # frozen
 ) -> None:
-    """Teach `shipped`, by the names of their presets, in `folder`; fp16 weights and `recipe.json` go to `assets`.
+    """Teach `start`, by the names of their presets, in `folder`; fp16 weights and `recipe.json` go to `assets`.
 
-    All of `shipped` share one autoencoder and are changed in place. `before` is the record of how they were made.
+    All of `start` share one autoencoder; its latents may have fewer channels than the presets', if it is to learn.
+    `before` is the record of how they were made.
     """
-    taught = shipped[further.decoder_of]
-    autoencoder, scale = taught.autoencoder, taught.latent_scale
-    claim(folder / "recipe.json", asdict(further) | {"from": _digests(shipped)}, "a run of another recipe")
+    claim(folder / "recipe.json", asdict(further) | {"from": _digests(start)}, "a run of another recipe")
     clock = Clock(folder / "minutes.json")
-    kinds = pictures_by_kind(folder, further.amounts, sources, taught.config)
+    kinds = pictures_by_kind(folder, further.amounts, sources, preset(further.decoder_of))
+    taken = dict(start)
+    if further.autoencoder is not None:
+        shown = list(shown_to_autoencoder(kinds, sources, preset(further.decoder_of)))
+        taken = _with_autoencoder(further.autoencoder, start, shown, folder, clock)
+    taught = taken[further.decoder_of]
 
     def encoded() -> LatentPairs:
         with torch.autocast("cpu", torch.bfloat16, enabled=further.decoder.bf16):
-            return encode_kinds(kinds, autoencoder, scale)
+            return encode_kinds(kinds, taught.autoencoder, taught.latent_scale)
 
     pairs = kept_pairs(folder / "latents.safetensors", encoded)
     for lesson in further.lessons:
-        _teach(lesson, shipped[lesson.preset], pairs, folder, clock)
+        _teach(lesson, taken[lesson.preset], pairs, folder, clock)
 
-    some, rows = some_of_each(kinds, further.decoder_pairs)
-    with stage("decoder", further.decoder, clock) as on_step:
-        assert isinstance(autoencoder, TinyAutoencoder)
-        tune_decoder(
-            taught.config,
-            autoencoder,
-            scale,
-            Denoiser(taught.config, taught.unet),
-            some,
-            pairs.batch(torch.tensor(rows)),
-            further.decoder,
-            folder / "decoder",
+    finish_decoder(taught, kinds, pairs, further.decoder_pairs, further.decoder, folder, clock)
+    write_weights(taken.values(), assets)
+    kept = ("encoder",) if further.autoencoder is None else ()
+    write_record(assets, asdict(further), clock, kinds, kept, before)
+
+
+def _with_autoencoder(
+    loop: LoopConfig, start: Mapping[str, Networks], shown: Sequence[NDArray[np.uint8]], folder: Path, clock: Clock
+) -> dict[str, Networks]:
+    """All of `start` as their presets have them, around one autoencoder that has learnt from the pictures `shown`."""
+    first = next(iter(start.values()))
+    config = preset(first.config.name)
+    assert isinstance(first.autoencoder, TinyAutoencoder)
+    assert isinstance(config.autoencoder, AutoencoderTinyConfig)
+    with stage("autoencoder", loop, clock) as on_step:
+        autoencoder, scale = train_autoencoder(
+            config,
+            shown,
+            loop,
+            folder / "autoencoder",
+            start=widened_autoencoder(first.autoencoder, config.autoencoder, some_pictures(shown)),
             resume=True,
             on_step=on_step,
         )
-    for networks in shipped.values():
-        name = networks.config.name
-        first, second = networks.config.shipped_weights or ("autoencoder.safetensors", f"{name}.safetensors")
-        save_networks(replace(networks, autoencoder=autoencoder), assets / first, assets / second, torch.float16)
-    write_record(assets, asdict(further), clock, kinds, ("encoder",), before)
+    made = {}
+    for name, networks in start.items():
+        assert isinstance(networks.unet, UNet2DConditionModel)
+        unet = widened_unet(networks.unet, networks.config, preset(name))
+        made[name] = Networks(preset(name), autoencoder.eval(), unet.eval(), scale)
+    return made
 
 
 def _teach(lesson: Lesson, networks: Networks, pairs: LatentPairs, folder: Path, clock: Clock) -> None:
@@ -143,8 +168,19 @@ def _teach(lesson: Lesson, networks: Networks, pairs: LatentPairs, folder: Path,
         )
 
 
-def _digests(shipped: Mapping[str, Networks]) -> dict[str, str]:
-    return {name: weights_digest(networks.autoencoder, networks.unet) for name, networks in shipped.items()}
+def _digests(start: Mapping[str, Networks]) -> dict[str, str]:
+    return {name: weights_digest(networks.autoencoder, networks.unet) for name, networks in start.items()}
+
+
+def _networks_in(folder: Path, name: str) -> Networks:
+    """Of a preset that comes with weights, those of their kind in `folder`, for latents of however many channels."""
+    config = preset(name)
+    assert config.shipped_weights is not None
+    first, second = (folder / file for file in config.shipped_weights)
+    if first.is_file():
+        with safe_open(first, framework="pt") as file:
+            config = with_latent_channels(config, file.get_slice("to_latent.weight").get_shape()[0])
+    return load_networks(config, first, second)
 
 
 def main() -> None:
@@ -152,20 +188,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--photographs", type=Path, required=True, help="folder that `lite-vton data ccp` made")
     parser.add_argument("--garments", type=Path, required=True, help="folder of garments' photos, to learn more from")
+    parser.add_argument("--start", type=Path, default=ASSETS, help="folder of the weights to go on from")
     parser.add_argument("--folder", type=Path, default=Path("runs/demo-further"), help="data, checkpoints and logs")
     parser.add_argument("--assets", type=Path, default=ASSETS, help="where the weights go")
     arguments = parser.parse_args()
-    further = _in_bf16(FURTHER) if bf16_pays() else FURTHER
-    shipped = {name: shipped_networks(preset(name)) for name in {lesson.preset: None for lesson in further.lessons}}
-    before = json.loads((ASSETS / "recipe.json").read_text(encoding="utf-8"))
-    go_on(
-        arguments.folder, arguments.assets, shipped, before, further, Sources(arguments.photographs, arguments.garments)
-    )
-
-
-def _in_bf16(further: Further) -> Further:
-    lessons = tuple(replace(lesson, loop=replace(lesson.loop, bf16=True)) for lesson in further.lessons)
-    return replace(further, lessons=lessons, decoder=replace(further.decoder, bf16=True))
+    further = in_bf16(FURTHER) if bf16_pays() else FURTHER
+    presets = {lesson.preset: None for lesson in further.lessons}
+    start = {name: _networks_in(arguments.start, name) for name in presets}
+    before = json.loads((arguments.start / "recipe.json").read_text(encoding="utf-8"))
+    sources = Sources(arguments.photographs, arguments.garments)
+    go_on(arguments.folder, arguments.assets, start, before, further, sources)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Shipped weights are gone on with: both networks and the decoder change, the encoder does not, and it resumes."""
+"""Weights are gone on with: networks and decoder change, the encoder where it is to, and a stopped run resumes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from lite_vton.data.synthetic import synthesize
 from lite_vton.errors import UserError
 from lite_vton.model.networks import Networks, load_networks, random_networks
 from lite_vton.presets import preset
+from training.bfloat16 import in_bf16
 from training.demo_further import FURTHER, Further, Lesson, go_on
 from training.loop import LoopConfig
 from training.mix.kinds import Amounts
 from training.mix.sources import Sources
+from training.widening import with_latent_channels
 
 SHORT = LoopConfig(steps=3, batch_size=2, learning_rate=1e-3, warmup_steps=1, checkpoint_every=2)
 TINY = Further(
     amounts=Amounts(drawn=4, variants=2, mended=1, seed=5),
+    autoencoder=None,
     lessons=(Lesson("tiny", (1,), SHORT), Lesson("tiny", (4, 2), SHORT), Lesson("tiny-teacher", (1,), SHORT)),
     decoder=SHORT,
     decoder_of="tiny",
@@ -30,9 +33,10 @@ TINY = Further(
 )
 
 
-def shipped() -> dict[str, Networks]:
-    student = random_networks(preset("tiny"))
-    teacher = random_networks(preset("tiny-teacher"))
+def shipped(latent_channels: int = 4) -> dict[str, Networks]:
+    student, teacher = (
+        random_networks(with_latent_channels(preset(name), latent_channels)) for name in ("tiny", "tiny-teacher")
+    )
     return {"tiny": student, "tiny-teacher": replace(teacher, autoencoder=student.autoencoder)}
 
 
@@ -65,5 +69,30 @@ def test_both_networks_and_the_decoder_learn_and_the_encoder_stays(tmp_path: Pat
         go_on(run, assets, shipped(), {}, replace(TINY, decoder_pairs=4), sources)
 
 
+def test_networks_for_fewer_latent_channels_become_the_presets(tmp_path: Path) -> None:
+    recipe = replace(TINY, autoencoder=SHORT, lessons=TINY.lessons[:1] + TINY.lessons[2:])
+    start = shipped(latent_channels=3)
+    go_on(tmp_path / "run", tmp_path / "assets", start, {}, recipe)
+
+    assets, picture = tmp_path / "assets", torch.rand(1, 3, 64, 48)
+    for name, old in start.items():
+        made = load_networks(preset(name), assets / "autoencoder.safetensors", assets / f"{name}.safetensors")
+        assert made.unet.conv_in.weight.shape[1] == 13
+        assert made.autoencoder.encode(picture).shape == (1, 4, 8, 6)
+        assert not torch.allclose(made.autoencoder.encode(picture)[:, :3], old.autoencoder.encode(picture), atol=5e-3)
+        assert made.unet.conv_out.weight[3].abs().max() > 0
+    record = json.loads((assets / "recipe.json").read_text())
+    assert record["kept"] == []
+    assert list(record["minutes"]) == ["autoencoder", "tiny in 1", "tiny-teacher in 1", "decoder"]
+
+
 def test_the_shipped_recipe_tunes_the_decoder_to_what_it_taught() -> None:
     assert FURTHER.decoder_of in {lesson.preset for lesson in FURTHER.lessons}
+
+
+def test_a_recipe_in_bfloat16_is_so_in_every_stage() -> None:
+    recipe = in_bf16(FURTHER)
+    assert recipe.autoencoder is not None
+    assert all(loop.bf16 for loop in (recipe.autoencoder, recipe.decoder, *(each.loop for each in recipe.lessons)))
+    assert replace(recipe.decoder, bf16=False) == FURTHER.decoder
+    assert recipe.amounts == FURTHER.amounts
