@@ -27,6 +27,7 @@ from lite_vton.model.networks import ASSETS, Networks, load_networks
 from lite_vton.presets import AutoencoderTinyConfig, preset
 from training.autoencoder import some_pictures, train_autoencoder
 from training.bfloat16 import bf16_pays, in_bf16
+from training.channel_weights import channel_weights
 from training.claimed_folder import claim
 from training.demo_finish import finish_decoder, write_weights
 from training.demo_record import write_record
@@ -60,8 +61,9 @@ class Lesson:
 class Further:
     """Everything the weights depend on beside those gone on with and the photographs.
 
-    `autoencoder` is how both its halves learn first; None leaves them, and with them all latents. `lessons` follow one
-    another. The decoder is then tuned on `decoder_pairs` samples of the preset `decoder_of`.
+    `autoencoder` is how both its halves learn first; None leaves the encoder, and with it all latents. `lessons` follow
+    one another; in new latents an error counts by what it does to the picture. The decoder is then tuned on
+    `decoder_pairs` samples of the preset `decoder_of`.
     """
 
     amounts: Amounts
@@ -75,12 +77,10 @@ class Further:
 _LOOP = LoopConfig(steps=2500, batch_size=16, learning_rate=6e-4, warmup_steps=100, ema_decay=0.995)
 FURTHER = Further(
     amounts=Amounts(drawn=4000, variants=8, mended=1, seed=20271),
-    autoencoder=LoopConfig(
-        steps=9000, batch_size=4, learning_rate=5e-4, warmup_steps=200, ema_decay=0.999, checkpoint_every=1000
-    ),
+    autoencoder=None,
     lessons=(
-        Lesson("demo", (1,), replace(_LOOP, steps=1800)),
-        Lesson("demo", (8, 4), replace(_LOOP, steps=1100, learning_rate=4e-4)),
+        Lesson("demo", (1,), _LOOP),
+        Lesson("demo", (8, 4), replace(_LOOP, steps=1200, learning_rate=4e-4)),
         Lesson("demo-teacher", (8, 4, 1), replace(_LOOP, steps=600)),
     ),
     decoder=LoopConfig(steps=4000, batch_size=4, learning_rate=4e-4, ema_decay=0.998, checkpoint_every=500),
@@ -116,8 +116,11 @@ def go_on(
             return encode_kinds(kinds, taught.autoencoder, taught.latent_scale)
 
     pairs = kept_pairs(folder / "latents.safetensors", encoded)
+    channels = None
+    if further.autoencoder is not None:
+        channels = channel_weights(taught.autoencoder, pairs.x_0[:: max(1, len(pairs) // 64)], taught.latent_scale)
     for lesson in further.lessons:
-        _teach(lesson, taken[lesson.preset], pairs, folder, clock)
+        _teach(lesson, taken[lesson.preset], pairs, channels, folder, clock)
 
     finish_decoder(taught, kinds, pairs, further.decoder_pairs, further.decoder, folder, clock)
     write_weights(taken.values(), assets)
@@ -151,7 +154,9 @@ def _with_autoencoder(
     return made
 
 
-def _teach(lesson: Lesson, networks: Networks, pairs: LatentPairs, folder: Path, clock: Clock) -> None:
+def _teach(
+    lesson: Lesson, networks: Networks, pairs: LatentPairs, channels: torch.Tensor | None, folder: Path, clock: Clock
+) -> None:
     assert isinstance(networks.unet, UNet2DConditionModel)
     jumps = FewStepConfig(counts=lesson.counts, substeps=1, method="truth")
     with stage(lesson.name, lesson.loop, clock) as on_step:
@@ -163,6 +168,7 @@ def _teach(lesson: Lesson, networks: Networks, pairs: LatentPairs, folder: Path,
             lesson.loop,
             folder / lesson.name.replace(" ", "-"),
             jumps,
+            channels=channels,
             resume=True,
             on_step=on_step,
         )

@@ -91,8 +91,8 @@ def test_the_shipped_recipe_tunes_the_decoder_to_what_it_taught() -> None:
 
 
 def test_a_recipe_in_bfloat16_is_so_in_every_stage() -> None:
-    recipe = in_bf16(FURTHER)
-    assert recipe.autoencoder is not None
-    assert all(loop.bf16 for loop in (recipe.autoencoder, recipe.decoder, *(each.loop for each in recipe.lessons)))
+    recipe = in_bf16(replace(FURTHER, autoencoder=SHORT))
+    assert recipe.autoencoder == replace(SHORT, bf16=True)
+    assert all(loop.bf16 for loop in (recipe.decoder, *(each.loop for each in recipe.lessons)))
     assert replace(recipe.decoder, bf16=False) == FURTHER.decoder
     assert recipe.amounts == FURTHER.amounts
