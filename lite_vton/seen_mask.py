@@ -13,11 +13,11 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.colour_regions import Mask, closed, distance, grown, joined, palette, shrunk, without_specks
+from lite_vton.colour_regions import Mask, Palette, closed, distance, grown, joined, palette, shrunk, without_specks
 from lite_vton.crop import Crop, take_crop
 from lite_vton.mask import Category
 from lite_vton.pose import Joint, Keypoints, body_unit
-from lite_vton.seen_parts import face_of, hair, hands_of, held, skinned
+from lite_vton.seen_parts import SKIN_WEIGHTS, face_of, hair, hands_of, held, skinned
 
 __all__ = ["SeenMask", "Sight", "seen_mask"]
 
@@ -79,8 +79,13 @@ _WORN: Mapping[Category, _Worn] = MappingProxyType(
 # In body units, about a shoulder width.
 _MARGIN = 0.1  # of background around the silhouette: the new garment may be wider than the old one
 _LOOSE = 0.3  # how far beyond the keypoints' mask cloth of the old garment is looked for
+_HEM = 0.1  # around cloth of the old garment, where its colour and that of what stays mix
 _BESIDE = 0.35  # to both sides of the torso's middle: nothing but the garment is seen there
+_NECK_REACH = 0.38  # to both sides of the neck
+_CHIN = 0.6  # of the way from the nose to the neck's foot; beards end above it
+_NECK: tuple[Category, ...] = ("upper", "dress")  # what a collar belongs to
 # CIELAB
+_CLOTHED = 14.0  # farther from the face's colours, in hue mostly, than skin is in shadow
 _CLEARLY = 8.0  # nearer to one palette than to the other by this much
 _OTHER = 14.0  # another piece of clothing
 
@@ -117,7 +122,10 @@ def seen_mask(
     face = face_of(keypoints, unit, covered.shape)
     skin = palette(lab[face & person])
     hands = skinned(hands_of(sight.hands, keypoints, unit, covered.shape) & person, lab, skin, unit)
-    spared = hands | hair(lab, person, face, cloth, keypoints, unit)
+    falling = hair(lab, person, face, cloth, keypoints, unit)
+    if category in _NECK:
+        near |= _neckwear(lab, person & ~falling, wide, skin, body, unit)
+    spared = hands | falling
     spared |= held(lab, person, hands, cloth, skin, keypoints, unit)
     mask = without_specks(near & ~spared, unit) & ~hands
     return SeenMask(mask.astype(np.float32), ~mask & (spared | face))
@@ -150,6 +158,24 @@ def _loose(to_cloth: NDArray[np.float32], person: Mask, wide: Mask, unit: float)
     return grown(joined(solid, wide & person), 0.6 * _MARGIN * unit)
 
 
+def _neckwear(
+    lab: NDArray[np.float32], person: Mask, wide: Mask, skin: Palette | None, body: Keypoints, unit: float
+) -> Mask:
+    """What is around the neck and no skin, with a margin: collars of whatever colour, scarves; it meets `wide`."""
+    if skin is None:
+        return np.zeros_like(person)
+    points = body.points.astype(np.float64)
+    nose, neck = points[Joint.NOSE], points[Joint.NECK]
+    down = (neck - nose) / max(float(np.linalg.norm(neck - nose)), 1.0)
+    rows, columns = np.mgrid[: person.shape[0], : person.shape[1]].astype(np.float64)
+    x, y = columns - nose[0], rows - nose[1]
+    along, aside = x * down[0] + y * down[1], np.abs(y * down[0] - x * down[1])
+    below_chin = (along > _CHIN * float(np.linalg.norm(neck - nose))) & (along < float(np.linalg.norm(neck - nose)))
+    unlike = distance(lab * SKIN_WEIGHTS, skin * SKIN_WEIGHTS) > _CLOTHED
+    found = shrunk(person & below_chin & (aside < _NECK_REACH * unit) & unlike, 0.01 * unit)
+    return grown(joined(found, wide), 0.6 * _MARGIN * unit) & below_chin
+
+
 def _kept(lab: NDArray[np.float32], to_cloth: NDArray[np.float32], where: Mask, other: Mask, unit: float) -> Mask:
     """What of `where` has the colours of `other`, the garment that stays, and not of the old one.
 
@@ -160,4 +186,5 @@ def _kept(lab: NDArray[np.float32], to_cloth: NDArray[np.float32], where: Mask, 
         return np.zeros_like(where)
     to_other = distance(lab, colours)
     like = where & (to_other < _OTHER) & (to_other + _CLEARLY < to_cloth)
-    return joined(closed(shrunk(like, 0.01 * unit), 0.08 * unit) & where, other)
+    hem = grown(shrunk(where & (to_cloth < to_other), 0.01 * unit), _HEM * unit)
+    return joined(closed(shrunk(like, 0.01 * unit), 0.08 * unit) & where, other) & ~hem

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lite_vton.colour_regions import Mask, Palette, both, closed, distance, grown, joined, opened, palette, shrunk
 from lite_vton.pose import Joint, Keypoints
 
-__all__ = ["face_of", "hair", "hands_of", "held", "skinned"]
+__all__ = ["SKIN_WEIGHTS", "face_of", "hair", "hands_of", "held", "skinned"]
 
 _Points = NDArray[np.float64]
 
@@ -16,11 +16,14 @@ _Points = NDArray[np.float64]
 _PALM, _FINGERS = 0.07, 1.5  # radius around a hand's points; its length over what MediaPipe's points span
 _HAIR_REACH = 1.2  # below the nose
 _STRAND = 0.035  # half of what hair is wide at least: the shade along a collar has its colours, and is narrower
-_SHADED = 0.07  # of cloth beside hair, where the two mix: left as it is it would frame the new garment
+_SHADED = 0.09  # of cloth beside hair, where the two mix: left as it is it would frame the new garment
 _HELD_REACH = 0.55  # around a hand
 # CIELAB
 _CLEARLY = 8.0  # nearer to one palette than to the other by this much
+_LIKE_CLOTH = 18.0  # in another light
 _FOREIGN = 22.0  # unlike cloth, skin and background: something held
+SKIN_WEIGHTS = np.array([0.4, 1.0, 1.0], np.float32)
+"""Of lightness and hue: hands and neck are lit otherwise than the face whose colours are looked for."""
 _SKIN, _HIDDEN = 11.0, 0.15  # distance in hue mostly; share of a hand that looks like the face
 
 
@@ -72,8 +75,9 @@ def hair(
         found = opened(falling, _STRAND * unit) | top
         # Ends are often lighter than what grows on the head.
         hair = both(hair, palette(lab[shrunk(found & (rows > nose[1]), 0.02 * unit)]))
-    found &= ~face
-    rim = grown(person & (from_cloth < _CLEARLY), _SHADED * unit) & ~shrunk(found, 1)
+    shining = person & (from_cloth < _LIKE_CLOTH)  # between strands too
+    found &= ~face & ~shining
+    rim = grown(shining, _SHADED * unit) & ~shrunk(found, 1)
     return grown(found, 1) & ~rim
 
 
@@ -97,9 +101,7 @@ def skinned(hands: Mask, lab: NDArray[np.float32], skin: Palette | None, unit: f
     """The part of `hands` that has the face's colours; nothing where that is little: hands in pockets are found too."""
     if skin is None or not hands.any():
         return hands
-    # Hands are lit otherwise than faces: hue counts, lightness less.
-    weights = np.array([0.4, 1.0, 1.0], np.float32)
-    like = hands & (distance(lab * weights, skin * weights) < _SKIN)
+    like = hands & (distance(lab * SKIN_WEIGHTS, skin * SKIN_WEIGHTS) < _SKIN)
     if like.sum() < _HIDDEN * hands.sum():
         return np.zeros_like(hands)
     return grown(closed(shrunk(like, 0.01 * unit), 0.04 * unit), 0.02 * unit) & hands

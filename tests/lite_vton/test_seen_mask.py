@@ -85,6 +85,47 @@ def test_a_shade_along_the_collar_is_no_hair_though_it_has_its_colour(pairs: lis
     assert np.mean(np.array(repainted) > 0.9) > 0.8  # hair may fall over a collar
 
 
+def test_a_collar_of_another_colour_goes_too(pairs: list[Pair]) -> None:
+    repainted, left = [], []
+    for pair in pairs:
+        points = pair.keypoints.completed().points.astype(np.float64)
+        nose, neck = points[Joint.NOSE], points[Joint.NECK]
+        rows, columns = np.mgrid[: pair.parse.shape[0], : pair.parse.shape[1]]
+        share = (rows - nose[1]) / (neck[1] - nose[1])
+        skin = (pair.parse == Part.TORSO_SKIN) & (np.abs(columns - neck[0]) < 0.3 * body_unit(points))
+        collar = skin & (share > 0.7) & (share < 0.95)
+        if collar.sum() < 20:
+            continue
+        picture = pair.person.copy()
+        picture[collar] = (0, 190, 190)
+        sight = Sight((pair.parse > 0).astype(np.float32), NO_HANDS)
+        narrow = covered(pair)
+        narrow[share < 0.85] = 0  # a keypoint mask whose neckline ends below the collar's upper edge
+        for shown, found in ((picture, repainted), (pair.person, left)):
+            found.append(float(seen_mask(narrow, shown, sight, pair.keypoints).mask[collar & (share < 0.85)].mean()))
+    assert len(repainted) > 3
+    assert np.mean(repainted) > 0.9
+    assert np.mean(left) < 0.6  # the margin of the mask below
+
+
+def test_no_rim_of_the_old_garment_is_left_along_its_hem() -> None:
+    keypoints = draw_pair(5, 0).keypoints
+    points = keypoints.completed().points.astype(np.float64)
+    neck, hips = points[Joint.NECK, 1], points[[Joint.R_HIP, Joint.L_HIP], 1].mean()
+    border, hem = (round(neck + share * (hips - neck)) for share in (0.78, 0.95))
+    picture = np.full((256, 192, 3), 235, np.uint8)
+    body = slice(round(points[:, 0].min()), round(points[:, 0].max()))
+    silhouette = np.zeros((256, 192), np.float32)
+    silhouette[20:, body] = 1
+    picture[20:border, body] = (170, 10, 110)
+    picture[border:hem, body] = (200, 10, 10)  # a colour that the rest of the garment has not
+    picture[hem : hem + 3, body] = (206, 178, 168)  # as a photo mixes it with that of the trousers
+    picture[hem + 3 :, body] = (207, 198, 188)
+    found = seen_mask(np.ones((256, 192), np.float32), picture, Sight(silhouette, NO_HANDS), keypoints)
+    assert found.mask[hem : hem + 3, body].all()
+    assert found.mask[hem + 20 :, body].mean() < 0.1  # but for the margin beside the body
+
+
 def test_a_hand_before_the_body_stays_and_one_in_a_pocket_is_no_hand() -> None:
     skin, cloth = (224, 172, 140), (30, 60, 160)
     picture = np.full((256, 192, 3), 235, np.uint8)
