@@ -58,21 +58,23 @@ class _Worn:
     """Where the old garment is seen and where the one that stays, in torso lengths below the neck, (from, to).
 
     `garment` nothing else is seen there; `begins` how high its cloth may reach; `other` the same for the garment that
-    is kept, which is looked for within `meets`, None where nothing is kept.
+    is kept, which is looked for within `meets`, None where nothing is kept; `collar` whether what is around the neck
+    belongs to it.
     """
 
     garment: tuple[float, float]
     begins: float
     other: tuple[float, float] | None = None
     meets: tuple[float, float] = (0.0, 0.0)
+    collar: bool = False
 
 
 # Short tops end above the hips, and few others below 1.35; a waistband lies between 0.8 and 1.1.
 _WORN: Mapping[Category, _Worn] = MappingProxyType(
     {
-        "upper": _Worn((0.05, 0.75), -0.3, other=(1.35, 9.0), meets=(0.8, 9.0)),
+        "upper": _Worn((0.05, 0.75), -0.3, other=(1.35, 9.0), meets=(0.8, 9.0), collar=True),
         "lower": _Worn((1.3, 1.9), 0.75, other=(0.05, 0.75), meets=(0.0, 1.15)),
-        "dress": _Worn((0.05, 0.75), -0.3),
+        "dress": _Worn((0.05, 0.75), -0.3, collar=True),
     }
 )
 
@@ -83,7 +85,6 @@ _HEM = 0.1  # around cloth of the old garment, where its colour and that of what
 _BESIDE = 0.35  # to both sides of the torso's middle: nothing but the garment is seen there
 _NECK_REACH = 0.38  # to both sides of the neck
 _CHIN = 0.6  # of the way from the nose to the neck's foot; beards end above it
-_NECK: tuple[Category, ...] = ("upper", "dress")  # what a collar belongs to
 # CIELAB
 _CLOTHED = 14.0  # farther from the face's colours, in hue mostly, than skin is in shadow
 _CLEARLY = 8.0  # nearer to one palette than to the other by this much
@@ -101,8 +102,8 @@ def seen_mask(
     size.
 
     Background farther than a margin from the person stays. Cloth of the old garment that hangs out beyond the
-    keypoints' mask goes. Hands, hair, the head, things held before the body and the garment that is not replaced stay,
-    where their colours can be told from the old garment's.
+    keypoints' mask goes, and so does a collar of whatever colour. Hands, hair, the head, things held before the body
+    and the garment that is not replaced stay, where their colours can be told from the old garment's.
     """
     import cv2
 
@@ -123,7 +124,7 @@ def seen_mask(
     skin = palette(lab[face & person])
     hands = skinned(hands_of(sight.hands, keypoints, unit, covered.shape) & person, lab, skin, unit)
     falling = hair(lab, person, face, cloth, keypoints, unit)
-    if category in _NECK:
+    if worn.collar:
         near |= _neckwear(lab, person & ~falling, wide, skin, body, unit)
     spared = hands | falling
     spared |= held(lab, person, hands, cloth, skin, keypoints, unit)
@@ -166,14 +167,15 @@ def _neckwear(
         return np.zeros_like(person)
     points = body.points.astype(np.float64)
     nose, neck = points[Joint.NOSE], points[Joint.NECK]
-    down = (neck - nose) / max(float(np.linalg.norm(neck - nose)), 1.0)
+    length = max(float(np.linalg.norm(neck - nose)), 1.0)
+    down = (neck - nose) / length
     rows, columns = np.mgrid[: person.shape[0], : person.shape[1]].astype(np.float64)
     x, y = columns - nose[0], rows - nose[1]
     along, aside = x * down[0] + y * down[1], np.abs(y * down[0] - x * down[1])
-    below_chin = (along > _CHIN * float(np.linalg.norm(neck - nose))) & (along < float(np.linalg.norm(neck - nose)))
+    below_chin: Mask = (along > _CHIN * length) & (along < length)
     unlike = distance(lab * SKIN_WEIGHTS, skin * SKIN_WEIGHTS) > _CLOTHED
     found = shrunk(person & below_chin & (aside < _NECK_REACH * unit) & unlike, 0.01 * unit)
-    return grown(joined(found, wide), 0.6 * _MARGIN * unit) & below_chin
+    return np.asarray(grown(joined(found, wide), 0.6 * _MARGIN * unit) & below_chin)
 
 
 def _kept(lab: NDArray[np.float32], to_cloth: NDArray[np.float32], where: Mask, other: Mask, unit: float) -> Mask:
