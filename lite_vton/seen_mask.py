@@ -156,7 +156,7 @@ def _loose(to_cloth: NDArray[np.float32], person: Mask, wide: Mask, unit: float)
     beside[: rows[0]] = False
     beside[rows[-1] :] = False
     solid = closed(shrunk(beside, 0.01 * unit), 0.03 * unit)
-    return grown(joined(solid, wide & person), 0.6 * _MARGIN * unit)
+    return grown(joined(solid, wide & person), _MARGIN * unit)
 
 
 def _neckwear(
@@ -175,7 +175,7 @@ def _neckwear(
     below_chin: Mask = (along > _CHIN * length) & (along < length)
     unlike = distance(lab * SKIN_WEIGHTS, skin * SKIN_WEIGHTS) > _CLOTHED
     found = shrunk(person & below_chin & (aside < _NECK_REACH * unit) & unlike, 0.01 * unit)
-    return np.asarray(grown(joined(found, wide), 0.6 * _MARGIN * unit) & below_chin)
+    return np.asarray(grown(joined(found, wide), _MARGIN * unit) & below_chin)
 
 
 def _kept(lab: NDArray[np.float32], to_cloth: NDArray[np.float32], where: Mask, other: Mask, unit: float) -> Mask:

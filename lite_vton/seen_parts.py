@@ -16,7 +16,7 @@ _Points = NDArray[np.float64]
 _PALM, _FINGERS = 0.07, 1.5  # radius around a hand's points; its length over what MediaPipe's points span
 _HAIR_REACH = 1.2  # below the nose
 _STRAND = 0.035  # half of what hair is wide at least: the shade along a collar has its colours, and is narrower
-_SHADED = 0.09  # of cloth beside hair, where the two mix: left as it is it would frame the new garment
+_SHADED = 0.045  # of hair beside cloth: there the photo shows through within the mask (`crop.paste_mask`)
 _HELD_REACH = 0.55  # around a hand
 # CIELAB
 _CLEARLY = 8.0  # nearer to one palette than to the other by this much
@@ -77,7 +77,7 @@ def hair(
         hair = both(hair, palette(lab[shrunk(found & (rows > nose[1]), 0.02 * unit)]))
     shining = person & (from_cloth < _LIKE_CLOTH)  # between strands too
     found &= ~face & ~shining
-    rim = grown(shining, _SHADED * unit) & ~shrunk(found, 1)
+    rim = grown(shining, _SHADED * unit)
     return grown(found, 1) & ~rim
 
 
