@@ -16,6 +16,7 @@ _Points = NDArray[np.float64]
 _PALM, _FINGERS = 0.07, 1.5  # radius around a hand's points; its length over what MediaPipe's points span
 _HAIR_REACH = 1.2  # below the nose
 _STRAND = 0.035  # half of what hair is wide at least: the shade along a collar has its colours, and is narrower
+_LOCK = 0.06  # half of what a piece of hair by itself is wide at least
 _SHADED = 0.045  # of hair beside cloth: there the photo shows through within the mask (`crop.paste_mask`)
 _HELD_REACH = 0.55  # around a hand
 # CIELAB
@@ -78,7 +79,9 @@ def hair(
     shining = person & (from_cloth < _LIKE_CLOTH)  # between strands too
     found &= ~face & ~shining
     rim = grown(shining, _SHADED * unit)
-    return grown(found, 1) & ~rim
+    left = grown(found, 1) & ~rim
+    # No locks that hang in the air: whatever was between them and the head is repainted.
+    return joined(left, shrunk(found, _LOCK * unit))
 
 
 def hands_of(hands: _Points, keypoints: Keypoints, unit: float, shape: tuple[int, ...]) -> Mask:
