@@ -12,6 +12,9 @@ __all__ = ["SKIN_WEIGHTS", "face_of", "hair", "hands_of", "held", "skinned"]
 
 _Points = NDArray[np.float64]
 
+SKIN_WEIGHTS = np.array([0.4, 1.0, 1.0], np.float32)
+"""Of CIELAB's lightness and hue: hands and neck are lit otherwise than the face whose colours are looked for."""
+
 # In body units, about a shoulder width.
 _PALM, _FINGERS = 0.07, 1.5  # radius around a hand's points; its length over what MediaPipe's points span
 _HAIR_REACH = 1.2  # below the nose
@@ -23,8 +26,6 @@ _HELD_REACH = 0.55  # around a hand
 _CLEARLY = 8.0  # nearer to one palette than to the other by this much
 _LIKE_CLOTH = 18.0  # in another light
 _FOREIGN = 22.0  # unlike cloth, skin and background: something held
-SKIN_WEIGHTS = np.array([0.4, 1.0, 1.0], np.float32)
-"""Of lightness and hue: hands and neck are lit otherwise than the face whose colours are looked for."""
 _SKIN, _HIDDEN = 11.0, 0.15  # distance in hue mostly; share of a hand that looks like the face
 
 
