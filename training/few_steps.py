@@ -235,10 +235,10 @@ def train_few_steps(
     if teacher.unet is student:
         teacher = deepcopy(teacher)
     teacher.eval().requires_grad_(False)
-    weights = torch.ones(1, 1, 1) if channels is None else channels
-    loss = FewStepLoss(pairs, alpha_bars(config.schedule), loop.batch_size, config.unet, teacher, jumps, weights)
+    loss = FewStepLoss(pairs, alpha_bars(config.schedule), loop.batch_size, config.unet, teacher, jumps)
     about = {"preset": config.name, "conditioning": asdict(Conditioning.of(config)), "few_steps": asdict(jumps)}
     if channels is not None:
+        loss = replace(loss, channels=channels)
         about["channels"] = channels.flatten().tolist()
     fit(Denoiser(config, student), loss, loop, folder, resume=resume, on_step=on_step, about=about)
     return student

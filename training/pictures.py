@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -57,14 +56,11 @@ def read_pictures(
 
     One worker reads in this process; more are spawned, and `samples` goes to them.
     """
-    read = partial(_read, samples, garments)
     rows: list[tuple[Picture, ...]] = []
-    with nullcontext() if workers == 1 else worker_pool(workers) as pool:
-        in_order = map(read, range(len(samples))) if pool is None else pool.map(read, range(len(samples)), chunksize=8)
-        for row in in_order:
-            rows.append(row)
-            if progress is not None:
-                progress(len(rows))
+    for row in _rows(samples, garments, workers):
+        rows.append(row)
+        if progress is not None:
+            progress(len(rows))
     return _stacked(rows)
 
 
@@ -86,6 +82,15 @@ def read_pieces(
             ready, rows = rows, None if piece is None else begin(piece)
             if ready is not None:
                 yield _stacked(ready)
+
+
+def _rows(samples: Sequence[TryOnSample], garments: bool, workers: int) -> Iterator[tuple[Picture, ...]]:
+    read = partial(_read, samples, garments)
+    if workers == 1:
+        yield from map(read, range(len(samples)))
+        return
+    with worker_pool(workers) as pool:
+        yield from pool.map(read, range(len(samples)), chunksize=8)
 
 
 def _stacked(rows: Iterable[tuple[Picture, ...]]) -> PicturePairs:
