@@ -19,7 +19,14 @@ from lite_vton.presets import AutoencoderTinyConfig, ModelConfig
 from training.latents import to_tensor
 from training.loop import LoopConfig, OnStep, fit
 
-__all__ = ["latent_scale", "principal_tiles", "reconstruction_terms", "some_pictures", "train_autoencoder"]
+__all__ = [
+    "flat_tiles",
+    "latent_scale",
+    "principal_tiles",
+    "reconstruction_terms",
+    "some_pictures",
+    "train_autoencoder",
+]
 
 STRUCTURE_WEIGHT = 0.3
 """Of the SSIM term, whose size is otherwise several times that of the pixels'."""
@@ -46,7 +53,7 @@ def train_autoencoder(
     if not isinstance(config.autoencoder, AutoencoderTinyConfig):
         raise UserError(f"the autoencoder of {config.name} is not trained here: give the file of Stable Diffusion's")
     some = some_pictures(pictures)
-    autoencoder = start or _linear(config.autoencoder, some, loop.seed)
+    autoencoder = _linear(config.autoencoder, some, loop.seed) if start is None else start
     # Crops come channels last from their pictures, and convolutions keep them so: a quarter less time on a CPU.
     autoencoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub has no such form
     height, width = config.height // 2, config.width // 2
@@ -74,10 +81,15 @@ def principal_tiles(
     pictures: NDArray[np.uint8], tile: int, count: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The mean of the tiles (3, tile, tile) of `pictures`, their `count` principal components, and the deviations."""
-    tiles = functional.unfold(to_tensor(pictures), tile, stride=tile).transpose(1, 2).flatten(0, 1)
+    tiles = flat_tiles(to_tensor(pictures), tile)
     mean = tiles.mean(dim=0)
     variances, vectors = torch.linalg.eigh(torch.cov(tiles.T))  # ascending
     return mean, vectors[:, -count:].flip(1).T, variances[-count:].flip(0).sqrt()
+
+
+def flat_tiles(pictures: torch.Tensor, tile: int) -> torch.Tensor:
+    """All tiles (3, tile, tile) of `pictures` (N, 3, H, W), flattened: (n, 3 tile tile)."""
+    return functional.unfold(pictures, tile, stride=tile).transpose(1, 2).flatten(0, 1)
 
 
 def reconstruction_terms(decoded: torch.Tensor, picture: torch.Tensor) -> dict[str, torch.Tensor]:

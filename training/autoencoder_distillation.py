@@ -28,7 +28,7 @@ from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.model.autoencoder_tiny import TinyAutoencoder
 from lite_vton.model.networks import load_autoencoder, save_autoencoder
 from lite_vton.presets import AutoencoderTinyConfig, ModelConfig, preset
-from training.autoencoder import reconstruction_terms
+from training.autoencoder import flat_tiles, reconstruction_terms
 from training.latents import to_tensor
 from training.loop import LoopConfig, OnStep, fit
 from training.weights_digest import weights_digest
@@ -170,7 +170,7 @@ def _least_squares(
     pictures: NDArray[np.uint8], latents: torch.Tensor, tile: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Weights and biases of the affine maps from a tile (3, t, t) to its latent (C,) and back that err least."""
-    tiles = functional.unfold(to_tensor(pictures), tile, stride=tile).transpose(1, 2).flatten(0, 1)
+    tiles = flat_tiles(to_tensor(pictures), tile)
     codes = latents.flatten(2).transpose(1, 2).flatten(0, 1)
 
     def fitted(given: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,10 +1,10 @@
-"""Goes on with the demo weights: autoencoder, teacher and student, who know drawings, learn photographs beside them.
+"""Goes on with the demo weights: teacher and student, who know drawings, learn photographs beside them.
 
-`training.demo` begins with nothing. Here the autoencoder may be given more latent channels first (`training.widening`),
-and each network is taught by `training.few_steps`' `truth` alone, which asks for the picture from states of its own
-sampling.
-The usual loss noises the picture itself, and of a few hundred photographs a network soon reads the answer off the noise
-(docs/method.md, "On photographs"). `just train-demo-further` runs it, and a run that was stopped goes on where it was.
+`training.demo` begins with nothing. Here the encoder stays as it is, unless a recipe says how it learns, perhaps with
+more latent channels (`training.widening`). Each network is taught by `training.few_steps`' `truth` alone, which asks
+for the picture from states of its own sampling. The usual loss noises the picture itself, and of a few hundred
+photographs a network soon reads the answer off the noise (docs/method.md, "On photographs"). `just
+train-demo-further` runs it, and a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations

@@ -13,11 +13,13 @@ import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 from numpy.typing import NDArray
+from torch import nn
 from torch.nn import functional
 
 from lite_vton.model.autoencoder_tiny import TinyAutoencoder
 from lite_vton.model.unet import build_unet
 from lite_vton.presets import AutoencoderTinyConfig, ModelConfig
+from training.autoencoder import flat_tiles
 from training.latents import to_tensor
 
 __all__ = ["widened_autoencoder", "widened_unet", "with_latent_channels"]
@@ -37,28 +39,23 @@ def widened_autoencoder(
     `pictures` (N, H, W, 3) show what `narrow` cannot hold. Of equal channels the weights are equal.
     """
     wide = TinyAutoencoder(config)
-    state = {name: _padded(narrow.state_dict()[name], tensor.shape) for name, tensor in wide.state_dict().items()}
-    wide.load_state_dict(state)
+    wide.load_state_dict(_padded_state(narrow, wide))
     known = narrow.to_latent.out_channels
-    more = config.latent_channels - known
-    if more:
-        seen = to_tensor(pictures)
-        lost = torch.cat([each - narrow.decode(narrow.encode(each)) for each in torch.split(seen, 16)])
-        tiles, errors = (
-            functional.unfold(each, config.downscale, stride=config.downscale).transpose(1, 2).flatten(0, 1)
-            for each in (seen, lost)
-        )
-        _, vectors = torch.linalg.eigh(torch.cov(errors.T))  # ascending
-        components = vectors[:, -more:].flip(1).T
-        mean = tiles.mean(dim=0)
-        along = (tiles - mean) @ components.T
-        # Halfway to unit deviation, as `TinyAutoencoder.start_linear` leaves the others.
-        gain = along.std(dim=0).sqrt()
-        told = along / gain
-        wide.to_latent.weight[known:] = (components / gain[:, None]).view_as(wide.to_latent.weight[known:])
-        wide.to_latent.bias[known:] = -(components @ mean) / gain  # type: ignore[index]
-        back = torch.linalg.lstsq(told, errors - errors.mean(dim=0)).solution
-        wide.to_picture.weight[known:] = back.view_as(wide.to_picture.weight[known:])
+    if known == config.latent_channels:
+        return wide
+    seen = to_tensor(pictures)
+    lost = torch.cat([each - narrow.decode(narrow.encode(each)) for each in torch.split(seen, 16)])
+    tiles, errors = (flat_tiles(each, config.downscale) for each in (seen, lost))
+    _, vectors = torch.linalg.eigh(torch.cov(errors.T))  # ascending
+    components = vectors[:, known - config.latent_channels :].flip(1).T
+    mean = tiles.mean(dim=0)
+    along = (tiles - mean) @ components.T
+    # Halfway to unit deviation, as `TinyAutoencoder.start_linear` leaves the others.
+    gain = along.std(dim=0).sqrt()
+    wide.to_latent.weight[known:] = (components / gain[:, None]).view_as(wide.to_latent.weight[known:])
+    wide.to_latent.bias[known:] = -(components @ mean) / gain  # type: ignore[index]
+    back = torch.linalg.lstsq(along / gain, errors - errors.mean(dim=0)).solution
+    wide.to_picture.weight[known:] = back.view_as(wide.to_picture.weight[known:])
     return wide
 
 
@@ -69,7 +66,7 @@ def widened_unet(narrow: UNet2DConditionModel, before: ModelConfig, config: Mode
     Both models are told the same conditions in the same order; `config`'s latents have at least as many channels.
     """
     wide = build_unet(config)
-    state = {name: _padded(narrow.state_dict()[name], tensor.shape) for name, tensor in wide.state_dict().items()}
+    state = _padded_state(narrow, wide)
     read = [config.channels_of(name).start + i for name, count in before.conditions for i in range(count)]
     state["conv_in.weight"] = torch.zeros_like(wide.conv_in.weight)
     state["conv_in.weight"][:, read] = narrow.conv_in.weight
@@ -77,7 +74,12 @@ def widened_unet(narrow: UNet2DConditionModel, before: ModelConfig, config: Mode
     return wide
 
 
+def _padded_state(narrow: nn.Module, wide: nn.Module) -> dict[str, torch.Tensor]:
+    """The weights of `narrow`, with zeros behind each axis up to the shapes of `wide`'s."""
+    known = narrow.state_dict()
+    return {name: _padded(known[name], tensor.shape) for name, tensor in wide.state_dict().items()}
+
+
 def _padded(weight: torch.Tensor, shape: torch.Size) -> torch.Tensor:
-    """With zeros behind each axis, up to `shape`."""
     ends = [wanted - here for wanted, here in zip(shape, weight.shape, strict=True)]
     return functional.pad(weight, [side for end in reversed(ends) for side in (0, end)])
