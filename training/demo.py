@@ -1,4 +1,4 @@
-"""The recipe of the demo weights: makes pairs, trains autoencoder, teacher, student, few steps, decoder.
+"""The recipe of the demo weights: makes pairs, trains autoencoder, teacher, student, few steps, then all together.
 
 Pairs are drawn, and made of photographs (`training.mix`) where `--photographs` says where they are. `just train-demo`
 runs it and leaves everything it made in runs/demo; a run that was stopped goes on where it was. With `--keep-teacher`
@@ -22,7 +22,7 @@ from lite_vton.presets import preset
 from training.autoencoder import train_autoencoder
 from training.bfloat16 import bf16_pays, in_bf16
 from training.claimed_folder import claim
-from training.demo_finish import finish_decoder, write_weights
+from training.demo_finish import paint_together, write_weights
 from training.demo_record import write_record
 from training.denoiser import train_denoiser
 from training.few_steps import FewStepConfig, train_few_steps
@@ -30,6 +30,7 @@ from training.latents import LatentPairs, kept_pairs
 from training.loop import LoopConfig
 from training.mix.kinds import Amounts, encode_kinds, pictures_by_kind, shown_to_autoencoder
 from training.mix.sources import Sources
+from training.painting import Painting
 from training.stages import Clock, stage
 from training.starts import Start, starting_unet
 from training.weights_digest import weights_digest
@@ -41,8 +42,7 @@ __all__ = ["DEMO", "FEW_STEPS", "STUDENT_ALONE", "Recipe", "train_demo", "train_
 class Recipe:
     """Everything the weights depend on, but for the photographs themselves.
 
-    `variants` is how many pairs are made of each photo, `mended` how many of each garment's picture, `decoder_pairs`
-    how many the decoder is tuned on, as many of each kind.
+    `variants` is how many pairs are made of each photo, `mended` how many of each garment's picture.
     """
 
     pairs: int
@@ -55,8 +55,7 @@ class Recipe:
     teacher: LoopConfig
     student: LoopConfig
     few_steps: LoopConfig
-    decoder: LoopConfig
-    decoder_pairs: int
+    painting: LoopConfig
     distill: str = "output"
     start: Start = "random"
 
@@ -79,8 +78,7 @@ DEMO = Recipe(
     teacher=LoopConfig(steps=5000, batch_size=16, learning_rate=8e-4, warmup_steps=200, ema_decay=0.998),
     student=LoopConfig(steps=4500, batch_size=16, learning_rate=1e-3, warmup_steps=200, ema_decay=0.998),
     few_steps=LoopConfig(steps=2000, batch_size=16, learning_rate=6e-4, warmup_steps=100, ema_decay=0.998),
-    decoder=LoopConfig(steps=5000, batch_size=4, learning_rate=3e-4, ema_decay=0.998, checkpoint_every=1000),
-    decoder_pairs=2000,
+    painting=LoopConfig(steps=1500, batch_size=8, learning_rate=3e-4, ema_decay=0.998),
 )
 
 FEW_STEPS = FewStepConfig(counts=(8, 4), substeps=1, method="truth")
@@ -116,9 +114,12 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO, sources: Sourc
         )
     student = _student(recipe, pairs, Denoiser(teacher_config, teacher), folder, clock)
 
-    made = Networks(student_config, autoencoder, student, scale)
-    finish_decoder(made, kinds, pairs, recipe.decoder_pairs, recipe.decoder, folder, clock)
-    write_weights((Networks(teacher_config, autoencoder, teacher, scale), made), assets)
+    made = [
+        Networks(config, autoencoder, unet, scale)
+        for config, unet in ((teacher_config, teacher), (student_config, student))
+    ]
+    paint_together(made, kinds, recipe.painting, Painting(), folder, clock)
+    write_weights(made, assets)
     write_record(assets, asdict(recipe), clock, kinds)
 
 
@@ -129,7 +130,7 @@ def train_demo_student(
     recipe: Recipe = STUDENT_ALONE,
     sources: Sources = Sources(),  # noqa: B008  # frozen
 ) -> None:
-    """The student alone, from `taught`'s teacher on latents of `taught`'s encoder; the decoder is not tuned again.
+    """The student alone, from `taught`'s teacher on latents of `taught`'s encoder, which both stay as they are.
 
     `assets` receives its fp16 weights and `recipe.json`, where `before` is what was recorded of those kept.
     """

@@ -65,10 +65,7 @@ class FewStepConfig:
 
 @dataclass(frozen=True)
 class FewStepLoss:
-    """The loss of one number of jumps, a `training.loop.BatchLoss`; `teacher` is frozen, `unet` the student's shape.
-
-    `channels` (C, 1, 1) is what errors in each channel of the latent count.
-    """
+    """The loss of one number of jumps, a `training.loop.BatchLoss`; `teacher` is frozen, `unet` the student's shape."""
 
     pairs: Pairs
     alpha_bar: torch.Tensor
@@ -76,7 +73,6 @@ class FewStepLoss:
     unet: UNetConfig
     teacher: Denoiser
     config: FewStepConfig
-    channels: torch.Tensor = field(default_factory=lambda: torch.ones(1, 1, 1))
     share: slice = field(default_factory=lambda: slice(None))
 
     def __call__(self, module: nn.Module, generator: torch.Generator) -> dict[str, torch.Tensor]:
@@ -131,7 +127,7 @@ class FewStepLoss:
         level = _level(self.alpha_bar, timestep).to(device)
         truth = (x_t - level.sqrt() * batch.x_0) / (1 - level).sqrt()
         weight = timestep_weight(level, self.unet.residual_deviation)
-        weight = weight * (OUTSIDE_WEIGHT + (1 - OUTSIDE_WEIGHT) * batch.mask) * self.channels.to(device)
+        weight = weight * (OUTSIDE_WEIGHT + (1 - OUTSIDE_WEIGHT) * batch.mask)
         return Lot(chosen, batch, x_t, timestep.to(device), eps, weight), truth
 
     def along_trajectory(
@@ -216,15 +212,13 @@ def train_few_steps(
     folder: Path,
     jumps: FewStepConfig = FewStepConfig(),  # frozen
     *,
-    channels: torch.Tensor | None = None,
     resume: bool = False,
     on_step: OnStep | None = None,
 ) -> UNet2DConditionModel:
     """`student`, a U-Net of `config` that samples in many steps, taught in place to sample in `jumps.counts`.
 
-    `teacher` may be the student as it was: it is not changed, and is copied if it is the very same network. `channels`
-    (C, 1, 1) weighs the channels of the latent, equally without (`training.channel_weights`). Raises `UserError` for a
-    method, a count or a number of substeps that there is not, and as `training.loop.fit`.
+    `teacher` may be the student as it was: it is not changed, and is copied if it is the very same network. Raises
+    `UserError` for a method, a count or a number of substeps that there is not, and as `training.loop.fit`.
     """
     if jumps.method not in METHODS:
         raise UserError(f"unknown way to few steps {jumps.method!r}: choose one of {', '.join(METHODS)}")
@@ -237,9 +231,6 @@ def train_few_steps(
     teacher.eval().requires_grad_(False)
     loss = FewStepLoss(pairs, alpha_bars(config.schedule), loop.batch_size, config.unet, teacher, jumps)
     about = {"preset": config.name, "conditioning": asdict(Conditioning.of(config)), "few_steps": asdict(jumps)}
-    if channels is not None:
-        loss = replace(loss, channels=channels)
-        about["channels"] = channels.flatten().tolist()
     fit(Denoiser(config, student), loss, loop, folder, resume=resume, on_step=on_step, about=about)
     return student
 

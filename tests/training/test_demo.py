@@ -28,8 +28,7 @@ RECIPE = replace(
     teacher=SHORT,
     student=SHORT,
     few_steps=SHORT,
-    decoder=SHORT,
-    decoder_pairs=4,
+    painting=SHORT,
     distill="feature",
     start="slimmed",
 )
@@ -43,7 +42,7 @@ def test_recipe_goes_from_nothing_to_weights_that_load(tmp_path: Path) -> None:
     assert networks.latent_scale != 1.0
     record = json.loads((tmp_path / "assets/recipe.json").read_text())
     assert record["recipe"]["pairs"] == 6
-    assert set(record["minutes"]) == {"autoencoder", "teacher", "student", "few steps", "decoder"}
+    assert set(record["minutes"]) == {"autoencoder", "teacher", "student", "few steps", "painting"}
 
     weights = load_file(tmp_path / "assets/tiny.safetensors")
     train_demo(tmp_path / "run", tmp_path / "assets", RECIPE)

@@ -75,16 +75,6 @@ def test_who_is_asked_for_its_own_jump_has_nothing_to_learn() -> None:
     assert loss(student, step_generator(0, 0))["jump"].item() < 1e-8
 
 
-def test_errors_in_a_channel_count_by_its_weight() -> None:
-    student = Denoiser(TINY, random_unet())
-    loss = loss_of(Denoiser(TINY, random_unet(1)), FewStepConfig(method="truth"))
-    alone = [
-        replace(loss, channels=row.view(-1, 1, 1))(student, step_generator(0, 0))["jump"].item() for row in torch.eye(4)
-    ]
-    assert loss(student, step_generator(0, 0))["jump"].item() == pytest.approx(sum(alone), rel=1e-4)
-    assert min(alone) > 0
-
-
 def test_states_are_those_the_students_own_sampling_reaches() -> None:
     """The last of four steps starts where three have led; its jump then ends where the sampler does."""
     student = Denoiser(TINY, random_unet()).eval()

@@ -17,7 +17,7 @@ from training.mix.photographs import mended_pictures
 from training.mix.sources import Sources, garment_pictures, photo_pictures
 from training.pictures import PicturePairs
 
-__all__ = ["Amounts", "Kinds", "encode_kinds", "pictures_by_kind", "shown_to_autoencoder", "some_of_each"]
+__all__ = ["Amounts", "Kinds", "encode_kinds", "pictures_by_kind", "shown_to_autoencoder"]
 
 Kinds = Mapping[str, PicturePairs]
 _MENDED = "mended"
@@ -58,19 +58,3 @@ def shown_to_autoencoder(kinds: Kinds, sources: Sources, config: ModelConfig) ->
 def encode_kinds(kinds: Kinds, autoencoder: Autoencoder, scale: float) -> LatentPairs:
     """All pairs, in the order of their kinds."""
     return joined([encode_pairs(pictures, autoencoder, scale) for pictures in kinds.values()])
-
-
-def some_of_each(kinds: Kinds, count: int) -> tuple[PicturePairs, list[int]]:
-    """About `count` pairs, the first of each kind and as many of each, and which ones of all the kinds' pairs they are.
-
-    The numbers count as `encode_kinds` does.
-    """
-    share, before = count // len(kinds), 0
-    parts = []
-    rows: list[int] = []
-    for pictures in kinds.values():
-        some = pictures.first(share)
-        parts.append(vars(some).values())
-        rows += range(before, before + len(some))
-        before += len(pictures)
-    return PicturePairs(*(np.concatenate(column) for column in zip(*parts, strict=True))), rows

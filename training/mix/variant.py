@@ -19,18 +19,19 @@ from training.mix.colours import another_background, another_light, recoloured, 
 from training.mix.places import bent, misplaced, partly_hidden, wider_mask
 from training.mix.worn import Worn, framed, mirrored
 
-__all__ = ["CHANGES", "COVERED", "PARTLY_HIDDEN", "PLACED_OFF", "WIDER", "Change", "variant"]
+__all__ = ["AS_WORN", "CHANGES", "COVERED", "PARTLY_HIDDEN", "PLACED_OFF", "WIDER", "Change", "variant"]
 
 _SPARED = (Part.HAIR, Part.FACE, Part.LEFT_LEG, Part.RIGHT_LEG)
 
 
 @dataclass(frozen=True)
 class Change:
-    """Something that happens to a share of the variants."""
+    """Something that happens to a share of the variants; `apart` if garment and photo fit each other less after it."""
 
     what: str
     share: float
     apply: Callable[[Worn, np.random.Generator, Backdrops | None], Worn]
+    apart: bool = False
 
 
 CHANGES: tuple[Change, ...] = (
@@ -38,15 +39,25 @@ CHANGES: tuple[Change, ...] = (
     Change("other colours", 0.65, lambda worn, rng, _: recoloured(worn, rng)),
     Change("another background", 0.4, another_background),
     Change("another light", 0.4, lambda worn, rng, _: another_light(worn, rng, also_garment=True)),
-    Change("another light than the garment's", 0.3, lambda worn, rng, _: another_light(worn, rng, also_garment=False)),
-    Change("a garment without shading", 0.4, lambda worn, rng, _: without_shading(worn, rng)),
-    Change("a garment that is bent", 0.3, lambda worn, rng, _: bent(worn, rng)),
+    Change(
+        "another light than the garment's",
+        0.3,
+        lambda worn, rng, _: another_light(worn, rng, also_garment=False),
+        apart=True,
+    ),
+    Change("a garment without shading", 0.4, lambda worn, rng, _: without_shading(worn, rng), apart=True),
+    Change("a garment that is bent", 0.3, lambda worn, rng, _: bent(worn, rng), apart=True),
 )
 """In this order, after the framing; each drawn by itself."""
 
+AS_WORN = 0.35
+"""Share of the variants that no change sets apart: the warp is then as good as it gets, and the network has to know it
+when it sees it. Where every warp may be off, none is trusted."""
+
 PLACED_OFF, PARTLY_HIDDEN, WIDER, COVERED = 0.3, 0.3, 0.6, 0.4
 """Shares of the variants whose garment is laid on with joints a little off, is seen in part, has a wider mask, and of
-which something hides a part that is not painted: a face that is always there is learnt, and the garment with it."""
+which something hides a part that is not painted: a face that is always there is learnt, and the garment with it. The
+first two set apart."""
 
 
 def variant(
@@ -57,12 +68,13 @@ def variant(
     `UserError` where the framed picture cuts off what laying a garment on takes, and for a broken backdrop.
     """
     seen = framed(worn, rng, height, width)
+    apart = rng.random() >= AS_WORN
     for change in CHANGES:
-        if rng.random() < change.share:
+        if rng.random() < change.share and (apart or not change.apart):
             seen = change.apply(seen, rng, backdrops)
-    keypoints = misplaced(seen.keypoints, rng) if rng.random() < PLACED_OFF else seen.keypoints
+    keypoints = misplaced(seen.keypoints, rng) if apart and rng.random() < PLACED_OFF else seen.keypoints
     warped, cover = warp_garment(seen.garment.pixels, seen.garment.mask, keypoints, height, width, seen.category)
-    if rng.random() < PARTLY_HIDDEN:
+    if apart and rng.random() < PARTLY_HIDDEN:
         cover = partly_hidden(cover, rng)
     covered = agnostic_mask(seen.keypoints, height, width, seen.category)
     mask = parsed_mask(covered, seen.parse, seen.keypoints, seen.category)

@@ -15,7 +15,7 @@ from lite_vton.garment import Cutout
 from lite_vton.pose import Joint
 from training.mix.colours import another_background, another_light, recoloured, without_shading
 from training.mix.places import bent, misplaced, partly_hidden, wider_mask
-from training.mix.variant import variant
+from training.mix.variant import AS_WORN, CHANGES, variant
 from training.mix.worn import Worn, framed, mirrored
 
 HEIGHT, WIDTH = 128, 96
@@ -137,3 +137,23 @@ def _grown(region: np.ndarray, radius: int) -> np.ndarray:
     import cv2
 
     return cv2.dilate(region.astype(np.uint8), np.ones((2 * radius + 1,) * 2, np.uint8)) > 0
+
+
+def test_some_variants_lead_from_the_garment_to_the_photo_as_it_was_worn(
+    worn: Worn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened = []
+    noted = tuple(
+        replace(change, apply=lambda seen, _rng, _, what=change.what: (happened[-1].add(what), seen)[1])
+        for change in CHANGES
+    )
+    monkeypatch.setattr("training.mix.variant.CHANGES", noted)
+    for seed in range(120):
+        happened.append(set())
+        variant(worn, rng(seed), HEIGHT, WIDTH)
+    apart = {change.what for change in CHANGES if change.apart}
+    assert apart
+    assert apart < {what for each in happened for what in each}
+    together = sum(not (each & apart) for each in happened) / len(happened)
+    by_chance = np.prod([1 - change.share for change in CHANGES if change.apart])
+    assert abs(together - (AS_WORN + (1 - AS_WORN) * by_chance)) < 0.13
