@@ -114,9 +114,9 @@ def build_engine(onnx: Path, request: EngineRequest, tensorrt: TensorRT) -> memo
 
     trt = tensorrt.module
     tensorrt.errors.clear()
-    builder = trt.Builder(tensorrt.logger())
+    builder = trt.Builder(tensorrt.logger)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
-    parser = trt.OnnxParser(network, tensorrt.logger())
+    parser = trt.OnnxParser(network, tensorrt.logger)
     if not parser.parse_from_file(str(onnx)):
         reason = _parser_reason(parser.get_error(0)) if parser.num_errors else "no valid ONNX file"
         raise UserError(_cannot(request, reason))

@@ -33,7 +33,8 @@ def inspect_engine(engine: Path, *, tf32: bool = False) -> EnginePlan:
         raise NoDeviceError(f"no NVIDIA GPU, and {engine.name} cannot be read without one")
     tensorrt = load_tensorrt()
     trt = tensorrt.module
-    loaded = trt.Runtime(tensorrt.logger()).deserialize_cuda_engine(engine.read_bytes())
+    tensorrt.errors.clear()
+    loaded = trt.Runtime(tensorrt.logger).deserialize_cuda_engine(engine.read_bytes())
     if loaded is None:
         raise UserError(f"{engine} cannot be deserialised ({'; '.join(tensorrt.errors[:1])}): export it again")
     told = json.loads(loaded.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON))

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,30 +34,17 @@ FLAVOURS = (Flavour("tensorrt-rtx", "tensorrt_rtx", "1"), Flavour("tensorrt", "t
 
 @dataclass(frozen=True)
 class TensorRT:
-    """The TensorRT of this process, imported. `errors` are what it has complained of since it was last emptied."""
+    """The TensorRT of this process, imported.
+
+    `logger` is the process's one `ILogger`: it keeps errors for the one line a user gets, and prints nothing. `errors`
+    are what it was told since they were last emptied.
+    """
 
     flavour: Flavour
     version: str
     module: ModuleType
+    logger: object
     errors: list[str]
-
-    def logger(self) -> object:
-        """A new `ILogger` that keeps errors for the one line a user gets, and prints nothing."""
-        severities = self.module.ILogger.Severity
-        loud = (severities.ERROR, severities.INTERNAL_ERROR)
-        kept = self.errors
-        trt_logger: Any = self.module.ILogger
-
-        class Kept(self.module.ILogger):  # type: ignore[misc,name-defined]  # a class of the imported library
-            def __init__(self) -> None:
-                # As pybind11 wants it: `super()` does not reach the constructor of its class.
-                trt_logger.__init__(self)
-
-            def log(self, severity: object, message: str) -> None:
-                if severity in loud:
-                    kept.append(" ".join(message.split()))
-
-        return Kept()
 
 
 def load_tensorrt() -> TensorRT:
@@ -73,7 +61,30 @@ def load_tensorrt() -> TensorRT:
     module = import_module(flavour.module)
     import_module("polygraphy")
     _offer_cuda_runtime()
-    return TensorRT(flavour, str(module.__version__), module, [])
+    logger, errors = _logger(module)
+    return TensorRT(flavour, str(module.__version__), module, logger, errors)
+
+
+@cache
+def _logger(module: Any) -> tuple[object, list[str]]:
+    """The logger of a TensorRT module and the list it fills, alive as long as the process.
+
+    TensorRT keeps a bare pointer to the first logger it is given and hands it to whatever is made later
+    (https://github.com/NVIDIA/TensorRT/issues/1475), so a logger must not go with the builder or runtime it came with.
+    """
+    errors: list[str] = []
+    loud = (module.ILogger.Severity.ERROR, module.ILogger.Severity.INTERNAL_ERROR)
+
+    class Kept(module.ILogger):  # type: ignore[misc]  # a class of the imported library
+        def __init__(self) -> None:
+            # As pybind11 wants it: `super()` does not reach the constructor of its class.
+            module.ILogger.__init__(self)
+
+        def log(self, severity: object, message: str) -> None:
+            if severity in loud:
+                errors.append(" ".join(message.split()))
+
+    return Kept(), errors
 
 
 def _offer_cuda_runtime() -> None:

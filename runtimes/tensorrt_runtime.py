@@ -153,7 +153,7 @@ def _context(file: Path, tensorrt: TensorRT, cuda_graph: bool) -> tuple[Any, Any
     """The engine and a context to run it in; a `UserError` in one line if TensorRT will not have it."""
     trt = tensorrt.module
     tensorrt.errors.clear()
-    engine = trt.Runtime(tensorrt.logger()).deserialize_cuda_engine(file.read_bytes())
+    engine = trt.Runtime(tensorrt.logger).deserialize_cuda_engine(file.read_bytes())
     if engine is None:
         raise UserError(f"{file} cannot be deserialised ({'; '.join(tensorrt.errors[:1])}): {_AGAIN}")
     if tensorrt.flavour.name != "tensorrt-rtx":

@@ -36,7 +36,7 @@ def check_validity(engine: Path, tensorrt: TensorRT) -> None:
     """
     trt = tensorrt.module
     tensorrt.errors.clear()
-    runtime = trt.Runtime(tensorrt.logger())
+    runtime = trt.Runtime(tensorrt.logger)
     with engine.open("rb") as file:
         validity, diagnostics = runtime.get_engine_validity(file.read(runtime.engine_header_size))
     if validity != trt.EngineValidity.INVALID:

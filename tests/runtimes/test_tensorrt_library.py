@@ -21,3 +21,12 @@ def test_the_cuda_runtime_of_a_wheel_is_named_to_polygraphy_behind_the_users_own
     folders = os.environ["LD_LIBRARY_PATH"].split(os.pathsep)
     assert folders[0] == "/own"
     assert folders.count(str(tmp_path / "nvidia/cu13/lib")) == 1
+
+
+def test_every_caller_shares_one_logger_that_outlives_what_it_is_given_to() -> None:
+    tensorrt = load_tensorrt()
+    runtime = tensorrt.module.Runtime(tensorrt.logger)
+    runtime.deserialize_cuda_engine(bytes(4096))
+    del runtime
+    assert load_tensorrt().logger is tensorrt.logger
+    assert any("Serialization" in error for error in load_tensorrt().errors)
