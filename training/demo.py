@@ -8,8 +8,8 @@ autoencoder and teacher stay as they come with the package, and the student alon
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from training.autoencoder import train_autoencoder
 from training.bfloat16 import bf16_pays, in_bf16
 from training.claimed_folder import claim
 from training.demo_finish import paint_together, write_weights
-from training.demo_record import write_record
+from training.demo_record import read_record, record_of, write_record
 from training.denoiser import train_denoiser
 from training.few_steps import FewStepConfig, train_few_steps
 from training.latents import LatentPairs, kept_pairs
@@ -120,7 +120,7 @@ def train_demo(folder: Path, assets: Path, recipe: Recipe = DEMO, sources: Sourc
     ]
     paint_together(made, kinds, recipe.painting, Painting(), folder, clock)
     write_weights(made, assets)
-    write_record(assets, asdict(recipe), clock, kinds)
+    write_record(assets, record_of(asdict(recipe), clock, kinds))
 
 
 def train_demo_student(
@@ -158,8 +158,8 @@ def train_demo_student(
     assets.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(made, assets / f".{name}.part")
     (assets / f".{name}.part").replace(assets / name)
-    before = _recorded(ASSETS / "recipe.json")
-    write_record(assets, asdict(recipe), clock, kinds, ("autoencoder", "teacher"), before)
+    before = _made_the_teacher(read_record(ASSETS))
+    write_record(assets, record_of(asdict(recipe), clock, kinds, ("autoencoder", "teacher"), before))
 
 
 def _student(recipe: Recipe, pairs: LatentPairs, teacher: Denoiser, folder: Path, clock: Clock) -> UNet2DConditionModel:
@@ -190,12 +190,12 @@ def _student(recipe: Recipe, pairs: LatentPairs, teacher: Denoiser, folder: Path
         )
 
 
-def _recorded(file: Path) -> dict[str, object]:
-    """The record of the run that made the teacher: of a student made since, the one before it."""
-    record: dict[str, object] = json.loads(file.read_text(encoding="utf-8"))
-    before = record.get("before", record)
-    assert isinstance(before, dict)
-    return before
+def _made_the_teacher(record: Mapping[str, object]) -> Mapping[str, object]:
+    """`record`, or where it is of a student made beside a teacher that was kept, the one before it."""
+    kept, before = record.get("kept", ()), record.get("before", record)
+    assert isinstance(kept, Sequence)
+    assert isinstance(before, Mapping)
+    return before if "teacher" in kept else record
 
 
 def main() -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 import torch
 
 from lite_vton.model.networks import Networks, save_networks
+from lite_vton.presets import ModelConfig
 from training.loop import LoopConfig
 from training.mix.kinds import Kinds
 from training.painting import Painting, train_painting
 from training.stages import Clock, stage
 
-__all__ = ["paint_together", "write_weights"]
+__all__ = ["paint_together", "weight_names", "write_weights"]
 
 
 def paint_together(
@@ -28,6 +29,10 @@ def paint_together(
 def write_weights(made: Sequence[Networks], assets: Path) -> None:
     """In float16, each under the name it is shipped by; the first one's autoencoder is everybody's."""
     for networks in (replace(each, autoencoder=made[0].autoencoder) for each in made):
-        shipped = networks.config.shipped_weights
-        first, second = shipped or ("autoencoder.safetensors", f"{networks.config.name}.safetensors")
+        first, second = weight_names(networks.config)
         save_networks(networks, assets / first, assets / second, torch.float16)
+
+
+def weight_names(config: ModelConfig) -> tuple[str, str]:
+    """Of the autoencoder's file and the U-Net's."""
+    return config.shipped_weights or ("autoencoder.safetensors", f"{config.name}.safetensors")

@@ -1,28 +1,29 @@
 """Goes on with the demo weights: autoencoder, teacher and student, who know drawings, learn photographs beside them.
 
 `training.demo` begins with nothing. Here all of the networks learn together, by the picture they paint
-(`training.painting`). `just train-demo-further` runs it, and a run that was stopped goes on where it was.
+(`training.painting`), in rounds. `just train-demo-further` runs it, and a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from lite_vton.model.networks import ASSETS, Networks, load_networks
 from lite_vton.presets import preset
 from training.bfloat16 import bf16_pays, in_bf16
 from training.claimed_folder import claim
-from training.demo_finish import paint_together, write_weights
-from training.demo_record import write_record
+from training.demo_finish import paint_together, weight_names, write_weights
+from training.demo_record import RECORD, read_record, record_of, write_record
 from training.loop import LoopConfig
 from training.mix.kinds import Amounts, pictures_by_kind
 from training.mix.sources import Sources
 from training.painting import Painting
 from training.stages import Clock
+from training.weight_averaging import averaged
 from training.weights_digest import weights_digest
 
 __all__ = ["FURTHER", "Further", "go_on"]
@@ -30,24 +31,47 @@ __all__ = ["FURTHER", "Further", "go_on"]
 
 @dataclass(frozen=True)
 class Further:
-    """Everything the weights depend on beside those gone on with and the photographs.
+    """One round: everything its weights depend on beside those gone on with and the photographs.
 
-    `presets` name the networks; the pairs are of the first one's size.
+    `presets` name the networks; the pairs are of the first one's size. Each of `seeds` is a run of `loop` from the same
+    start, and the round's weights are the mean of theirs.
     """
 
     presets: tuple[str, ...]
     amounts: Amounts
     painting: Painting
     loop: LoopConfig
+    seeds: tuple[int, ...] = (0,)
 
 
-FURTHER = Further(
-    presets=("demo", "demo-teacher"),
-    amounts=Amounts(drawn=850, variants=16, mended=3, seed=20272),
-    painting=Painting(shares={"photographs": 0.6, "mended": 0.1, "drawn": 0.3}),
-    loop=LoopConfig(steps=1001, batch_size=64, learning_rate=5e-4, ema_decay=0.998, checkpoint_every=100),
+_PRESETS = ("demo", "demo-teacher")
+_PAINTING = Painting(shares={"photographs": 0.6, "mended": 0.1, "drawn": 0.3})
+_FINE = LoopConfig(steps=400, batch_size=8, learning_rate=2e-4, warmup_steps=40, ema_decay=0.995, checkpoint_every=50)
+
+FURTHER: tuple[Further, ...] = (
+    Further(
+        presets=_PRESETS,
+        amounts=Amounts(drawn=850, variants=16, mended=3, seed=20272),
+        painting=_PAINTING,
+        loop=LoopConfig(steps=1001, batch_size=64, learning_rate=5e-4, ema_decay=0.998, checkpoint_every=100),
+    ),
+    Further(
+        presets=_PRESETS,
+        amounts=Amounts(drawn=3800, variants=8, mended=1, seed=20274),
+        painting=_PAINTING,
+        loop=_FINE,
+        seeds=(1, 2),
+    ),
+    Further(
+        presets=_PRESETS,
+        amounts=Amounts(drawn=3800, variants=10, mended=1, seed=20276),
+        painting=_PAINTING,
+        loop=replace(_FINE, steps=800),
+        seeds=(3,),
+    ),
 )
-"""As long as five minutes of an H200 were. More of it teaches the people trained on alone (docs/method.md)."""
+"""A round as long as five minutes of an H200 are, then short ones at a lower rate, on variants not seen before. More of
+the first teaches the people trained on alone (docs/method.md)."""
 
 
 def go_on(
@@ -55,21 +79,39 @@ def go_on(
     assets: Path,
     start: Mapping[str, Networks],
     before: Mapping[str, object],
-    further: Further = FURTHER,
+    rounds: Sequence[Further] = FURTHER,
     sources: Sources = Sources(),  # noqa: B008  # frozen
 ) -> None:
-    """Teach `start`, by the names of their presets, in `folder`; fp16 weights and `recipe.json` go to `assets`.
+    """Teach `start`, by the names of their presets, round by round; fp16 weights and `recipe.json` go to `assets`.
 
-    All of `start` share one autoencoder. `before` is the record of how they were made.
+    All of `start` share one autoencoder. `before` is the record of how they were made. A round works in `folder/N`; one
+    that was finished is not done again.
     """
-    networks = [start[name] for name in further.presets]
+    for number, further in enumerate(rounds, 1):
+        networks = [start[name] for name in further.presets]
+        start, before = _round(folder / str(number), networks, before, further, sources)
+    write_weights(list(start.values()), assets)
+    write_record(assets, before)
+
+
+def _round(
+    folder: Path, networks: Sequence[Networks], before: Mapping[str, object], further: Further, sources: Sources
+) -> tuple[Mapping[str, Networks], Mapping[str, object]]:
+    """What `networks` have become by it, as float16 kept them, and its record."""
     digests = {each.config.name: weights_digest(each.autoencoder, each.unet) for each in networks}
     claim(folder / "recipe.json", asdict(further) | {"from": digests}, "a run of another recipe")
-    clock = Clock(folder / "minutes.json")
-    kinds = pictures_by_kind(folder, further.amounts, sources, networks[0].config)
-    paint_together(networks, kinds, further.loop, further.painting, folder, clock)
-    write_weights(networks, assets)
-    write_record(assets, asdict(further), clock, kinds, before=before)
+    weights = folder / "weights"
+    if not (weights / RECORD).is_file():
+        clock = Clock(folder / "minutes.json")
+        kinds = pictures_by_kind(folder, further.amounts, sources, networks[0].config)
+        made = []
+        for seed in further.seeds:
+            made.append(deepcopy(list(networks)))
+            loop = replace(further.loop, seed=seed)
+            paint_together(made[-1], kinds, loop, further.painting, folder / f"seed-{seed}", clock)
+        write_weights(averaged(made), weights)
+        write_record(weights, record_of(asdict(further), clock, kinds, before=before))
+    return {name: _networks_in(weights, name) for name in further.presets}, read_record(weights)
 
 
 def main() -> None:
@@ -81,18 +123,16 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/demo-further"), help="data, checkpoints and logs")
     parser.add_argument("--assets", type=Path, default=ASSETS, help="where the weights go")
     arguments = parser.parse_args()
-    further = in_bf16(FURTHER) if bf16_pays() else FURTHER
-    start = {name: _networks_in(arguments.start, name) for name in further.presets}
-    before = json.loads((arguments.start / "recipe.json").read_text(encoding="utf-8"))
+    rounds = in_bf16(FURTHER) if bf16_pays() else FURTHER
+    start = {name: _networks_in(arguments.start, name) for name in rounds[0].presets}
     sources = Sources(arguments.photographs, arguments.garments)
-    go_on(arguments.folder, arguments.assets, start, before, further, sources)
+    go_on(arguments.folder, arguments.assets, start, read_record(arguments.start), rounds, sources)
 
 
 def _networks_in(folder: Path, name: str) -> Networks:
-    """Of a preset that comes with weights, those of their kind in `folder`."""
+    """Those that `write_weights` left in `folder`."""
     config = preset(name)
-    assert config.shipped_weights is not None
-    return load_networks(config, *(folder / file for file in config.shipped_weights))
+    return load_networks(config, *(folder / file for file in weight_names(config)))
 
 
 if __name__ == "__main__":

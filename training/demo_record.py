@@ -13,22 +13,23 @@ import torch
 
 from training.mix.kinds import Kinds
 from training.stages import Clock
+from training.trial import atomically
 
-__all__ = ["write_record"]
+__all__ = ["RECORD", "read_record", "record_of", "write_record"]
 
-FILE = "recipe.json"
+RECORD = "recipe.json"
+"""Its name."""
 
 
-def write_record(
-    assets: Path,
+def record_of(
     recipe: Mapping[str, object],
     clock: Clock,
     kinds: Kinds,
     kept: Sequence[str] = (),
     before: Mapping[str, object] | None = None,
-) -> None:
-    """Write it into `assets`; `before` is the record of the run that what was `kept` is from."""
-    record = {
+) -> Mapping[str, object]:
+    """What has just been made; `before` is the record of the run that what was `kept` or gone on with is from."""
+    return {
         "recipe": recipe,
         "pairs": {kind: len(pictures) for kind, pictures in kinds.items()},
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
@@ -37,4 +38,14 @@ def write_record(
         "date": time.strftime("%Y-%m-%d"),
         **({} if before is None else {"kept": list(kept), "before": before}),
     }
-    (assets / FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def read_record(assets: Path) -> Mapping[str, object]:
+    """The one beside the weights in `assets`."""
+    record: Mapping[str, object] = json.loads((assets / RECORD).read_text(encoding="utf-8"))
+    return record
+
+
+def write_record(assets: Path, record: Mapping[str, object]) -> None:
+    """Put it beside the weights in `assets`."""
+    atomically(assets / RECORD, json.dumps(record, indent=2) + "\n")

@@ -1,8 +1,9 @@
-"""Weights are gone on with: networks and decoder change, the encoder where it is to, and a stopped run resumes."""
+"""Weights are gone on with in rounds: every network changes, seeds are averaged, and a stopped run resumes."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +27,10 @@ SHORT = LoopConfig(steps=3, batch_size=4, learning_rate=1e-3, warmup_steps=1, ch
 TINY = Further(
     presets=("tiny", "tiny-teacher"),
     amounts=Amounts(drawn=4, variants=2, mended=1, seed=5),
-    painting=Painting(shares=FURTHER.painting.shares),
+    painting=Painting(shares=FURTHER[0].painting.shares),
     loop=SHORT,
 )
+ROUNDS = (TINY, replace(TINY, amounts=replace(TINY.amounts, variants=1, seed=6), seeds=(1, 2)))
 
 
 def shipped() -> dict[str, Networks]:
@@ -42,12 +44,15 @@ def test_autoencoder_student_and_teacher_learn_together(tmp_path: Path) -> None:
     networks = shipped()
     before = {name: deepcopy(each) for name, each in networks.items()}
     run, assets = tmp_path / "run", tmp_path / "assets"
-    go_on(run, assets, networks, {"date": "long ago"}, TINY, sources)
+    go_on(run, assets, networks, {"date": "long ago"}, ROUNDS, sources)
 
     record = json.loads((assets / "recipe.json").read_text())
-    assert record["pairs"] == {"photographs": 6, "mended": 3, "drawn": 4}
-    assert (record["kept"], record["before"]) == ([], {"date": "long ago"})
-    assert set(record["minutes"]) == {"painting"}
+    first = record["before"]
+    assert record["pairs"] == {"photographs": 3, "mended": 3, "drawn": 4}
+    assert first["pairs"] == {"photographs": 6, "mended": 3, "drawn": 4}
+    assert (record["kept"], first["kept"], first["before"]) == ([], [], {"date": "long ago"})
+    assert set(record["minutes"]) == set(first["minutes"]) == {"painting"}
+    assert (run / "2/seed-1/painting/log.csv").read_text() != (run / "2/seed-2/painting/log.csv").read_text()
     for name, old in before.items():
         made = load_networks(preset(name), assets / "autoencoder.safetensors", assets / f"{name}.safetensors")
         assert not torch.allclose(made.unet.conv_out.weight, old.unet.conv_out.weight, atol=1e-5)
@@ -58,14 +63,16 @@ def test_autoencoder_student_and_teacher_learn_together(tmp_path: Path) -> None:
         assert not torch.allclose(*pictures, atol=1e-3)
 
     weights = load_file(assets / "tiny.safetensors")
-    go_on(run, assets, shipped(), {}, TINY, sources)
+    shutil.rmtree(run / "2/weights")
+    shutil.rmtree(assets)
+    go_on(run, assets, shipped(), {}, ROUNDS, sources)
     again = load_file(assets / "tiny.safetensors")
     assert all(torch.equal(again[name], tensor) for name, tensor in weights.items())
     with pytest.raises(UserError, match="another recipe"):
-        go_on(run, assets, shipped(), {}, replace(TINY, loop=replace(SHORT, steps=4)), sources)
+        go_on(run, assets, shipped(), {}, (replace(TINY, loop=replace(SHORT, steps=4)),), sources)
 
 
 def test_a_recipe_in_bfloat16_is_so_where_it_learns_and_otherwise_the_same() -> None:
-    recipe = in_bf16(FURTHER)
-    assert recipe.loop.bf16
-    assert replace(recipe, loop=replace(recipe.loop, bf16=False)) == FURTHER
+    rounds = in_bf16(FURTHER)
+    assert all(each.loop.bf16 for each in rounds)
+    assert tuple(replace(each, loop=replace(each.loop, bf16=False)) for each in rounds) == FURTHER
