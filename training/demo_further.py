@@ -46,7 +46,6 @@ class Further:
 
 _PRESETS = ("demo", "demo-teacher")
 _PAINTING = Painting(shares={"photographs": 0.6, "mended": 0.1, "drawn": 0.3})
-_FINE = LoopConfig(steps=400, batch_size=8, learning_rate=2e-4, warmup_steps=40, ema_decay=0.995, checkpoint_every=50)
 
 FURTHER: tuple[Further, ...] = (
     Further(
@@ -59,19 +58,14 @@ FURTHER: tuple[Further, ...] = (
         presets=_PRESETS,
         amounts=Amounts(drawn=3800, variants=8, mended=1, seed=20274),
         painting=_PAINTING,
-        loop=_FINE,
+        loop=LoopConfig(
+            steps=400, batch_size=8, learning_rate=2e-4, warmup_steps=40, ema_decay=0.995, checkpoint_every=50
+        ),
         seeds=(1, 2),
     ),
-    Further(
-        presets=_PRESETS,
-        amounts=Amounts(drawn=3800, variants=10, mended=1, seed=20276),
-        painting=_PAINTING,
-        loop=replace(_FINE, steps=800),
-        seeds=(3,),
-    ),
 )
-"""A round as long as five minutes of an H200 are, then short ones at a lower rate, on variants not seen before. More of
-the first teaches the people trained on alone (docs/method.md)."""
+"""A round as long as five minutes of an H200 are, then a short one at a lower rate on variants not seen before, run
+twice and averaged. More of either teaches the people trained on alone (docs/method.md)."""
 
 
 def go_on(
