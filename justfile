@@ -35,11 +35,11 @@ format:
     ruff check --fix .
     ruff format .
 
-# Make the weights in lite_vton/assets again: draws the pairs, trains (two hours on two cores with bfloat16 units)
+# Make the weights in lite_vton/assets again: draws the pairs, trains (three hours on two cores with bfloat16 units)
 train-demo *options:
     python -m training.demo {{ options }}
 
-# Teach the weights in lite_vton/assets photographs beside drawings; needs --photographs and --garments (an hour and a half on two cores)
+# Teach the weights in lite_vton/assets photographs beside drawings; needs --photographs and --garments (five minutes of an H200 and half an hour of two cores; without a GPU five hours)
 train-demo-further *options:
     python -m training.demo_further {{ options }}
 
