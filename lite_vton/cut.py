@@ -7,7 +7,7 @@ it will reach, whoever wears it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,18 +56,21 @@ class SleeveCut:
 class Cut:
     """A garment's panels. u = -1 and 1 at the left and right side of the body, v = 0 beside the neck, 1 at the hips.
 
-    `top` row in pixels of v = 0; `unit` pixels a unit of cloth; `sides` (h, 2) x of u = -1 and u = 1 in each row;
+    `top` row in pixels of v = 0; `unit` pixels a unit of cloth; `sides` (n, 2) x of u = -1 and u = 1 at `rows` (n,);
     `hem` v of the hem; `widths` half widths in units of cloth at v = chest 0.33, waist 0.68 and hips 1;
     `flare` half widths below the hips, as (v, share of that at the hips); `sleeves` left and right.
+    `known` where its scale is that of a body it was worn on: how far down it reaches is then no guess.
     """
 
     top: float
     unit: float
+    rows: _Points
     sides: _Points
     hem: float
     widths: tuple[float, float, float]
     flare: tuple[tuple[float, float], ...]
     sleeves: tuple[SleeveCut | None, SleeveCut | None]
+    known: bool = False
 
     def row(self, v: _Points) -> _Points:
         """y in pixels of each v."""
@@ -75,9 +78,45 @@ class Cut:
 
     def column(self, u: _Points, row: _Points) -> _Points:
         """x in pixels of each u at each row in pixels."""
-        rows = np.arange(len(self.sides))
-        left, right = (np.interp(row, rows, self.sides[:, side]) for side in (0, 1))
+        left, right = (np.interp(row, self.rows, self.sides[:, side]) for side in (0, 1))
         return np.asarray((left + right) / 2 + u * (right - left) / 2)
+
+    def moved(self, left: float, top: float, scale: float = 1.0) -> Cut:
+        """As it lies in a picture that begins at column `left` and row `top`, made `scale` times as large."""
+
+        def x(columns: _Points) -> _Points:
+            # Pixels are numbered by their middles.
+            return np.asarray((columns - left + 0.5) * scale - 0.5)
+
+        def y(rows: _Points) -> _Points:
+            return np.asarray((rows - top + 0.5) * scale - 0.5)
+
+        def sleeve(of: SleeveCut | None) -> SleeveCut | None:
+            if of is None:
+                return None
+            start, end = (np.stack([x(point[0]), y(point[1])]) for point in (of.start, of.end))
+            return SleeveCut(start, end, of.half * scale, of.share)
+
+        return replace(
+            self,
+            top=(self.top - top + 0.5) * scale - 0.5,
+            unit=self.unit * scale,
+            rows=y(self.rows),
+            sides=x(self.sides),
+            sleeves=(sleeve(self.sleeves[0]), sleeve(self.sleeves[1])),
+        )
+
+    def mirrored(self, width: int) -> Cut:
+        """As it lies in the mirror image of its picture, `width` pixels wide."""
+
+        def turned(sleeve: SleeveCut | None) -> SleeveCut | None:
+            if sleeve is None:
+                return None
+            start, end = (np.array([width - 1 - x, y]) for x, y in (sleeve.start, sleeve.end))
+            return replace(sleeve, start=start, end=end)
+
+        left, right = self.sleeves
+        return replace(self, sides=width - 1 - self.sides[:, ::-1], sleeves=(turned(right), turned(left)))
 
 
 def read_cut(mask: NDArray[np.float32]) -> Cut:
@@ -106,7 +145,9 @@ def read_cut(mask: NDArray[np.float32]) -> Cut:
 
     hips = width(1.0)
     flare = tuple((v, width(v) / max(hips, 1.0)) for v in (1.2, 1.6, 2.2))
-    return Cut(top, unit, sides, hem, (width(0.38), width(0.68), hips), flare, (sleeves[0], sleeves[1]))
+    widths = (width(0.38), width(0.68), hips)
+    every = np.arange(len(sides), dtype=np.float64)
+    return Cut(top, unit, every, sides, hem, widths, flare, (sleeves[0], sleeves[1]))
 
 
 def _half_chest(inside: NDArray[np.bool_], marks: Landmarks, axis: float, first: int, last: int) -> tuple[float, bool]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lite_vton.cut import Cut
 from lite_vton.errors import UserError
 from lite_vton.garment_region import find_region
 from lite_vton.garment_upright import completed, upright
@@ -19,11 +20,13 @@ __all__ = ["CLIP_SIDE", "Cutout", "cut_out", "on_white"]
 class Cutout:
     """A garment without its background, cropped to a margin around it.
 
-    `pixels` (h, w, 3) uint8 RGB, background still in it; `mask` (h, w) float32 in [0, 1], 1 = garment.
+    `pixels` (h, w, 3) uint8 RGB, background still in it; `mask` (h, w) float32 in [0, 1], 1 = garment. `cut` in pixels
+    of it, where that is known and need not be read off the mask.
     """
 
     pixels: NDArray[np.uint8]
     mask: NDArray[np.float32]
+    cut: Cut | None = None
 
 
 CLIP_SIDE = 224
@@ -54,11 +57,12 @@ def on_white(cutout: Cutout) -> NDArray[np.uint8]:
     return square
 
 
-def cut_out(photo: Photo, mask: NDArray[np.uint8] | None = None) -> Cutout:
+def cut_out(photo: Photo, mask: NDArray[np.uint8] | None = None, cut: Cut | None = None) -> Cutout:
     """The garment by `mask` if given, else by the photo's own alpha, else by its colours.
 
     `mask` (H, W) or (H, W, C) uint8, > 127 = garment. Where colours tell, a garment that lies askew is set upright, and
-    one that a side of the picture cuts is completed with its mirror image.
+    one that a side of the picture cuts is completed with its mirror image. `cut`, in pixels of the photo, goes with a
+    mask.
     `UserError` where the mask has another size; where nothing that could be a garment is found, several things that
     could, less than half of one, or one of less than about 100 pixels.
     """
@@ -73,17 +77,17 @@ def cut_out(photo: Photo, mask: NDArray[np.uint8] | None = None) -> Cutout:
     elif photo.alpha is not None:
         soft = photo.alpha.astype(np.float32) / 255
     else:
-        cut = _trimmed(*upright(*completed(photo.pixels, find_region(photo.pixels))))
-        size = max(int((cut.mask > 0.5).any(axis=axis).sum()) for axis in (0, 1))
+        found = _trimmed(*upright(*completed(photo.pixels, find_region(photo.pixels))))
+        size = max(int((found.mask > 0.5).any(axis=axis).sum()) for axis in (0, 1))
         if size < _SMALLEST:
             raise UserError(
                 f"the garment is only {size} pixels large in its photo: use a photo that shows it at least "
                 f"{_SMALLEST} pixels across"
             )
-        return cut
+        return found
     if float((soft > 0.5).mean()) < 1e-3:
         raise UserError("the garment's mask is empty: mark the garment white, or leave the mask out")
-    return _trimmed(photo.pixels, soft * _given_piece(soft > 0.5))
+    return _trimmed(photo.pixels, soft * _given_piece(soft > 0.5), cut)
 
 
 def _given_piece(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -97,11 +101,15 @@ def _given_piece(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(piece, np.ones((2 * _RIM + 1,) * 2, np.uint8)) > 0)
 
 
-def _trimmed(pixels: NDArray[np.uint8], mask: NDArray[np.float32]) -> Cutout:
+def _trimmed(pixels: NDArray[np.uint8], mask: NDArray[np.float32], cut: Cut | None = None) -> Cutout:
     rows, columns = np.flatnonzero(mask.max(axis=1) > 0.5), np.flatnonzero(mask.max(axis=0) > 0.5)
     pad = round(_MARGIN * max(len(rows), len(columns))) + 1
     box = (
         slice(max(0, rows[0] - pad), rows[-1] + pad + 1),
         slice(max(0, columns[0] - pad), columns[-1] + pad + 1),
     )
-    return Cutout(np.ascontiguousarray(pixels[box]), np.ascontiguousarray(mask[box], dtype=np.float32))
+    return Cutout(
+        np.ascontiguousarray(pixels[box]),
+        np.ascontiguousarray(mask[box], dtype=np.float32),
+        None if cut is None else cut.moved(box[1].start, box[0].start),
+    )

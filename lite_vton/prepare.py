@@ -76,7 +76,7 @@ def prepare(
     crop = worn_crop(keypoints, person.height, person.width, category)
     person_crop = take_crop(person.pixels, crop, height, width)
     moved = keypoints.moved(crop, height, width)
-    warped, warped_mask = warp_garment(garment.pixels, garment.mask, moved, height, width, category)
+    warped, warped_mask = warp_garment(garment.pixels, garment.mask, moved, height, width, category, garment.cut)
     seen = None if sight is None else sight.moved(crop, height, width)
     if repaint is not None:
         covered = _given(take_labels(repaint, crop, height, width))

@@ -50,12 +50,14 @@ def warp_garment(
     height: int,
     width: int,
     category: str = "upper",
+    cut: Cut | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Garment (h, w, 3) RGB with mask (h, w) in [0, 1], as the person of `keypoints` (pixels of the result) wears it.
 
     Returns (height, width, 3) uint8, black where there is no garment, and its coverage (height, width) float32
     in [0, 1], soft at the border. The garment is expected upright, seen from the front. Bare arms are left out: they
-    are taken to be in front of the body.
+    are taken to be in front of the body. `cut` is how a top or dress is cut, where that is known; else it is read off
+    its mask.
     `UserError` for an empty mask, keypoints without shoulders or hips, or "lower" garments where no knee is seen.
     """
     kind = as_category(category)
@@ -65,14 +67,22 @@ def warp_garment(
         raise UserError("the garment's mask is empty: give a mask that marks the garment")
     body = keypoints.completed()
     widest, lay = _LAID[kind]
+    whole = mask.shape[0]
     garment, mask = near_target_size(garment, mask, widest * body_unit(body.points.astype(np.float64)))
-    return plain(*lay(garment, mask, body, height, width))
+    shrunk = None if cut is None else cut.moved(0, 0, mask.shape[0] / whole)
+    return plain(*lay(garment, mask, shrunk, body, height, width))
 
 
 def _lay_top(
-    garment: NDArray[np.uint8], mask: NDArray[np.float32], body: Keypoints, height: int, width: int, fit: _Fit
+    garment: NDArray[np.uint8],
+    mask: NDArray[np.float32],
+    cut: Cut | None,
+    body: Keypoints,
+    height: int,
+    width: int,
+    fit: _Fit,
 ) -> Layer:
-    cut, wearer = read_cut(mask), Wearer.of(body)
+    cut, wearer = cut or read_cut(mask), Wearer.of(body)
     mask = np.where(inner_back(garment, mask, cut), 0, mask).astype(np.float32)
     cloth = np.dstack([garment.astype(np.float32) * mask[..., None], mask])
     result = _body_layer(cloth, cut, wearer, fit, height, width)
@@ -81,19 +91,24 @@ def _lay_top(
     return result
 
 
-_Lay = Callable[[NDArray[np.uint8], NDArray[np.float32], Keypoints, int, int], Layer]
+def _lay_bottom(
+    garment: NDArray[np.uint8], mask: NDArray[np.float32], _cut: Cut | None, body: Keypoints, height: int, width: int
+) -> Layer:
+    return lay_lower(garment, mask, body, height, width)
+
+
+_Lay = Callable[[NDArray[np.uint8], NDArray[np.float32], Cut | None, Keypoints, int, int], Layer]
 
 _LAID: dict[Category, tuple[float, _Lay]] = {
     "upper": (2.6, partial(_lay_top, fit=_Fit((0.8, 1.35)))),
     "dress": (2.6, partial(_lay_top, fit=_Fit((1.5, 2.3)))),
-    "lower": (2.0, lay_lower),
+    "lower": (2.0, _lay_bottom),
 }
 """How wide a garment is at most once worn, in body units (a top with its sleeves spread), and what lays it."""
 
 
 def _body_layer(cloth: NDArray[np.float32], cut: Cut, wearer: Wearer, fit: _Fit, height: int, width: int) -> Layer:
-    length = cut.hem if cut.hem >= _FITTED else _FITTED - _WIDE_NOT_SHORT * (_FITTED - cut.hem)
-    length = float(np.clip(length, *fit.length))
+    length = cut.hem if cut.known else _likely_length(cut.hem, fit)
     points, shape = pixel_middles(height, width)
     half = _half_widths(cut, wearer.build)
     u, v = wearer.torso.locate(points, half)
@@ -103,6 +118,12 @@ def _body_layer(cloth: NDArray[np.float32], cut: Cut, wearer: Wearer, fit: _Fit,
     pixels = half[1][0]
     side = np.clip((1.02 - np.abs(u)) * pixels + 0.5, 0, 1)
     return sampled(cloth, columns, rows, np.where(v < length + 0.1, side, 0), shape)
+
+
+def _likely_length(hem: float, fit: _Fit) -> float:
+    """v of the hem on the body, of one read off a silhouette."""
+    length = hem if hem >= _FITTED else _FITTED - _WIDE_NOT_SHORT * (_FITTED - hem)
+    return float(np.clip(length, *fit.length))
 
 
 def _half_widths(cut: Cut, build: Build) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.cut import ARM_TAPER, CHEST, TORSO
+from lite_vton.cut import ARM_TAPER, CHEST, TORSO, Cut, SleeveCut
 from lite_vton.errors import UserError
 from lite_vton.garment import Cutout
 from lite_vton.mask import Category, as_category, body_unit
@@ -34,6 +34,7 @@ _LARGEST = 3.0  # pixels a unit of cloth, in the flat lay
 _COARSE = 1.3  # the same, where the garment is looked for
 _LEAST = 0.8  # below that the garment is too small to show anything
 _MARGIN = 6.0  # units of cloth
+_ROWS = 33  # at which a known cut tells its widths
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ _CLEAR_EDGE = 16.0  # CIELAB distance between what is above a hem and below
 _BARE_FROM, _BARE = 0.7, 0.6  # share of the arm that is covered at most, and of the rest that is skin at least
 _SLEEVELESS, _WHOLE_ARM = 0.12, 0.86  # shares of the arm
 _SHORT_SLEEVE = 0.1  # share of the arm that the shortest sleeve covers
+_SEAM = 0.7  # units of cloth that a sleeve is wider to either side
 _SHORTEST, _ARM_UNITS = 14.0, 96.0  # a sleeve that covers a share s of the arm is 14 + 96 s units long
 _WORN, _FLAT = (0.0, 0.5, 0.89, 0.9, 1.0), (0.0, 0.5, 0.62, 0.88, 1.0)
 """Shares of the arm, as worn and as measured flat: long sleeves are laid out in folds."""
@@ -208,7 +210,38 @@ class _Lay:
         whole = _filled(np.asarray(pixels, np.uint8), seen & wanted, wanted)
         soft = cv2.GaussianBlur(wanted.astype(np.float32), (3, 3), 0)
         # The rim is filled too, but not hidden.
-        return FlatLay(Cutout(whole, np.asarray(soft, np.float32)), np.asarray(wanted & ~shown))
+        cut = self._cut(unit, width // 2, rise * unit)
+        return FlatLay(Cutout(whole, np.asarray(soft, np.float32), cut), np.asarray(wanted & ~shown))
+
+    def _cut(self, unit: float, middle: float, top: float) -> Cut:
+        """As it is drawn, `unit` pixels a unit of cloth, around column `middle` from row `top`."""
+        v = np.linspace(-0.16, self.hem, _ROWS)
+        reach = self._flat(v) * unit
+        chest, waist, hips = (float(each) for each in self._flat(np.minimum((0.38, 0.68, 1.0), self.hem)))
+        below = np.array([1.2, 1.6, 2.2])
+        flare = zip(below.tolist(), (self._flat(np.minimum(below, self.hem)) / hips).tolist(), strict=True)
+        sides = middle + np.stack([-reach, reach], axis=1)
+        corner = np.array([middle, top])
+        sleeves = tuple(self._sleeve_cut(unit, corner, side) if self.sleeve else None for side in (0, 1))
+        return Cut(
+            top,
+            unit,
+            top + v * TORSO * unit,
+            sides,
+            self.hem,
+            (chest, waist, hips),
+            tuple(flare),
+            (sleeves[0], sleeves[1]),
+            known=True,
+        )
+
+    def _sleeve_cut(self, unit: float, corner: _Points, side: int) -> SleeveCut:
+        sign = -1.0 if side == 0 else 1.0
+        start = corner + unit * np.array([sign * _START[0], _START[1]])
+        way = self._sleeve_units() * unit * np.array([sign * np.sin(_SPREAD), np.cos(_SPREAD)])
+        share = self._flat_share()
+        half = np.interp(np.linspace(0, share, _ROWS), *ARM_TAPER) * self.eases[side] + _SEAM
+        return SleeveCut(start, start + way, half * unit, share)
 
     def _flat(self, v: _Points) -> _Points:
         """Half widths in units of cloth."""
@@ -250,7 +283,7 @@ class _Lay:
         offset = x * aside[0] + y * aside[1]
         ease = self.eases[side]
         share = t * self._flat_share()
-        half = np.interp(share, *ARM_TAPER) * ease + 0.7
+        half = np.interp(share, *ARM_TAPER) * ease + _SEAM
         shoulder = down / TORSO >= _SHOULDER[1] * (np.abs(across) / CHEST - _SHOULDER[0])
         region = (t > -0.1) & (t <= 1) & (np.abs(offset) <= half) & shoulder
         # Above the shoulder point the arm's top is the torso's.

@@ -63,6 +63,14 @@ FURTHER: tuple[Further, ...] = (
         ),
         seeds=(1, 2),
     ),
+    Further(
+        presets=_PRESETS,
+        amounts=Amounts(drawn=1500, variants=6, mended=1, seed=20275),
+        painting=_PAINTING,
+        loop=LoopConfig(
+            steps=1000, batch_size=8, learning_rate=3e-4, warmup_steps=40, ema_decay=0.995, checkpoint_every=100
+        ),
+    ),
 )
 """A round as long as five minutes of an H200 are, then a short one at a lower rate on variants not seen before, run
 twice and averaged. More of either teaches the people trained on alone (docs/method.md)."""

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lite_vton.data.layout import HOLES, part_file
+from lite_vton.cut import Cut
+from lite_vton.data.cut_file import save_cut
+from lite_vton.data.layout import CUTS, HOLES, part_file
 from lite_vton.data.pair import Pair
 from lite_vton.data.writer import make_folders, write_pair
 from lite_vton.garment import Cutout
@@ -24,11 +26,15 @@ _MARGIN = 0.05  # of each side
 
 @dataclass(frozen=True)
 class ShopPicture:
-    """`cloth` (H, W, 3) uint8 on white; `mask` the garment, `holes` what of it is filled, (H, W) uint8 in {0, 255}."""
+    """`cloth` (H, W, 3) uint8 on white; `mask` the garment, `holes` what of it is filled, (H, W) uint8 in {0, 255}.
+
+    `cut` in pixels of it, where it is known.
+    """
 
     cloth: NDArray[np.uint8]
     mask: NDArray[np.uint8]
     holes: NDArray[np.uint8]
+    cut: Cut | None
 
 
 def shop_picture(cutout: Cutout, hidden: NDArray[np.bool_], height: int, width: int) -> ShopPicture:
@@ -54,11 +60,15 @@ def shop_picture(cutout: Cutout, hidden: NDArray[np.bool_], height: int, width: 
     whole[there] = np.rint(fitted(cutout.pixels[box].astype(np.float32)) * alpha + 255 * (1 - alpha))
     drawn[there] = np.where(soft > 0.5, 255, 0)
     holes[there] = np.where((fitted(hidden[box].astype(np.float32)) > 0.5) & (soft > 0.5), 255, 0)
-    return ShopPicture(whole, drawn, holes)
+    if cutout.cut is None:
+        return ShopPicture(whole, drawn, holes, None)
+    # What was trimmed off, and then the margin.
+    cut = cutout.cut.moved(columns[0], rows[0], scale).moved(-left, -top)
+    return ShopPicture(whole, drawn, holes, cut)
 
 
-def place_pair(split_folder: Path, picture: str, pair: Pair, holes: NDArray[np.uint8]) -> None:
-    """All files of `pair` under the name `picture`, and its `holes` (H, W) uint8, whole or not at all.
+def place_pair(split_folder: Path, picture: str, pair: Pair, holes: NDArray[np.uint8], cut: Cut | None = None) -> None:
+    """All files of `pair` under the name `picture`, its `holes` (H, W) uint8 and `cut`, whole or not at all.
 
     They are written beside the dataset first, since a run may be ended at any time.
     """
@@ -68,6 +78,9 @@ def place_pair(split_folder: Path, picture: str, pair: Pair, holes: NDArray[np.u
         (draft / HOLES[0]).mkdir()
         write_pair(draft, picture, pair)
         Image.fromarray(holes).save(part_file(draft, "holes", picture))
+        if cut is not None:
+            (draft / CUTS[0]).mkdir()
+            save_cut(part_file(draft, "cut", picture), cut)
         for file in sorted(path for path in draft.rglob("*") if path.is_file()):
             target = split_folder / file.relative_to(draft)
             target.parent.mkdir(parents=True, exist_ok=True)

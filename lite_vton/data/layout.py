@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["FOLDERS", "HOLES", "LANDMARKS", "SPLITS", "part_file"]
+__all__ = ["CUTS", "FOLDERS", "HOLES", "LANDMARKS", "SPLITS", "part_file"]
 
 SPLITS = ("train", "test")
 
@@ -24,11 +24,14 @@ FOLDERS: dict[str, tuple[str, str]] = {
 HOLES = ("cloth-holes", ".png")
 """Beside VITON-HD's own, as `FOLDERS`: 255 where a garment laid flat from a photo was hidden in it and is filled."""
 
+CUTS = ("cloth-cut", ".json")
+"""Beside VITON-HD's own, as `FOLDERS`: how a garment laid flat from a photo is cut, on the scale of who wore it."""
+
 LANDMARKS = ("cloth-landmarks", ".json")
 """Beside VITON-HD's own, as `FOLDERS`: a garment's named points in pixels, its class, category and source."""
 
 
 def part_file(split_folder: Path, kind: str, picture: str) -> Path:
-    """The file of `kind` (a key of `FOLDERS`, "holes" or "landmarks") that belongs to `picture` (`00001_00.jpg`)."""
-    folder, ending = {"holes": HOLES, "landmarks": LANDMARKS}.get(kind) or FOLDERS[kind]
+    """The file of `kind` (of `FOLDERS`, "holes", "cut" or "landmarks") that belongs to `picture` (`00001_00.jpg`)."""
+    folder, ending = {"holes": HOLES, "cut": CUTS, "landmarks": LANDMARKS}.get(kind) or FOLDERS[kind]
     return split_folder / folder / (Path(picture).stem + ending)

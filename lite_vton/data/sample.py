@@ -159,7 +159,9 @@ class PairFolder(Sequence[TryOnSample], ABC):
         size = (self.height, self.width)
         truth, garment = self._truth(pair), self._garment(pair)
         cutout = garment.cutout
-        warped, warped_mask = warp_garment(cutout.pixels, cutout.mask, truth.keypoints, *size, garment.category)
+        warped, warped_mask = warp_garment(
+            cutout.pixels, cutout.mask, truth.keypoints, *size, garment.category, cutout.cut
+        )
         skeleton = skeleton_picture(truth.keypoints, *size)
         return TryOnSample(
             name=pair.person,

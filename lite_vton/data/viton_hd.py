@@ -9,6 +9,8 @@ from types import MappingProxyType
 import numpy as np
 
 from lite_vton.crop import Crop, take_labels
+from lite_vton.cut import Cut
+from lite_vton.data.cut_file import load_cut
 from lite_vton.data.labels import GARMENT, Part
 from lite_vton.data.layout import FOLDERS, SPLITS, part_file
 from lite_vton.data.parse import read_parse
@@ -100,8 +102,13 @@ class VitonHD(PairFolder):
         cloth = load_photo(self._file("cloth", pair.cloth))
         cloth_mask = load_photo(self._file("cloth_mask", pair.cloth)).pixels
         # In the published set some masks differ from their picture by a rounding.
-        cutout = cut_out(Photo(cloth.pixels), resized(cloth_mask, cloth.height, cloth.width))
+        cutout = cut_out(Photo(cloth.pixels), resized(cloth_mask, cloth.height, cloth.width), self._cut(pair.cloth))
         return Garment(cloth.pixels, cutout, self._category(pair.cloth))
+
+    def _cut(self, cloth_name: str) -> Cut | None:
+        """Known for garments that `lite_vton.worn` laid flat."""
+        path = part_file(self._folder, "cut", cloth_name)
+        return load_cut(path) if path.is_file() else None
 
     def _category(self, cloth_name: str) -> Category:
         """What a garment is shows on the person who wears it; without a parse it is an upper garment."""

@@ -91,6 +91,50 @@ def test_laid_flat_and_worn_again_it_is_the_same_garment(pairs: list[Pair], know
     assert np.median(errors) < 0.5
 
 
+def displaced(pair: Pair, worn: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    """(n,) pixels that what the garment shows has moved, where it shows enough to tell."""
+    import cv2
+
+    inner = cv2.erode(((cover > 0.9) & own(pair)).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    before, after = (
+        cv2.cvtColor(np.where(inner[..., None], picture, np.uint8(128)), cv2.COLOR_RGB2GRAY)
+        for picture in (pair.person, worn)
+    )
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(before, after, np.zeros((*SIZE, 2), "f4"))
+    edges = np.hypot(cv2.Sobel(before, cv2.CV_32F, 1, 0), cv2.Sobel(before, cv2.CV_32F, 0, 1)) > 60
+    return np.linalg.norm(flow[inner & edges], axis=1)
+
+
+def test_worn_again_by_the_same_person_it_lies_where_it_lay(pairs: list[Pair]) -> None:
+    told, read = [], []
+    for pair in pairs:
+        cut = lay_flat(pair.person, pair.keypoints, silhouette(pair), pair.category, own(pair).astype(np.float32))
+        for found, known in ((told, cut.cut), (read, None)):
+            found.append(
+                displaced(pair, *warp_garment(cut.pixels, cut.mask, pair.keypoints, *SIZE, pair.category, known))
+            )
+    assert np.median(np.concatenate(told)) < 1.0
+    assert np.quantile(np.concatenate(told), 0.9) < np.quantile(np.concatenate(read), 0.9)
+
+
+@pytest.mark.parametrize("index", [1, 7])
+def test_its_cut_is_that_of_the_picture_it_is_drawn_in(pairs: list[Pair], index: int) -> None:
+    pair = pairs[index]
+    flat = lay_flat(pair.person, pair.keypoints, silhouette(pair), pair.category)
+    assert flat.cut is not None
+    inside = flat.mask > 0.5
+    hem = float(flat.cut.row(np.array([flat.cut.hem]))[0])
+    assert abs(hem - np.flatnonzero(inside[:, inside.shape[1] // 2])[-1]) < 3
+    row = flat.cut.row(np.array([0.8 * flat.cut.hem]))
+    left, right = (int(flat.cut.column(np.array([u]), row)[0]) for u in (-0.97, 0.97))
+    assert inside[int(row[0]), left]
+    assert inside[int(row[0]), right]
+    for sleeve in flat.cut.sleeves:
+        if sleeve is not None:
+            x, y = (sleeve.start + 0.97 * (sleeve.end - sleeve.start)).astype(int)
+            assert inside[y, x]
+
+
 def test_what_an_arm_hides_is_filled_with_cloth() -> None:
     pair = draw_pair(11, 2, *SIZE)  # both arms before a dark dress
     assert lightness(pair.person, np.isin(pair.parse, (Part.LEFT_ARM, Part.RIGHT_ARM))) > 190

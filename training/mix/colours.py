@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lite_vton.data.labels import Part
-from lite_vton.garment import Cutout
 from training.mix.backdrops import Backdrops
 from training.mix.worn import Worn
 
@@ -35,9 +34,8 @@ def recoloured(worn: Worn, rng: np.random.Generator) -> Worn:
 
     share = _soft(worn.worn, 1.0)[..., None]
     picture = worn.picture * (1 - share) + change(worn.picture) * share
-    return replace(
-        worn, picture=_picture(picture), garment=Cutout(_picture(change(worn.garment.pixels)), worn.garment.mask)
-    )
+    garment = replace(worn.garment, pixels=_picture(change(worn.garment.pixels)))
+    return replace(worn, picture=_picture(picture), garment=garment)
 
 
 def another_light(worn: Worn, rng: np.random.Generator, *, also_garment: bool) -> Worn:
@@ -58,7 +56,7 @@ def another_light(worn: Worn, rng: np.random.Generator, *, also_garment: bool) -
 
     garment = worn.garment
     if also_garment:
-        garment = Cutout(_picture(change(garment.pixels)), garment.mask)
+        garment = replace(garment, pixels=_picture(change(garment.pixels)))
     return replace(worn, picture=_picture(change(worn.picture) * side[..., None]), garment=garment)
 
 
@@ -89,7 +87,7 @@ def without_shading(worn: Worn, rng: np.random.Generator) -> Worn:
     smooth = cv2.GaussianBlur(light * mask, (0, 0), sigma) / np.maximum(weight, 1e-3)
     mean = float((light * mask).sum() / max(float(mask.sum()), 1.0))
     lab[..., 0] = light - rng.uniform(0.4, 1.0) * np.where(mask > 0.1, smooth - mean, 0)
-    return replace(worn, garment=Cutout(_picture(_rgb(lab)), mask))
+    return replace(worn, garment=replace(worn.garment, pixels=_picture(_rgb(lab))))
 
 
 def _lab(pixels: _Picture) -> _Floats:

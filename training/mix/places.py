@@ -12,9 +12,14 @@ from lite_vton.mask import body_unit
 from lite_vton.pose import Keypoints
 from training.mix.worn import Worn
 
-__all__ = ["bent", "misplaced", "partly_hidden", "pushed_about", "wider_mask"]
+__all__ = ["bent", "cut_unknown", "misplaced", "partly_hidden", "pushed_about", "wider_mask"]
 
 _Floats = NDArray[np.float32]
+
+
+def cut_unknown(worn: Worn) -> Worn:
+    """As a shop's garment is: how long and wide it is has to be read off its picture, which is now and then wrong."""
+    return replace(worn, garment=replace(worn.garment, cut=None))
 
 
 def bent(worn: Worn, rng: np.random.Generator) -> Worn:

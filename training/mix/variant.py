@@ -16,7 +16,7 @@ from lite_vton.pose import skeleton_picture
 from lite_vton.warp import warp_garment
 from training.mix.backdrops import Backdrops
 from training.mix.colours import another_background, another_light, recoloured, without_shading
-from training.mix.places import bent, misplaced, partly_hidden, wider_mask
+from training.mix.places import bent, cut_unknown, misplaced, partly_hidden, wider_mask
 from training.mix.worn import Worn, framed, mirrored
 
 __all__ = ["AS_WORN", "CHANGES", "COVERED", "PARTLY_HIDDEN", "PLACED_OFF", "WIDER", "Change", "variant"]
@@ -46,11 +46,12 @@ CHANGES: tuple[Change, ...] = (
         apart=True,
     ),
     Change("a garment without shading", 0.4, lambda worn, rng, _: without_shading(worn, rng), apart=True),
+    Change("a garment of which only the picture is known", 0.4, lambda worn, _rng, _: cut_unknown(worn), apart=True),
     Change("a garment that is bent", 0.3, lambda worn, rng, _: bent(worn, rng), apart=True),
 )
 """In this order, after the framing; each drawn by itself."""
 
-AS_WORN = 0.35
+AS_WORN = 0.5
 """Share of the variants that no change sets apart: the warp is then as good as it gets, and the network has to know it
 when it sees it. Where every warp may be off, none is trusted."""
 
@@ -73,7 +74,8 @@ def variant(
         if rng.random() < change.share and (apart or not change.apart):
             seen = change.apply(seen, rng, backdrops)
     keypoints = misplaced(seen.keypoints, rng) if apart and rng.random() < PLACED_OFF else seen.keypoints
-    warped, cover = warp_garment(seen.garment.pixels, seen.garment.mask, keypoints, height, width, seen.category)
+    garment = seen.garment
+    warped, cover = warp_garment(garment.pixels, garment.mask, keypoints, height, width, seen.category, garment.cut)
     if apart and rng.random() < PARTLY_HIDDEN:
         cover = partly_hidden(cover, rng)
     covered = agnostic_mask(seen.keypoints, height, width, seen.category)

@@ -54,7 +54,11 @@ def mirrored(worn: Worn) -> Worn:
         picture=np.ascontiguousarray(worn.picture[:, ::-1]),
         parse=np.ascontiguousarray(labels[worn.parse[:, ::-1]]),
         keypoints=Keypoints(points, worn.keypoints.confidence[_JOINTS]),
-        garment=Cutout(np.ascontiguousarray(garment.pixels[:, ::-1]), np.ascontiguousarray(garment.mask[:, ::-1])),
+        garment=Cutout(
+            np.ascontiguousarray(garment.pixels[:, ::-1]),
+            np.ascontiguousarray(garment.mask[:, ::-1]),
+            None if garment.cut is None else garment.cut.mirrored(garment.mask.shape[1]),
+        ),
     )
 
 

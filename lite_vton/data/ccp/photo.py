@@ -20,7 +20,7 @@ from lite_vton.data.labels import GARMENT, Part
 from lite_vton.data.pair import Pair
 from lite_vton.data.sample import check_torso
 from lite_vton.errors import UserError
-from lite_vton.garment import Cutout, cut_out
+from lite_vton.garment import cut_out
 from lite_vton.mask import agnostic_mask
 from lite_vton.parsed_mask import parsed_mask
 from lite_vton.people import Person, check_usable, choose_person, find_people
@@ -72,16 +72,16 @@ class PhotoConversion:
         if float(np.isin(codes, GARMENT).mean()) < _LEAST_GARMENT:
             raise DroppedError(Reason.NO_GARMENT)
         person = _person_of(codes, photo)
-        pair, holes, measures = self._pair(photo, codes, person)
+        pair, shop, measures = self._pair(photo, codes, person)
         split = "test" if int(name) % self.test_every == self.test_offset else "train"
         done = Outcome(name=name, split=split, category=pair.category, measures=measures)
-        place_pair(self.folder / split, done.picture, pair, holes)
+        place_pair(self.folder / split, done.picture, pair, shop.holes, shop.cut)
         return done
 
     def _pair(
         self, photo: Photo, codes: NDArray[np.uint8], person: Person
-    ) -> tuple[Pair, NDArray[np.uint8], dict[str, float]]:
-        """The pair, its holes (H, W) in {0, 255}, and how well it came out."""
+    ) -> tuple[Pair, ShopPicture, dict[str, float]]:
+        """The pair, its garment as the shop would show it, and how well it came out."""
         size = (self.height, self.width)
         parse, category = as_one_garment(lip_parse(codes, person.keypoints), person.keypoints)
         try:
@@ -103,7 +103,7 @@ class PhotoConversion:
                 )
                 for bare in (False, True)
             ]
-            fits = [_fit(cut_out(Photo(shop.cloth), shop.mask), moved, worn, free, category) for shop in tries]
+            fits = [_fit(shop, moved, worn, free, category) for shop in tries]
         except UserError as error:
             raise DroppedError(Reason.NOT_LAID_FLAT, str(error)) from error
         fit, shop = max(fits), tries[int(np.argmax(fits))]
@@ -117,7 +117,7 @@ class PhotoConversion:
         except UserError as error:
             raise DroppedError(Reason.NOT_REPAINTED, str(error)) from error
         pair = Pair(take_crop(photo.pixels, crop, *size), worn, moved, shop.cloth, shop.mask, category)
-        return pair, shop.holes, {"iou": round(fit, 4), "hidden": round(hidden, 4)}
+        return pair, shop, {"iou": round(fit, 4), "hidden": round(hidden, 4)}
 
 
 def _person_of(codes: NDArray[np.uint8], photo: Photo) -> Person:
@@ -154,11 +154,12 @@ def _laid_flat(
 
 
 def _fit(
-    cutout: Cutout, keypoints: Keypoints, worn: NDArray[np.uint8], free: NDArray[np.bool_], category: str
+    shop: ShopPicture, keypoints: Keypoints, worn: NDArray[np.uint8], free: NDArray[np.bool_], category: str
 ) -> float:
     """Intersection over union of the garment put back and in the parse `worn` (H, W), where `free` (H, W) is true."""
     height, width = worn.shape
-    _, cover = warp_garment(cutout.pixels, cutout.mask, keypoints, height, width, category)
+    cutout = cut_out(Photo(shop.cloth), shop.mask, shop.cut)
+    _, cover = warp_garment(cutout.pixels, cutout.mask, keypoints, height, width, category, cutout.cut)
     return _overlap((cover > 0.5) & free, np.isin(worn, GARMENT) & free)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lite_vton.cut import Cut
 from lite_vton.data.conversion_files import shop_picture
 from lite_vton.garment import Cutout
 
@@ -41,6 +44,18 @@ def test_holes_stay_where_they_are_on_the_cloth() -> None:
     quarter = shop.holes[rows[0] : rows[0] + len(rows) // 2, columns[0] : columns[0] + len(columns) // 2]
     assert (quarter > 0).mean() > 0.95
     assert abs((shop.holes > 0).sum() - quarter.size) < 0.05 * quarter.size
+
+
+def test_its_cut_moves_with_it() -> None:
+    garment = cutout(100, 60, 10)
+    cut = Cut(10.0, 0.5, np.array([10.0, 109.0]), np.array([[10.0, 69.0]] * 2), 1.0, (38, 38, 38), (), (None, None))
+    shop = shop_picture(replace(garment, cut=cut), garment.mask > 2, 256, 192)
+    assert shop.cut is not None
+    rows, columns = np.flatnonzero(shop.mask.any(axis=1)), np.flatnonzero(shop.mask.any(axis=0))
+    np.testing.assert_allclose(shop.cut.rows, [rows[0], rows[-1]], atol=1.2)
+    np.testing.assert_allclose(shop.cut.sides[0], [columns[0], columns[-1]], atol=1.2)
+    assert shop.cut.top == shop.cut.rows[0]
+    assert shop_picture(garment, garment.mask > 2, 256, 192).cut is None
 
 
 def test_what_is_hidden_outside_the_garment_is_no_hole() -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from lite_vton.cut import read_cut
+from lite_vton.data.cut_file import save_cut
+from lite_vton.data.layout import part_file
 from lite_vton.data.synthetic import synthesize
 from lite_vton.data.viton_hd import VitonHD
 from lite_vton.errors import UserError
@@ -69,6 +73,20 @@ def test_a_published_folder_is_read_at_the_size_asked_for(published: Path) -> No
         assert tensor.dtype == np.float32
     assert set(np.unique(inputs.mask)) == {0.0, 1.0}
     assert np.array_equal(sample.target, inputs.person)
+
+
+def test_a_garment_whose_cut_is_known_is_laid_on_by_it_and_a_broken_one_is_refused(published: Path) -> None:
+    before = VitonHD(published, "test", height=128, width=96)[0]
+    file = part_file(published / "test", "cut", "08909_00.jpg")
+    file.parent.mkdir()
+    cut = read_cut(np.asarray(Image.open(published / "test/cloth-mask/08909_00.jpg"), np.float32) / 255)
+    save_cut(file, replace(cut, hem=0.8 * cut.hem, unit=1.25 * cut.unit))
+    after = VitonHD(published, "test", height=128, width=96)[0]
+    rows = [np.flatnonzero((sample.warped_mask > 0.5).any(axis=1))[-1] for sample in (before, after)]
+    assert rows[1] < rows[0] - 5, "on a larger body it is shorter"
+    file.write_text("{}")
+    with pytest.raises(UserError, match="does not tell how its garment is cut"):
+        VitonHD(published, "test", height=128, width=96)[0]
 
 
 def test_the_garment_is_pasted_where_it_is_worn_and_the_rest_is_grey_or_the_person(published: Path) -> None:

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from lite_vton.data.drawn.pair import draw_pair
 from lite_vton.data.labels import Part
 from lite_vton.garment import Cutout
+from lite_vton.mask import Category
 from lite_vton.pose import Joint
+from lite_vton.warp import warp_garment
+from lite_vton.worn import lay_flat
 from training.mix.colours import another_background, another_light, recoloured, without_shading
-from training.mix.places import bent, misplaced, partly_hidden, wider_mask
+from training.mix.places import bent, cut_unknown, misplaced, partly_hidden, wider_mask
 from training.mix.variant import AS_WORN, CHANGES, variant
 from training.mix.worn import Worn, framed, mirrored
 
@@ -59,6 +62,34 @@ def test_a_mirror_changes_left_and_right_and_twice_nothing(worn: Worn) -> None:
     again = mirrored(seen)
     assert np.array_equal(again.parse, worn.parse)
     np.testing.assert_allclose(again.keypoints.points, worn.keypoints.points, atol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def laid() -> Worn:
+    """Large enough to be laid flat."""
+    pair = draw_pair(3, 1, 320, 240)
+    category: Category = "dress" if pair.category == "dress" else "upper"
+    flat = lay_flat(pair.person, pair.keypoints, (pair.parse > 0).astype(np.float32), category)
+    return Worn(pair.person, pair.parse, pair.keypoints, flat, category)
+
+
+def test_in_a_mirror_a_garment_of_known_cut_is_laid_on_as_before(laid: Worn) -> None:
+    (one, cover), (other, other_cover) = (
+        warp_garment(each.garment.pixels, each.garment.mask, each.keypoints, 320, 240, each.category, each.garment.cut)
+        for each in (laid, mirrored(laid))
+    )
+    assert np.abs(cover[:, ::-1] - other_cover).mean() < 0.01
+    both = (cover[:, ::-1] > 0.9) & (other_cover > 0.9)
+    assert np.abs(one[:, ::-1].astype(int) - other)[both].mean() < 3
+
+
+def test_what_bends_a_garment_forgets_its_cut_and_what_colours_it_does_not(laid: Worn) -> None:
+    assert laid.garment.cut is not None
+    for changed in (cut_unknown(laid), bent(laid, rng(3))):
+        assert changed.garment.cut is None
+    lit = another_light(laid, rng(3), also_garment=True)
+    for kept in (recoloured(laid, rng(3)), without_shading(laid, rng(3)), lit):
+        assert kept.garment.cut is laid.garment.cut
 
 
 def test_framing_moves_picture_parse_and_joints_together(worn: Worn) -> None:

@@ -14,7 +14,7 @@ from lite_vton.data.ccp.conversion import convert_ccp, numbers_left_out
 from lite_vton.data.ccp.reasons import Reason
 from lite_vton.data.conversion_outcome import Outcome
 from lite_vton.data.labels import GARMENT, Part
-from lite_vton.data.layout import FOLDERS, HOLES, part_file
+from lite_vton.data.layout import CUTS, FOLDERS, HOLES, part_file
 from lite_vton.data.parse import read_parse
 from lite_vton.data.viton_hd import VitonHD
 from lite_vton.errors import UserError
@@ -89,7 +89,7 @@ def test_numbers_that_leave_one_when_divided_by_eight_are_the_test_split(
 ) -> None:
     assert {name for name, outcome in outcomes.items() if outcome.split == "test"} == {"0009"}
     for split, names in (("train", {"0002", "0003", "0012"}), ("test", {"0009"})):
-        for kind_folder, ending in (*FOLDERS.values(), HOLES):
+        for kind_folder, ending in (*FOLDERS.values(), HOLES, CUTS):
             found = {path.name for path in (folder / split / kind_folder).iterdir()}
             assert found == {f"{name}_00{ending}" for name in names}
 
