@@ -161,8 +161,8 @@ def laid_flat(
     found = worn_cloth(photo, body, person, place, kind, known, bare)
     half = _measured(half, found.cloth, wearer)
     place = places(body, wearer, half, height, width)
-    hem = _hem(found.cloth, place, _LENGTHS[kind])
-    if kind == "upper" and hem > _LONG:
+    hem = _hem(found.cloth, place, _LENGTHS[kind], sure=known is not None)
+    if kind == "upper" and hem > _LONG and known is None:
         hem = _edge(photo, person > 0.5, place, _EDGE_FROM, hem)
     sleeve = _sleeve_share(found, wearer, bare_arm_tells)
     lay = _Lay(wearer, half, hem, sleeve, _eases(found.cloth, wearer, sleeve))
@@ -352,8 +352,8 @@ def _arms(wearer: Wearer, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return canvas > 0
 
 
-def _hem(cloth: NDArray[np.bool_], place: Place, lengths: _Lengths) -> float:
-    """v where the garment ends: cloth above it, something else below."""
+def _hem(cloth: NDArray[np.bool_], place: Place, lengths: _Lengths, sure: bool) -> float:
+    """v where the garment ends: cloth above it, something else below. `sure` where `cloth` was not told by colours."""
     at = np.linspace(0.3, lengths.high + 0.15, 90)
     shares = np.full(len(at), np.nan)
     core = np.abs(place.u) < 0.5
@@ -368,8 +368,8 @@ def _hem(cloth: NDArray[np.bool_], place: Place, lengths: _Lengths) -> float:
     values = np.where(seen, shares - 0.5, 0.0)
     best = float(at[int(np.cumsum(values).argmax())])
     if best > min(lengths.high, float(at[seen][-1]) - 0.04):
-        # Nothing ends it: as dark below as above.
-        return lengths.usual
+        # Nothing ends it: the frame cuts it off, or trousers are as dark.
+        return max(lengths.usual, min(best, lengths.high)) if sure else lengths.usual
     return float(np.clip(best, lengths.low, lengths.high))
 
 

@@ -135,6 +135,35 @@ def test_its_cut_is_that_of_the_picture_it_is_drawn_in(pairs: list[Pair], index:
             assert inside[y, x]
 
 
+def down(pair: Pair) -> np.ndarray:
+    """(H, W) v of each row: 0 beside the neck, 1 at the hips, as `lite_vton.wearer` has it for somebody upright."""
+    points = pair.keypoints.completed().points
+    neck, hips = points[Joint.NECK, 1], points[[Joint.R_HIP, Joint.L_HIP], 1].mean()
+    return np.tile((np.arange(SIZE[0])[:, None] + 0.5 - neck) / (hips - neck), (1, SIZE[1]))
+
+
+def test_where_the_mask_is_given_it_ends_the_garment_whatever_the_colours(pairs: list[Pair]) -> None:
+    pair = next(each for each in pairs if each.category == "upper")
+    v = down(pair)
+    legs = np.isin(pair.parse, (Part.TROUSERS, Part.SKIRT, Part.LEFT_LEG, Part.RIGHT_LEG))
+    for end in (1.1, 1.25):
+        coat = (own(pair) | (legs & (v < end))) & (v < end)
+        flat = lay_flat(pair.person, pair.keypoints, silhouette(pair), "upper", coat.astype(np.float32))
+        assert flat.cut is not None
+        # v begins a little above the neck point.
+        assert abs(flat.cut.hem - (end + 0.12) / 1.12) < 0.08
+
+
+def test_a_coat_that_the_frame_cuts_reaches_to_the_frame(pairs: list[Pair]) -> None:
+    pair = next(each for each in pairs if each.category == "upper")
+    end = int(np.searchsorted(down(pair)[:, 0], 1.3))
+    assert end < SIZE[0]
+    coat = own(pair) | np.isin(pair.parse, (Part.TROUSERS, Part.SKIRT, Part.LEFT_LEG, Part.RIGHT_LEG))
+    flat = lay_flat(pair.person[:end], pair.keypoints, silhouette(pair)[:end], "upper", coat[:end].astype(np.float32))
+    assert flat.cut is not None
+    assert abs(flat.cut.hem - (1.3 + 0.12) / 1.12) < 0.08
+
+
 def test_what_an_arm_hides_is_filled_with_cloth() -> None:
     pair = draw_pair(11, 2, *SIZE)  # both arms before a dark dress
     assert lightness(pair.person, np.isin(pair.parse, (Part.LEFT_ARM, Part.RIGHT_ARM))) > 190
