@@ -39,7 +39,7 @@ format:
 train-demo *options:
     python -m training.demo {{ options }}
 
-# Teach the weights in lite_vton/assets photographs beside drawings; needs --photographs and --garments (five minutes of an H200 and half an hour of two cores; without a GPU five hours)
+# Teach the weights in lite_vton/assets photographs beside drawings; needs --photographs and --garments (five minutes of an H200 and an hour of two cores; without a GPU six hours)
 train-demo-further *options:
     python -m training.demo_further {{ options }}
 

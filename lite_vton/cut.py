@@ -99,7 +99,7 @@ class Cut:
 
         return replace(
             self,
-            top=(self.top - top + 0.5) * scale - 0.5,
+            top=float(y(np.array(self.top))),
             unit=self.unit * scale,
             rows=y(self.rows),
             sides=x(self.sides),

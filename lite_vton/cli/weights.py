@@ -34,7 +34,7 @@ ASSETS = Path(__file__).parents[1] / "assets"
 RANDOM, SHIPPED = "random weights", "trained on drawn pairs and photographs, shipped with lite-vton"
 NOTES = {
     RANDOM: "random weights: the pictures will be noise, the files and timings are real",
-    SHIPPED: "small, of 648 photographs and drawings: the garment in its place, edges hazy",
+    SHIPPED: "small, of 686 photographs and drawings: the garment in its place, edges soft",
     "trained on drawn pairs, shipped with lite-vton": "trained on drawings: expect a drawn look on photographs",
 }
 """What to tell people about weights that a bundle's manifest names so; the last, those of the weights before."""

@@ -51,7 +51,7 @@ CHANGES: tuple[Change, ...] = (
 )
 """In this order, after the framing; each drawn by itself."""
 
-AS_WORN = 0.5
+AS_WORN = 0.6
 """Share of the variants that no change sets apart: the warp is then as good as it gets, and the network has to know it
 when it sees it. Where every warp may be off, none is trusted."""
 
