@@ -68,7 +68,7 @@ FURTHER: tuple[Further, ...] = (
         amounts=Amounts(drawn=1500, variants=6, mended=1, seed=20275),
         painting=Painting(shares={"photographs": 0.7, "mended": 0.05, "drawn": 0.25}),
         loop=LoopConfig(
-            steps=450, batch_size=8, learning_rate=3e-4, warmup_steps=40, ema_decay=0.99, checkpoint_every=150
+            steps=300, batch_size=8, learning_rate=3e-4, warmup_steps=40, ema_decay=0.99, checkpoint_every=150
         ),
     ),
 )
