@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lite_vton.silhouette import Landmarks, Sleeve, find_landmarks, first_row, symmetry_axis
 
-__all__ = ["ARMPIT", "ARM_TAPER", "CHEST", "TORSO", "Cut", "SleeveCut", "read_cut"]
+__all__ = ["ARMPIT", "ARM_TAPER", "CHEST", "SEAM_ALLOWANCE", "TORSO", "Cut", "SleeveCut", "read_cut"]
 
 _Points = NDArray[np.float64]
 
@@ -23,6 +23,9 @@ CHEST, TORSO = 38.0, 113.0
 
 ARM_TAPER = ((0.0, 0.07, 0.14, 0.45, 1.0), (7.2, 8.8, 9.5, 8.2, 5.2))
 """Half the arm's width, in units of cloth, at shares of the arm from shoulder to wrist."""
+
+SEAM_ALLOWANCE = 0.7
+"""Units of cloth that a sleeve has beside an arm of any width."""
 
 ARMPIT = 0.36
 """v from which the sides are the garment's own."""
@@ -34,7 +37,6 @@ _ARMHOLE = (0.83, 0.165)  # where a sleeve's middle line begins, (u, v)
 _WAIST = 0.93  # of the chest: a side that cannot be seen for the sleeve before it
 _LIE_CLOSE = 1.025  # of half the chest: how far out a side may be while sleeves lie beside it
 _SIDE_EVENED = 0.03  # torso lengths
-_SEAM_ALLOWANCE = 0.7  # units of cloth beside an arm of any width
 _SHORTEST, _ARM = 14.0, 96.0  # a sleeve that covers a share s of the arm is 14 + 96 s units long
 
 
@@ -317,5 +319,5 @@ def _taper(cuff: float, share: float, count: int = 17) -> _Points:
     arm = np.interp(t * share, *ARM_TAPER)
     # Measured a little before the end, where a hem may be folded.
     measured = float(np.interp(0.935 * share, *ARM_TAPER))
-    ease = float(np.clip((cuff - _SEAM_ALLOWANCE) / measured, 0.8, 1.8))
-    return np.asarray(arm * (1 + (ease - 1) * (0.75 + 0.25 * t)) + _SEAM_ALLOWANCE)
+    ease = float(np.clip((cuff - SEAM_ALLOWANCE) / measured, 0.8, 1.8))
+    return np.asarray(arm * (1 + (ease - 1) * (0.75 + 0.25 * t)) + SEAM_ALLOWANCE)

@@ -14,7 +14,8 @@ from lite_vton.pose import Keypoints
 from lite_vton.prepare import Prepared, prepare
 from lite_vton.presets import MaskKind
 from lite_vton.seen_mask import Sight
-from lite_vton.worn import is_worn, lay_flat
+from lite_vton.worn import lay_flat
+from lite_vton.worn_or_flat import is_worn
 
 __all__ = ["find_wearer", "prepare_photos"]
 

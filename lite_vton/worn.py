@@ -11,24 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.cut import ARM_TAPER, CHEST, TORSO, Cut, SleeveCut
+from lite_vton.cut import ARM_TAPER, CHEST, SEAM_ALLOWANCE, TORSO, Cut, SleeveCut
 from lite_vton.errors import UserError
 from lite_vton.garment import Cutout
-from lite_vton.mask import Category, as_category, body_unit
-from lite_vton.pose import Joint, Keypoints
+from lite_vton.mask import Category, as_category
+from lite_vton.pose import Keypoints
 from lite_vton.wearer import Build, Limb, Wearer
 from lite_vton.worn_cloth import Place, WornCloth, places, worn_cloth
 
-__all__ = ["FlatLay", "is_worn", "laid_flat", "lay_flat"]
+__all__ = ["FlatLay", "laid_flat", "lay_flat"]
 
 _Points = NDArray[np.float64]
 _Floats = NDArray[np.float32]
 _Half = tuple[tuple[float, ...], tuple[float, ...]]
-
-_FACE = 0.99  # confidence of nose and eyes
-_HEAD = 0.45, 1.2  # from neck point to nose, in body units
-_CROWN = 0.25, 1.0  # from nose to the top of the head
-_SMALLEST = 0.05  # of the picture
 
 _LARGEST = 3.0  # pixels a unit of cloth, in the flat lay
 _COARSE = 1.3  # the same, where the garment is looked for
@@ -60,34 +55,9 @@ _CLEAR_EDGE = 16.0  # CIELAB distance between what is above a hem and below
 _BARE_FROM, _BARE = 0.7, 0.6  # share of the arm that is covered at most, and of the rest that is skin at least
 _SLEEVELESS, _WHOLE_ARM = 0.12, 0.86  # shares of the arm
 _SHORT_SLEEVE = 0.1  # share of the arm that the shortest sleeve covers
-_SEAM = 0.7  # units of cloth that a sleeve is wider to either side
 _SHORTEST, _ARM_UNITS = 14.0, 96.0  # a sleeve that covers a share s of the arm is 14 + 96 s units long
 _WORN, _FLAT = (0.0, 0.5, 0.89, 0.9, 1.0), (0.0, 0.5, 0.62, 0.88, 1.0)
 """Shares of the arm, as worn and as measured flat: long sleeves are laid out in folds."""
-
-
-def is_worn(keypoints: Keypoints, silhouette: _Floats) -> bool:
-    """Whether a garment's photo shows somebody in it, by what a pose estimator found in the photo.
-
-    `silhouette` (H, W) in [0, 1] is 1 inside the person. A face beyond doubt, a head of a head's size above the
-    shoulders: pose estimators see faint people in garments on hangers.
-    """
-    if not keypoints.sees(Joint.NOSE, Joint.R_SHOULDER, Joint.L_SHOULDER, Joint.R_HIP, Joint.L_HIP):
-        return False
-    if float(keypoints.confidence[[Joint.NOSE, Joint.R_EYE, Joint.L_EYE]].min()) < _FACE:
-        return False
-    height, width = silhouette.shape
-    inside = silhouette > 0.5
-    body = keypoints.completed().points.astype(np.float64)
-    unit = body_unit(body)
-    nose = body[Joint.NOSE]
-    if not (0 <= nose[0] < width and 0 <= nose[1] < height) or float(inside.mean()) < _SMALLEST:
-        return False
-    above = inside[: int(nose[1]) + 1, int(nose[0])][::-1]
-    crown = (len(above) if above.all() else int(above.argmin())) / unit
-    head = float(np.linalg.norm(nose - body[Joint.NECK])) / unit
-    cut_off = bool(above.all())  # by the frame, so that the head may be higher than seen
-    return _HEAD[0] < head < _HEAD[1] and (cut_off or crown > _CROWN[0]) and crown < _CROWN[1]
 
 
 @dataclass(frozen=True)
@@ -240,7 +210,7 @@ class _Lay:
         start = corner + unit * np.array([sign * _START[0], _START[1]])
         way = self._sleeve_units() * unit * np.array([sign * np.sin(_SPREAD), np.cos(_SPREAD)])
         share = self._flat_share()
-        half = np.interp(np.linspace(0, share, _ROWS), *ARM_TAPER) * self.eases[side] + _SEAM
+        half = np.interp(np.linspace(0, share, _ROWS), *ARM_TAPER) * self.eases[side] + SEAM_ALLOWANCE
         return SleeveCut(start, start + way, half * unit, share)
 
     def _flat(self, v: _Points) -> _Points:
@@ -283,7 +253,7 @@ class _Lay:
         offset = x * aside[0] + y * aside[1]
         ease = self.eases[side]
         share = t * self._flat_share()
-        half = np.interp(share, *ARM_TAPER) * ease + _SEAM
+        half = np.interp(share, *ARM_TAPER) * ease + SEAM_ALLOWANCE
         shoulder = down / TORSO >= _SHOULDER[1] * (np.abs(across) / CHEST - _SHOULDER[0])
         region = (t > -0.1) & (t <= 1) & (np.abs(offset) <= half) & shoulder
         # Above the shoulder point the arm's top is the torso's.

@@ -1,8 +1,6 @@
-"""Garments that somebody wears: told from flat ones, and laid flat again."""
+"""Garments that somebody wears, laid flat again."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +12,7 @@ from lite_vton.data.labels import Part
 from lite_vton.errors import UserError
 from lite_vton.pose import Joint, Keypoints
 from lite_vton.warp import warp_garment
-from lite_vton.worn import is_worn, laid_flat, lay_flat
+from lite_vton.worn import laid_flat, lay_flat
 
 SIZE = 320, 240
 
@@ -30,45 +28,6 @@ def silhouette(pair: Pair) -> np.ndarray:
 
 def own(pair: Pair) -> np.ndarray:
     return np.isin(pair.parse, (Part.DRESS, Part.UPPER_CLOTHES))
-
-
-def sure(pair: Pair) -> Keypoints:
-    return replace(pair.keypoints, confidence=np.where(pair.keypoints.visible, 1, 0).astype(np.float32))
-
-
-def test_people_are_seen_to_wear_their_garments(pairs: list[Pair]) -> None:
-    assert all(is_worn(sure(pair), silhouette(pair)) for pair in pairs)
-
-
-def test_a_face_in_doubt_is_nobody(pairs: list[Pair]) -> None:
-    keypoints = sure(pairs[0])
-    keypoints.confidence[Joint.NOSE] = 0.98
-    assert not is_worn(keypoints, silhouette(pairs[0]))
-
-
-def test_shoulders_without_a_head_above_them_are_a_hanger_s(pairs: list[Pair]) -> None:
-    keypoints = sure(pairs[0])
-    shape = silhouette(pairs[0])
-    shape[: int(keypoints.points[Joint.NOSE, 1]) - 1] = 0
-    assert not is_worn(keypoints, shape)
-    low = sure(pairs[0])
-    low.points[Joint.NOSE] = low.points[Joint.NECK] - (0, 4)
-    assert not is_worn(low, silhouette(pairs[0]))
-
-
-def test_a_figure_printed_on_a_garment_does_not_wear_it() -> None:
-    pair = draw_pair(11, 0, 64, 48)
-    shape = np.zeros((400, 300), np.float32)
-    shape[200:264, 120:168] = silhouette(pair)
-    moved = Keypoints(sure(pair).points + np.array([120, 200], np.float32), sure(pair).confidence)
-    assert not is_worn(moved, shape)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(*[st.floats(-1e6, 1e6, width=32)] * 2), min_size=18, max_size=18), st.integers(0, 2**18 - 1))
-def test_whatever_a_pose_estimator_finds_has_an_answer(points: list[tuple[float, float]], seen: int) -> None:
-    confidence = np.array([1.0 if seen >> k & 1 else 0.0 for k in range(18)], np.float32)
-    assert is_worn(Keypoints(np.array(points, np.float32), confidence), np.ones((40, 30), np.float32)) in (True, False)
 
 
 @pytest.mark.parametrize("known", [False, True])
