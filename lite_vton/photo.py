@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from lite_vton.crop import Crop, paste_back, paste_mask, take_crop, torso_crop, worn_crop
 from lite_vton.errors import UserError
+from lite_vton.photo_file import MIN_SIDE, PHOTO_FORMATS, NotAPhotoError, TooLargeError, open_picture
 
 __all__ = [
     "MIN_SIDE",
@@ -22,29 +21,17 @@ __all__ = [
     "NotAPhotoError",
     "Photo",
     "TooLargeError",
+    "load_mask",
     "load_photo",
     "paste_back",
     "paste_mask",
+    "read_mask",
     "read_photo",
     "save_photo",
     "take_crop",
     "torso_crop",
     "worn_crop",
 ]
-
-MIN_SIDE = 64
-"""Shortest side in pixels a photo may have: below it there is no garment to see."""
-
-PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "PPM")
-"""What `read_photo` decodes, in Pillow's names. Pillow knows more; some of it, such as EPS, runs other programs."""
-
-
-class NotAPhotoError(UserError):
-    """The bytes are empty, damaged, or no picture at all."""
-
-
-class TooLargeError(UserError):
-    """The picture has more pixels than are decoded."""
 
 
 @dataclass(frozen=True)
@@ -72,75 +59,49 @@ class Photo:
 
 
 def load_photo(path: str | Path, max_megapixels: float = 50) -> Photo:
-    """The photo in any format Pillow reads, turned upright by its EXIF orientation.
+    """The photo in a file of any of `PHOTO_FORMATS`, turned upright by its EXIF orientation.
 
-    `UserError` for a file that is missing, empty, truncated, no image, smaller than `MIN_SIDE` or larger than
-    `max_megapixels`; size is checked from the header, so a decompression bomb is never decoded.
+    `UserError` as `open_picture`.
     """
-    path = Path(path)
-    try:
-        empty = path.stat().st_size == 0
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    return _read(path, str(path), empty, max_megapixels)
+    return _decode(open_picture(Path(path), str(path), max_megapixels))
 
 
 def read_photo(content: bytes, name: str, max_megapixels: float = 50) -> Photo:
-    """The photo in a file's bytes, which `name` calls in errors; otherwise as `load_photo`.
+    """The photo in a file's bytes, which `name` calls in errors; otherwise as `load_photo`."""
+    return _decode(open_picture(content, name, max_megapixels))
 
-    `NotAPhotoError` or `TooLargeError`, both of them `UserError`; also for formats other than `PHOTO_FORMATS`, since
-    whoever uploads a file chooses what decodes it.
+
+def load_mask(path: str | Path, max_megapixels: float = 50) -> NDArray[np.uint8]:
+    """The mask (H, W) that a picture's file holds: how bright each pixel is, 255 = marked.
+
+    What is transparent is not marked, whatever its colour: brightness counts by its alpha. Turned upright as photos
+    are. `UserError` as `open_picture`.
     """
-    Image.init()  # Pillow registers most formats only when it is asked for
-    built_with = tuple(each for each in PHOTO_FORMATS if each in Image.OPEN)
-    return _read(io.BytesIO(content), name, not content, max_megapixels, built_with)
+    return _marked(open_picture(Path(path), str(path), max_megapixels))
 
 
-def _read(
-    source: Path | io.BytesIO, name: str, empty: bool, max_megapixels: float, formats: tuple[str, ...] | None = None
-) -> Photo:
-    if empty:
-        raise NotAPhotoError(f"{name} is empty: export or download the photo again")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_megapixels decides
-            with Image.open(source, formats=formats) as image:
-                _check_size(name, image.size, max_megapixels)
-                return _decode(image)
-    except UserError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise TooLargeError(f"{name} is larger than {max_megapixels:g} megapixels: scale it down first") from error
-    except UnidentifiedImageError as error:
-        raise NotAPhotoError(f"{name} is not an image Pillow can read: save it as JPEG or PNG") from error
-    except OSError as error:
-        if error.errno is not None:
-            raise UserError(f"cannot read {name}: {error.strerror or error}") from error
-        raise NotAPhotoError(f"{name} is damaged ({error}): export or download the photo again") from error
-    except (SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError) as error:
-        # What Pillow's decoders raise for broken files, each in its own way.
-        raise NotAPhotoError(f"{name} is damaged ({error}): export or download the photo again") from error
+def read_mask(content: bytes, name: str, max_megapixels: float = 50) -> NDArray[np.uint8]:
+    """The mask in a file's bytes, which `name` calls in errors; otherwise as `load_mask`."""
+    return _marked(open_picture(content, name, max_megapixels))
 
 
-def _check_size(name: str, size: tuple[int, int], max_megapixels: float) -> None:
-    width, height = size
-    if width * height > max_megapixels * 1e6:
-        raise TooLargeError(f"{name} is {width}x{height}, over {max_megapixels:g} megapixels: scale it down")
-    if min(width, height) < MIN_SIDE:
-        raise UserError(f"{name} is {width}x{height}: use a photo of at least {MIN_SIDE} pixels a side")
+def _marked(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode.startswith(("I", "F")):
+        image = _eight_bit(image)
+    rgba = np.asarray(image.convert("RGBA"), np.uint16)
+    return np.asarray(rgba[..., :3].max(axis=2) * rgba[..., 3] // 255, np.uint8)
 
 
 def _decode(image: Image.Image) -> Photo:
     profile = image.info.get("icc_profile")
-    upright = ImageOps.exif_transpose(image)
     # A profile made for ink or grey values means nothing for RGB pixels.
     keeps_profile = isinstance(profile, bytes) and image.mode in ("RGB", "RGBA", "P", "PA")
-    transparent = upright.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in upright.info
-    if upright.mode.startswith(("I", "F")):
-        upright = _eight_bit(upright)
+    transparent = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+    if image.mode.startswith(("I", "F")):
+        image = _eight_bit(image)
     if not transparent:
-        return Photo(np.array(upright.convert("RGB")), profile if keeps_profile else None)
-    rgba = upright.convert("RGBA")
+        return Photo(np.array(image.convert("RGB")), profile if keeps_profile else None)
+    rgba = image.convert("RGBA")
     white = Image.new("RGBA", rgba.size, "white")
     flat = np.array(Image.alpha_composite(white, rgba).convert("RGB"))
     alpha = np.array(rgba.getchannel("A"))

@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from lite_vton.errors import UserError
-from lite_vton.photo import Crop, load_photo, paste_back, paste_mask, save_photo, take_crop, torso_crop, worn_crop
+from lite_vton.photo import (
+    Crop,
+    load_mask,
+    load_photo,
+    paste_back,
+    paste_mask,
+    read_mask,
+    save_photo,
+    take_crop,
+    torso_crop,
+    worn_crop,
+)
 from lite_vton.pose import Joint, Keypoints
 
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -80,6 +91,37 @@ def test_transparency_is_white_and_kept_as_alpha(tmp_path: Path) -> None:
 def test_an_opaque_alpha_channel_is_no_alpha(tmp_path: Path) -> None:
     Image.fromarray(noise(70, 70)).convert("RGBA").save(tmp_path / "opaque.png")
     assert load_photo(tmp_path / "opaque.png").alpha is None
+
+
+def painted(mode: str) -> Image.Image:
+    """The left half marked, in one of the ways that people paint masks; what is not marked may be white below."""
+    marked = np.zeros((80, 100), bool)
+    marked[:, :50] = True
+    rgba = np.where(marked[..., None], np.uint8([255, 255, 255, 255]), np.uint8([255, 255, 255, 0])).astype(np.uint8)
+    grey = Image.fromarray(np.where(marked, 255, 0).astype(np.uint8))
+    if mode == "I;16":
+        return Image.fromarray(np.where(marked, 65535, 0).astype(np.uint16))
+    if mode == "red":
+        return Image.merge("RGB", (grey, Image.new("L", grey.size), Image.new("L", grey.size)))
+    if mode in ("RGBA", "LA", "PA"):
+        return Image.fromarray(rgba).convert(mode)
+    return grey.convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "P", "red", "RGBA", "LA", "I;16"])
+def test_a_mask_is_what_is_painted_bright_and_not_what_is_transparent(tmp_path: Path, mode: str) -> None:
+    painted(mode).save(tmp_path / "mask.png")
+    mask = load_mask(tmp_path / "mask.png")
+    assert mask.shape == (80, 100)
+    assert mask.dtype == np.uint8
+    assert (mask[:, :50] == 255).all()
+    assert not mask[:, 50:].any()
+    np.testing.assert_array_equal(read_mask((tmp_path / "mask.png").read_bytes(), "the mask"), mask)
+
+
+def test_a_mask_half_transparent_is_half_marked(tmp_path: Path) -> None:
+    Image.new("LA", (80, 80), (200, 128)).save(tmp_path / "mask.png")
+    assert (load_mask(tmp_path / "mask.png") == 200 * 128 // 255).all()
 
 
 def encoded(size: tuple[int, int], kind: str = "PNG") -> bytes:
