@@ -23,7 +23,8 @@ level, of the inside of a block, of a head. A space keeps the same channels wher
 
 What a student has and a teacher has not is refused, but for a weighted residual connection, which starts as the
 identity it replaces. What a teacher has and a student has not (blocks, the middle, attention, cross-attention, a
-weighted residual connection) is left out.
+weighted residual connection) is left out. Layers that only an imported teacher has (`lite_vton.model.unet.adapt`) are
+no part of a preset's shape: the student is given them first, and their weights with all others.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from diffusers.models.transformers.transformer_2d import Transformer2DModel
 from torch import nn
 
 from lite_vton.errors import UserError
-from lite_vton.model.unet import SkippedAttention
+from lite_vton.model.unet import EdgeConv, SkippedAttention, adapt
 
 __all__ = ["kept_channels", "slim", "slimmed_state"]
 
@@ -57,7 +58,8 @@ FREQUENCIES = "time.frequencies"
 def slim(teacher: UNet2DConditionModel, student: UNet2DConditionModel) -> None:
     """Give every weight of `student` a value sliced from `teacher`, which is left as it is.
 
-    Equal configurations give equal weights. On the meta device, where weights have no values, the first channels count
+    The student is first given the layers that only imported networks have, where its teacher has them. Equal
+    configurations give equal weights. On the meta device, where weights have no values, the first channels count
     as the largest, so that shapes can be checked without memory. Raises `UserError` where the student has what the
     teacher has not: more levels, blocks, channels, attention, a middle, other inputs or outputs.
     """
@@ -65,8 +67,12 @@ def slim(teacher: UNet2DConditionModel, student: UNet2DConditionModel) -> None:
 
 
 def slimmed_state(teacher: UNet2DConditionModel, student: UNet2DConditionModel) -> dict[str, torch.Tensor]:
-    """The weights `slim` gives: by the student's names, in its shapes and precision."""
+    """The weights `slim` gives: by the student's names, in its shapes and precision.
+
+    `student` gets the layers of an imported teacher, as `slim` says; its weights are left as they are.
+    """
     _refuse(teacher, student)
+    adapt(student, _imported_layers(teacher, student))
     kept = kept_channels(teacher, student)
     sizes, weights = _sizes(teacher), teacher.state_dict()
     state: dict[str, torch.Tensor] = {}
@@ -135,6 +141,8 @@ def _axes(unet: UNet2DConditionModel) -> dict[str, tuple[Axis, ...]]:
             found[f"{name}.weight"] = (out,) if into is None else (out, into)
         if getattr(layer, "bias", None) is not None:
             found[f"{name}.bias"] = (out,)
+        if isinstance(layer, EdgeConv) and into is not None:
+            found[f"{name}.beyond"] = (into,)
     missed = {name for name, _ in unet.named_parameters()} - set(found)
     if missed:
         raise UserError(f"a U-Net with {sorted(missed)[0]} cannot be slimmed: start at random")
@@ -200,7 +208,7 @@ def _transformer(name: str, block: BasicTransformerBlock, stream: Axis) -> Itera
     inner = (f"{name}/inner",)
     for number, context in ((1, stream), (2, ("context",))):
         attention = getattr(block, f"attn{number}")
-        if isinstance(attention, SkippedAttention):  # no student has it
+        if isinstance(attention, SkippedAttention):
             yield f"{name}.norm{number}", stream, None
         elif attention is not None:
             attn, heads = f"{name}.attn{number}", (f"{name}.attn{number}/heads",)
@@ -344,6 +352,17 @@ def _fitted_time_embedding(
         "time_embedding.linear_1.weight": solved[:, :-1].float(),
         "time_embedding.linear_1.bias": solved[:, -1].float(),
     }
+
+
+def _imported_layers(teacher: UNet2DConditionModel, student: UNet2DConditionModel) -> Iterator[str]:
+    """Names of the student's weights for which its teacher has a layer that only imported networks have."""
+    if isinstance(teacher.conv_in, EdgeConv):
+        yield "conv_in.beyond"
+    for name, block in student.named_modules():
+        if isinstance(block, BasicTransformerBlock):
+            source = teacher.get_submodule(_counterpart(name, teacher, student))
+            if isinstance(source.attn2, SkippedAttention):
+                yield f"{name}.norm2.weight"
 
 
 def _refuse(teacher: UNet2DConditionModel, student: UNet2DConditionModel) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +18,12 @@ from lite_vton.errors import UserError
 if TYPE_CHECKING:
     from lite_vton.model.networks import Networks
     from training.loop import OnStep
+    from training.starts import FirstAnswer
 
-__all__ = ["refuse_folder", "resumable", "save_run", "step_bar"]
+__all__ = ["START_FILE", "record_start", "refuse_folder", "resumable", "save_run", "step_bar"]
+
+START_FILE = "start.json"
+"""What of a distilled run says how far its student's first answer was from its teacher's."""
 
 
 def refuse_folder(output: Path, resume: bool) -> None:
@@ -48,6 +54,13 @@ def step_bar(name: str, steps: int) -> Iterator[OnStep]:
             update(step + 1, " ".join(f"{term} {value:.4f}" for term, value in terms.items()))
 
         yield on_step
+
+
+def record_start(first: FirstAnswer, output: Path) -> None:
+    """Write `START_FILE` into the run's folder: what `training.starts.FirstAnswer` says, and whether it is equal."""
+    output.mkdir(parents=True, exist_ok=True)
+    content = {**asdict(first), "is_equal": first.is_equal}
+    (output / START_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def save_run(networks: Networks, output: Path) -> tuple[Path, ...]:

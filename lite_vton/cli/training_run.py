@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from lite_vton.autoencoders import autoencoder_kind, with_autoencoder
 from lite_vton.cli.autoencoder_choice import chosen, is_file
 from lite_vton.cli.choices import one_of
-from lite_vton.cli.processes import if_first
-from lite_vton.cli.run_folder import refuse_folder, resumable, save_run, step_bar
+from lite_vton.cli.processes import first_process, if_first
+from lite_vton.cli.run_folder import record_start, refuse_folder, resumable, save_run, step_bar
 from lite_vton.cli.training_data import (
     AUTOENCODER_PAIRS,
     TrainingData,
@@ -40,6 +40,8 @@ __all__ = ["STARTS", "Conditions", "Lessons", "Schooling", "distill_model", "tra
 
 STARTS = ("slim", "random")
 """A student's first weights: its teacher's, cut down, or chance."""
+
+_CUT_DOWN = "the student's first weights are its teacher's, cut down to its size (--init random for chance)"
 
 SAMPLED_PAIRS = 4
 """Pairs on a sample picture: the first of the data."""
@@ -191,7 +193,8 @@ def distill_model(
 
     Where the teacher has CLIP's tokens they come from its own image encoder, also for a student that has them.
     `autoencoder` is the file of one in the teacher's latent space, which the student then has in place of the
-    teacher's; pairs are encoded with it. `tell` hears how the student starts, and which pairs are left out.
+    teacher's; pairs are encoded with it. `tell` hears how the student starts and how far its first answer is from its
+    teacher's (`start.json` of the run says that too), and which pairs are left out.
     Raises `StoppedError` when interrupted, `UserError` for a teacher with another autoencoder, noise schedule, image
     encoder or mask.
     """
@@ -199,6 +202,7 @@ def distill_model(
     from lite_vton.model.networks import Networks
     from training.denoiser import train_denoiser
     from training.losses import DISTILLATIONS, LossConfig
+    from training.starts import first_answer
 
     config = preset(model)
     one_of("distillation", lessons.kind, DISTILLATIONS)
@@ -216,7 +220,11 @@ def distill_model(
         # The warm start and what is to be painted would be another for each.
         raise UserError(f"{teacher} was trained on {taught.config.mask} masks: teach with those, or leave out --mask")
     tower = _teachers_image_encoder(config, taught, conditions.image_encoder)
+    taught_denoiser = Denoiser(taught.config, taught.unet)
     start = _first_weights(config, taught, lessons.start, if_first(tell))
+    first = None if start is None else first_answer(taught_denoiser, Denoiser(config, start))
+    if first is not None:
+        if_first(tell)(f"{_CUT_DOWN}; {first}")
     with resumable(output):
         samples = open_training_pairs(data, config, if_first(tell))
         latents = (taught.autoencoder, taught.latent_scale)
@@ -224,6 +232,8 @@ def distill_model(
             pairs = encoded(read(samples, garments=tower is not None), *latents, tower)
         else:
             pairs = encoded_on_disk(samples, data.shards, *latents, tower)
+        if first is not None and first_process():
+            record_start(first, output)
         with step_bar("student", schooling.steps) as on_step:
             unet = train_denoiser(
                 config,
@@ -231,7 +241,7 @@ def distill_model(
                 schooling.loop(),
                 output / "unet",
                 distill=lessons.kind,
-                teacher=Denoiser(taught.config, taught.unet),
+                teacher=taught_denoiser,
                 start=start,
                 losses=LossConfig(feature=lessons.feature_weight, similarity_every=lessons.similarity_every),
                 image_encoder=tower,
@@ -337,7 +347,6 @@ def _first_weights(
             raise
         tell(f"the student's first weights are random, since it cannot be cut out of its teacher ({error})")
         return None
-    tell("the student's first weights are its teacher's, cut down to its size (--init random for chance)")
     return student
 
 

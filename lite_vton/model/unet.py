@@ -62,7 +62,7 @@ class EdgeConv(nn.Conv2d):
     def __init__(self, like: nn.Conv2d) -> None:
         super().__init__(like.in_channels, like.out_channels, 3, padding=1, device="meta")
         self.weight, self.bias = like.weight, like.bias
-        self.register_buffer("beyond", torch.zeros(like.in_channels, device=like.weight.device))
+        self.register_buffer("beyond", torch.zeros_like(like.weight[0, :, 0, 0]))
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """(N, C, h, w) to (N, K, h, w)."""
@@ -93,7 +93,9 @@ def adapt(unet: UNet2DConditionModel, names: Iterable[str]) -> None:
             continue
         if f"{name}.norm2.weight" in present:
             norm = block.norm3
-            block.norm2 = nn.LayerNorm(norm.normalized_shape, norm.eps, device=norm.weight.device)
+            block.norm2 = nn.LayerNorm(
+                norm.normalized_shape, norm.eps, device=norm.weight.device, dtype=norm.weight.dtype
+            )
             block.attn2 = SkippedAttention()
 
 

@@ -222,11 +222,40 @@ def test_a_student_with_more_than_its_teacher_is_refused(change: dict[str, objec
         slim(teacher, student)
 
 
-def test_what_only_imported_teachers_have_is_left_out() -> None:
-    teacher, plain = random_unet(SMALL, seed=1), random_unet(SMALL, seed=1)
+def imported(shape: UNetConfig, seed: int) -> UNet2DConditionModel:
+    """A teacher with the layers of CatVTON's skip and of an inverted mask's edge."""
+    teacher = random_unet(shape, seed)
     norms = [name for name in teacher.state_dict() if "transformer_blocks" in name and ".norm3." in name]
     adapt(teacher, ["conv_in.beyond", *(name.replace("norm3", "norm2") for name in norms)])
-    assert len(teacher.state_dict()) == len(plain.state_dict()) + len(norms) + 1
+    for name, weight in teacher.state_dict().items():
+        if "norm2" in name or "beyond" in name:
+            torch.nn.init.normal_(weight, 0.5, 0.5)
+    return teacher
+
+
+def test_what_only_imported_teachers_have_is_the_students_too() -> None:
+    teacher, student = imported(SMALL, seed=1), random_unet(SMALL, seed=2)
+    slim(teacher, student)
+    assert student.state_dict().keys() == teacher.state_dict().keys()
+    assert all(torch.equal(student.state_dict()[name], weight) for name, weight in teacher.state_dict().items())
+    assert torch.equal(answers(student), answers(teacher))
+
+
+def test_a_smaller_student_of_an_imported_teacher_keeps_its_layers_and_their_channels() -> None:
+    teacher = imported(replace(SMALL, channels=(32, 64), layers_per_block=(2, 2)), seed=1)
     student = random_unet(SMALL, seed=2)
     slim(teacher, student)
-    assert all(torch.equal(student.state_dict()[name], weight) for name, weight in plain.state_dict().items())
+    kept = kept_channels(teacher, student)
+    assert torch.equal(student.conv_in.beyond, teacher.conv_in.beyond)
+    for mine, theirs in ((0, 0), (1, 2)):
+        prefix = "up_blocks.0.attentions.{}.transformer_blocks.0.norm2.weight"
+        weight = teacher.state_dict()[prefix.format(theirs)]
+        stream = kept[f"up_blocks.0.attentions.{mine}/stream"]
+        assert torch.equal(student.state_dict()[prefix.format(mine)], weight[stream])
+
+
+def test_a_student_without_a_middle_or_its_attention_gets_no_layer_for_it() -> None:
+    teacher = imported(replace(SMALL, mid_block=True, attention=(True, True)), seed=1)
+    student = random_unet(SMALL, seed=2)
+    slim(teacher, student)
+    assert sum("norm2" in name and "transformer" in name for name in student.state_dict()) == 2 * 3

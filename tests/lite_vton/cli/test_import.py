@@ -94,3 +94,23 @@ def test_a_disk_that_fills_up_leaves_nothing(
     assert done.returncode == 2, done.stderr  # type: ignore[attr-defined]
     assert done.stderr.count("\n") == 1  # type: ignore[attr-defined]
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_student_of_an_import_says_how_far_its_first_answer_is_off(
+    dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import json
+
+    from tests.lite_vton.model.their_checkpoints import TOKENS, paint_by_example, their_unet, write
+
+    checkpoint = write(paint_by_example(their_unet(9), TOKENS[:1, :1]), tmp_path / "viton512.safetensors")
+    assert main(["import", str(checkpoint), "--model", "tiny-kl", "-o", str(tmp_path / "taught")]) == 0
+    words = ["distill", "tiny-kl", "--teacher", str(tmp_path / "taught"), "--data", str(dataset)]
+    assert main([*words, "--steps", "1", "--batch-size", "1", "-o", str(tmp_path / "student")]) == 0
+    assert (
+        "cut down to its size (--init random for chance); its first answer is its teacher's" in capfd.readouterr().out
+    )
+    record = json.loads((tmp_path / "student/start.json").read_text(encoding="utf-8"))
+    assert record["same_shape"]
+    assert record["is_equal"]
+    assert record["difference"] <= 1e-4 * record["answer"]
