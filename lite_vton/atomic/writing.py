@@ -1,0 +1,76 @@
+"""A file or a folder, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lite_vton.atomic.claims import claim, is_vacant
+from lite_vton.atomic.placing import remove
+from lite_vton.errors import UserError
+
+__all__ = ["whole_file", "whole_folder", "write_text"]
+
+_LONGEST_SUFFIX = 16
+
+
+@contextmanager
+def whole_file(file: str | Path) -> Iterator[Path]:
+    """A path to write a file at, of the same suffix; it becomes `file` when the block ends well, else vanishes.
+
+    It has the mode that the umask says, whatever wrote it. A link at `file` is followed.
+    Errors are `claim`'s, and a `UserError` where `file` is a folder or a device.
+    """
+    target = Path(os.path.realpath(file))
+    if target.exists() and not target.is_file():
+        raise UserError(f"{file} is {'a folder' if target.is_dir() else 'no regular file'}: name a file")
+    suffix = target.suffix if len(target.suffix) <= _LONGEST_SUFFIX else ""
+    with claim(target) as mine:
+        draft = mine.draft(suffix)
+        try:
+            draft.touch()
+            mode = draft.stat().st_mode & 0o777
+            yield draft
+            draft.chmod(mode)  # safetensors makes its own file, which only the user may read
+            mine.place(draft, target)
+        finally:
+            remove(draft)
+
+
+def write_text(file: str | Path, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all."""
+    with whole_file(file) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def whole_folder(folder: str | Path, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
+    """An empty folder to fill; it becomes `folder` when the block ends well, else vanishes.
+
+    An existing folder is replaced in one step if it is vacant or `is_ours` knows it for something this command once
+    wrote; else, and for a link, that is a `UserError`. Other errors are `claim`'s.
+    """
+    target = Path(folder)
+    with claim(target) as mine:
+        _check_ours(target, is_ours)
+        draft = mine.draft()
+        try:
+            draft.mkdir()
+            yield draft
+            _check_ours(target, is_ours)
+            mine.place(draft, target)
+        finally:
+            remove(draft)
+
+
+def _check_ours(target: Path, is_ours: Callable[[Path], bool]) -> None:
+    if target.is_symlink():
+        raise UserError(f"{target} is a link: give the path it points to")
+    if os.path.ismount(target):
+        raise UserError(f"{target} is where another file system is mounted: name a folder inside it")
+    if not os.path.lexists(target) or (target.is_dir() and is_vacant(target)):
+        return
+    if not is_ours(target):
+        raise UserError(f"{target} exists and holds something else, so it is not replaced: choose another output")
