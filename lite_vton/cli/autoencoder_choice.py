@@ -7,17 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lite_vton.autoencoders import KINDS, autoencoder_kind, with_autoencoder
-from lite_vton.cli.weights_file import metadata_of
 from lite_vton.errors import UserError
 from lite_vton.presets import PRESETS, ModelConfig
+from lite_vton.weights_metadata import SAME_SCALE, metadata_of
 
 if TYPE_CHECKING:
     from lite_vton.model.networks import Networks
 
 __all__ = ["chosen", "is_file", "with_file"]
-
-_SAME_SCALE = 1e-3
-"""How far, in proportion, two scales of one latent space may lie apart: they are written in different precisions."""
 
 
 def is_file(choice: str) -> bool:
@@ -44,7 +41,7 @@ def with_file(networks: Networks, file: Path) -> Networks:
 
     config = chosen(networks.config, str(file))
     autoencoder, scale = load_autoencoder(config, file)
-    if abs(scale / networks.latent_scale - 1) > _SAME_SCALE:
+    if abs(scale / networks.latent_scale - 1) > SAME_SCALE:
         raise UserError(
             f"{file} scales its latents by {scale:.5g}, the model by {networks.latent_scale:.5g}: "
             "give one distilled from the model's own autoencoder"
@@ -57,4 +54,6 @@ def _kind_of(file: Path, config: ModelConfig) -> str:
     if not file.is_file():
         raise UserError(f"no autoencoder at {file}: give the autoencoder.safetensors of a run")
     metadata = metadata_of(file)
-    return metadata.get("autoencoder") or autoencoder_kind(PRESETS.get(metadata.get("preset", ""), config))
+    if "autoencoder" in metadata:
+        return metadata["autoencoder"]
+    return autoencoder_kind(PRESETS[metadata["preset"]] if "preset" in metadata else config)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lite_vton.autoencoders import autoencoder_kind
 from lite_vton.cli.autoencoder_choice import chosen, is_file, with_file
-from lite_vton.cli.weights_file import metadata_of
-from lite_vton.conditioning import from_metadata
 from lite_vton.errors import UserError
 from lite_vton.presets import PRESETS, ModelConfig, preset
+from lite_vton.weights_metadata import metadata_of, model_of
 
 if TYPE_CHECKING:
     from lite_vton.model.networks import Networks
@@ -102,8 +101,4 @@ def _preset_of_run(folder: Path) -> ModelConfig:
     _, unet = run_files(folder)
     if not unet.is_file():
         raise UserError(f"{folder} holds no finished weights: run `lite-vton train` to its end, or with --resume")
-    metadata = metadata_of(unet)
-    if "preset" not in metadata:
-        raise UserError(f"{unet} does not say which preset it is of: train it with `lite-vton train`")
-    config = from_metadata(preset(metadata["preset"]), metadata)
-    return replace(config, default_steps=int(metadata.get("default_steps", config.default_steps)))
+    return model_of(metadata_of(unet), unet)

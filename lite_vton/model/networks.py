@@ -19,6 +19,7 @@ from lite_vton.model.autoencoder_tiny import TinyAutoencoder
 from lite_vton.model.image_encoder import build_image_encoder
 from lite_vton.model.unet import build_unet
 from lite_vton.presets import AutoencoderConfig, AutoencoderKLConfig, ModelConfig, preset
+from lite_vton.weights_metadata import SAME_SCALE, latent_scale_of, metadata_of
 
 __all__ = [
     "ASSETS",
@@ -30,6 +31,7 @@ __all__ = [
     "load_autoencoder",
     "load_networks",
     "random_networks",
+    "refuse_not_finite",
     "save_autoencoder",
     "save_networks",
     "shipped_networks",
@@ -129,12 +131,20 @@ def check_saved(networks: Networks, autoencoder: Path, unet: Path) -> None:
 def load_networks(config: ModelConfig, autoencoder: Path, unet: Path) -> Networks:
     """Networks of `config` with the weights of `save_networks`' files, whatever precision they are stored in.
 
-    Raises `UserError` when a file is missing, damaged, or of another architecture.
+    Raises `UserError` when a file is missing, damaged, of another architecture, or of another latent scale than the
+    other, and when a weight is not finite or metadata are no values.
     """
     networks = _unfilled_networks(config)
     for path, module in weight_files(networks, autoencoder, unet).items():
         _load_weights(module, path)
-    return replace(networks, latent_scale=_latent_scale(autoencoder, config.autoencoder))
+    scale = _latent_scale(autoencoder, config.autoencoder.latent_scale)
+    taught = _latent_scale(unet, scale)
+    if abs(taught / scale - 1) > SAME_SCALE:
+        raise UserError(
+            f"{autoencoder} scales its latents by {scale:.5g}, the U-Net in {unet} was trained on {taught:.5g}: "
+            "they are of two runs, so give both of one"
+        )
+    return replace(networks, latent_scale=scale)
 
 
 def load_autoencoder(config: ModelConfig, file: Path) -> tuple[Autoencoder, float]:
@@ -144,7 +154,7 @@ def load_autoencoder(config: ModelConfig, file: Path) -> tuple[Autoencoder, floa
     """
     autoencoder = build_autoencoder(config.autoencoder)
     _load_weights(autoencoder, file)
-    return autoencoder.eval(), _latent_scale(file, config.autoencoder)
+    return autoencoder.eval(), _latent_scale(file, config.autoencoder.latent_scale)
 
 
 def save_autoencoder(config: ModelConfig, autoencoder: Autoencoder, latent_scale: float, file: Path) -> None:
@@ -193,10 +203,8 @@ def _unfilled_networks(config: ModelConfig) -> Networks:
     )
 
 
-def _latent_scale(file: Path, config: AutoencoderConfig) -> float:
-    """As the file says it, else the kind's own."""
-    with safe_open(file, framework="pt") as opened:
-        return float((opened.metadata() or {}).get("latent_scale", config.latent_scale))
+def _latent_scale(file: Path, usual: float) -> float:
+    return latent_scale_of(metadata_of(file), file, usual)
 
 
 def _load_weights(module: nn.Module, path: Path) -> None:
@@ -205,13 +213,30 @@ def _load_weights(module: nn.Module, path: Path) -> None:
     try:
         state = load_file(path)
         _check_latents(module, state, path)
+        refuse_not_finite(state, path)
         module.load_state_dict(state)
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is not a readable safetensors file ({error}): copy or train it again") from error
     except RuntimeError as error:
         first = str(error).splitlines()[-1].strip()
         raise UserError(f"{path} does not fit the preset ({first}): choose the one it was trained as") from error
 
+
+def refuse_not_finite(state: Mapping[str, torch.Tensor], path: Path) -> None:
+    """A `UserError` naming the first of the weights in `path` that is of integers, or holds NaN or infinity."""
+    for name, tensor in state.items():
+        if tensor.is_complex() or not (tensor.is_floating_point() or name.endswith(_INTEGERS)):
+            raise UserError(f"{path} holds {name} as {str(tensor.dtype).removeprefix('torch.')}: give weights in float")
+        wrong = int((~tensor.isfinite()).sum()) if tensor.is_floating_point() else 0
+        if wrong:
+            raise UserError(
+                f"{path} holds {name} with {wrong} of {tensor.numel()} values NaN or infinite: "
+                "take a copy from before that, or train it again"
+            )
+
+
+_INTEGERS = ("position_ids", "num_batches_tracked")
+"""Buffers that hold numbers of places and of batches, and no weights."""
 
 _PER_LATENT_CHANNEL = ("conv_out.weight", "to_latent.weight", "post_quant_conv.weight")
 """One weight each of a U-Net, a `TinyAutoencoder` and a `KLAutoencoder` with as many rows as a latent has channels."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers.models.attention import BasicTransformerBlock
+from safetensors.torch import load_file, save_file
 
 from lite_vton.errors import UserError
 from lite_vton.model.components import COMPONENTS, components_of
@@ -196,6 +197,52 @@ def test_unusable_weights_are_named_in_one_line(tmp_path: Path) -> None:
         load_networks(TINY, *paths)
     with pytest.raises(UserError, match="without trained weights"):
         shipped_networks(TINY)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("which", ["autoencoder", "unet", "image_encoder"])
+def test_weights_that_are_no_numbers_are_refused_by_name(which: str, value: float, tmp_path: Path) -> None:
+    paths = tmp_path / "autoencoder.safetensors", tmp_path / "unet.safetensors"
+    networks = random_networks(CLIP)
+    module = getattr(networks, which)
+    name, weight = next(reversed(list(module.named_parameters())))
+    weight.data.view(-1)[-1] = value
+    save_networks(networks, *paths)
+    said = f"{which}.safetensors holds {re.escape(name)} with 1 of {weight.numel()} values NaN or infinite"
+    with pytest.raises(UserError, match=said):
+        load_networks(CLIP, *paths)
+    if which == "autoencoder":
+        with pytest.raises(UserError, match=said):
+            load_autoencoder(CLIP, paths[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.uint8, torch.bool, torch.complex64])
+def test_weights_that_are_no_floats_are_refused_by_name(dtype: torch.dtype, tmp_path: Path) -> None:
+    paths = tmp_path / "autoencoder.safetensors", tmp_path / "unet.safetensors"
+    save_networks(random_networks(TINY), *paths)
+    weights = load_file(paths[1])
+    weights["conv_in.bias"] = weights["conv_in.bias"].to(dtype)
+    save_file(weights, paths[1], {"preset": "tiny"})
+    with pytest.raises(UserError, match=r"unet.safetensors holds conv_in.bias as "):
+        load_networks(TINY, *paths)
+
+
+def test_an_autoencoder_and_a_unet_of_two_runs_are_told_by_their_scales(tmp_path: Path) -> None:
+    for run, scale in (("one", 1.0), ("two", 1.5)):
+        networks = replace(random_networks(TINY), latent_scale=scale)
+        save_networks(networks, tmp_path / run / "autoencoder.safetensors", tmp_path / run / "unet.safetensors")
+    with pytest.raises(UserError, match="they are of two runs"):
+        load_networks(TINY, tmp_path / "one/autoencoder.safetensors", tmp_path / "two/unet.safetensors")
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("inf"), float("nan"), 1e30])
+def test_a_latent_scale_that_cannot_be_is_refused(scale: float, tmp_path: Path) -> None:
+    paths = tmp_path / "autoencoder.safetensors", tmp_path / "unet.safetensors"
+    save_networks(replace(random_networks(TINY), latent_scale=scale), *paths)
+    with pytest.raises(UserError, match=r"autoencoder.safetensors scales latents by"):
+        load_networks(TINY, *paths)
+    with pytest.raises(UserError, match=r"autoencoder.safetensors scales latents by"):
+        load_autoencoder(TINY, paths[0])
 
 
 def test_a_misspelt_preset_gets_a_suggestion() -> None:
