@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
+from lite_vton.telemetry import switch_off
 from lite_vton.version import __version__
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from runtimes.tryon import TryOnResult
 
 __all__ = ["BACKENDS", "Bundle", "TryOn", "UserError", "__version__", "load"]
+
+switch_off()
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,17 @@ def test_the_tables_of_the_ziggurat_are_those_in_numpys_own_file(package: Path) 
     assert all(table in numpys for table in tables)
 
 
+def test_onnx_runtime_reports_nothing_to_its_maker(package: Path, tmp_path: Path) -> None:
+    code = """
+    const { cpuProvider } = await import("./dist/node.js");
+    console.log((await cpuProvider()).name, process.env.ORT_DISABLE_TELEMETRY);
+    """
+    home = os.environ | {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "ORT_DISABLE_TELEMETRY": "0"}
+    done = run(package, "--input-type=module", "--eval", code, environment=home)
+    assert done.stdout.split() == ["cpu", "1"], done.stderr
+    assert not list(tmp_path.rglob("onnxruntime.db"))
+
+
 def test_the_source_is_formatted(package: Path) -> None:
     done = subprocess.run(["npm", "run", "check"], cwd=package, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
