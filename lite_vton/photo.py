@@ -12,6 +12,7 @@ from PIL import Image
 
 from lite_vton.crop import Crop, paste_back, paste_mask, take_crop, torso_crop, worn_crop
 from lite_vton.errors import UserError
+from lite_vton.photo_encoding import encode_picture, written_format
 from lite_vton.photo_file import MIN_SIDE, PHOTO_FORMATS, NotAPhotoError, TooLargeError, open_picture
 
 __all__ = [
@@ -119,28 +120,19 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
 
 
-_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
-_JPEG_QUALITY = 95
-
-
 def save_photo(path: str | Path, pixels: NDArray[np.uint8], icc_profile: bytes | None = None) -> None:
-    """pixels (H, W, 3) uint8 RGB, or (H, W) grey, to a PNG or JPEG, by suffix.
+    """pixels (H, W, 3) uint8 RGB, (H, W, 4) RGBA or (H, W) grey, to a PNG, JPEG or WebP, by suffix.
 
-    A failure leaves no file and no half of one.
-    `UserError` for another suffix or a folder that cannot be written.
+    JPEG has no transparency: there the picture is on white. A failure leaves no file and no half of one.
+    `UserError` for another suffix, a picture too large for its format, or a folder that cannot be written.
     """
     path = Path(path)
-    kind = _FORMATS.get(path.suffix.lower())
-    if kind is None:
-        raise UserError(f"cannot save {path}: name it .png, .jpg or .jpeg")
-    options: dict[str, object] = {"quality": _JPEG_QUALITY, "subsampling": 0} if kind == "JPEG" else {}
-    if icc_profile:
-        options["icc_profile"] = icc_profile
+    chosen = written_format(path, *pixels.shape[:2])
     # In the same folder, since a rename is atomic only within one file system.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:
-            Image.fromarray(pixels).save(file, kind, **options)
+            encode_picture(file, pixels, chosen, icc_profile)
         temporary.replace(path)
     except OSError as error:
         raise UserError(f"cannot save {path}: {error.strerror or error}") from error

@@ -16,7 +16,9 @@ def run(
     path: BundlePath,
     person: Annotated[Path, typer.Option("--person", help="Photo of one person, head to thighs.")],
     garment: Annotated[Path, typer.Option("--garment", help="Photo of the garment: flat, hanging or worn.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The result, .png or .jpg, as large as the photo.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The result, .png, .jpg or .webp, as large as the photo.")
+    ],
     keypoints: Annotated[
         Path | None,
         typer.Option("--keypoints", help="The pose as OpenPose's JSON; default: found in the photo."),

@@ -16,7 +16,9 @@ def sheet(
     path: BundlePath,
     persons: Annotated[Path, typer.Option("--persons", help="Folder of photos of people.")],
     garments: Annotated[Path, typer.Option("--garments", help="Folder of photos of garments.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The sheet, .png or .jpg; the report lies beside it.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The sheet, .png, .jpg or .webp; the report lies beside it.")
+    ],
     category: Annotated[
         str, typer.Option("--category", help="Of all garments; default: dress where a file is named so, else upper.")
     ] = "",
