@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError
 
+from lite_vton.atomic import whole_folder, write_text
 from lite_vton.errors import UserError
 from training.weights_held import Held
 
@@ -32,7 +35,9 @@ def begin(accelerator: Accelerator, held: Held, settings: Settings, folder: Path
     """
     checkpoint, old = folder / "checkpoint", folder / "checkpoint.old"
     if accelerator.is_main_process:
-        if resume and not checkpoint.is_dir() and old.is_dir():  # killed between the two renames of `save`
+        if (
+            resume and not checkpoint.is_dir() and old.is_dir()
+        ):  # versions to 0.1 put it there, and may have been killed
             old.rename(checkpoint)
         if not (resume and checkpoint.is_dir()):
             _start(settings, folder)
@@ -41,12 +46,10 @@ def begin(accelerator: Accelerator, held: Held, settings: Settings, folder: Path
 
 
 def _start(settings: Settings, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     for leftover in ("checkpoint", "checkpoint.old"):
         shutil.rmtree(folder / leftover, ignore_errors=True)
     (folder / "log.csv").unlink(missing_ok=True)
-    text = json.dumps(settings.values, indent=2) + "\n"
-    (folder / "config.json").write_text(text, encoding="utf-8")
+    write_text(folder / "config.json", json.dumps(settings.values, indent=2) + "\n")
 
 
 def _resume(accelerator: Accelerator, held: Held, settings: Settings, folder: Path) -> int:
@@ -76,33 +79,32 @@ def _refuse_another_run(written: dict[str, object], settings: Settings, folder: 
 def _cut_log(path: Path, steps: int) -> None:
     """Drop what was logged after the checkpoint was taken; those steps are about to be run again."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    path.write_text("".join(lines[: steps + 1]), encoding="utf-8")
+    write_text(path, "".join(lines[: steps + 1]))
 
 
 def save(accelerator: Accelerator, held: Held, done: int, folder: Path) -> None:
-    """Put a whole checkpoint in the old one's place: a kill leaves one of the two, if need be as `checkpoint.old`.
+    """Put a whole checkpoint in the old one's place: a kill leaves one of the two.
 
     Raises `UserError`, the old one untouched, when there is no room for it.
     """
-    fresh, current, old = folder / "checkpoint.new", folder / "checkpoint", folder / "checkpoint.old"
     try:
-        if accelerator.is_main_process:
-            shutil.rmtree(fresh, ignore_errors=True)
+        with ExitStack() as placed:
+            drafts: list[Path | None] = [None]
+            if accelerator.is_main_process:
+                drafts = [placed.enter_context(whole_folder(folder / "checkpoint", _is_checkpoint))]
+            fresh = broadcast_object_list(drafts)[0]  # all processes write into the first one's
+            held.save(fresh)
+            accelerator.wait_for_everyone()
+            if accelerator.is_main_process:
+                (fresh / "step.txt").write_text(str(done), encoding="utf-8")
         accelerator.wait_for_everyone()
-        held.save(fresh)
-        accelerator.wait_for_everyone()
-        if accelerator.is_main_process:
-            (fresh / "step.txt").write_text(str(done), encoding="utf-8")
-            if current.exists():
-                shutil.rmtree(old, ignore_errors=True)
-                current.rename(old)
-            fresh.rename(current)
-            shutil.rmtree(old, ignore_errors=True)
-        accelerator.wait_for_everyone()
-    except (OSError, RuntimeError, SafetensorError) as error:  # each writer of the checkpoint has its own
-        shutil.rmtree(fresh, ignore_errors=True)
+    except (OSError, RuntimeError, SafetensorError, UserError) as error:  # each writer of the checkpoint has its own
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"{folder} has no room for the checkpoint after step {done - 1} ({reason}): "
             "free some space and resume; the one before it is kept"
         ) from error
+
+
+def _is_checkpoint(folder: Path) -> bool:
+    return (folder / "step.txt").is_file()

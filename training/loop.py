@@ -26,6 +26,7 @@ from diffusers.optimization import (
 from diffusers.training_utils import EMAModel
 from torch import nn
 
+from lite_vton.atomic import claim_inside
 from lite_vton.errors import UserError
 from training.checkpoint import Settings, begin, save
 from training.run_log import Log
@@ -120,9 +121,9 @@ def fit(
     `checkpoint_every` steps and at the end, `checkpoint/`. With `resume` the run goes on from there and, on a CPU, ends
     with the very weights of a run that was never stopped.
 
-    Raises `UserError` when the checkpoint belongs to another configuration or cannot be saved or read, or the batch
-    cannot be shared as asked; and `FloatingPointError`, naming the step and the samples at fault, when loss or gradient
-    are no longer finite. The last checkpoint then stands as it was.
+    Raises `UserError` when another process trains in `folder`, the checkpoint belongs to another configuration or
+    cannot be saved or read, or the batch cannot be shared as asked; and `FloatingPointError`, naming the step and the
+    samples at fault, when loss or gradient are no longer finite. The last checkpoint then stands as it was.
     """
     # One step of the schedule a step of training, in however many processes.
     accelerator = Accelerator(step_scheduler_with_optimizer=False)
@@ -132,29 +133,30 @@ def fit(
     held = hold(accelerator, module, partial(_optimizer, config))
     model, ema = held.model, held.ema
 
-    first = begin(accelerator, held, _settings(config, about or {}), folder, resume)
-    ema.to(accelerator.device)
-    model.train()
-    log = Log(folder / "log.csv", accelerator.is_main_process)
-    for step in range(first, config.steps):
-        held.optimizer.zero_grad()
-        terms = _gradient(accelerator, model, parts, config, step)
-        norm = held.clip(config.gradient_clip)
-        if not torch.isfinite(norm):
-            raise _not_finite("gradient", norm, step, accelerator, model, parts, config)
-        held.optimizer.step()
-        held.schedule.step()
-        ema.step(model.parameters())
-        with held.whole() if observers else nullcontext():
-            if accelerator.is_main_process:
-                values = {name: float(term) for name, term in terms.items()}
-                seen = {name: value for observe in observers for name, value in observe(step, module).items()}
-                model.train()
-                log.write(step, values | seen)
-                if on_step is not None:
-                    on_step(step, values)
-        if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-            save(accelerator, held, step + 1, folder)
+    with claim_inside(folder) if accelerator.is_main_process else nullcontext():
+        first = begin(accelerator, held, _settings(config, about or {}), folder, resume)
+        ema.to(accelerator.device)
+        model.train()
+        log = Log(folder / "log.csv", accelerator.is_main_process)
+        for step in range(first, config.steps):
+            held.optimizer.zero_grad()
+            terms = _gradient(accelerator, model, parts, config, step)
+            norm = held.clip(config.gradient_clip)
+            if not torch.isfinite(norm):
+                raise _not_finite("gradient", norm, step, accelerator, model, parts, config)
+            held.optimizer.step()
+            held.schedule.step()
+            ema.step(model.parameters())
+            with held.whole() if observers else nullcontext():
+                if accelerator.is_main_process:
+                    values = {name: float(term) for name, term in terms.items()}
+                    seen = {name: value for observe in observers for name, value in observe(step, module).items()}
+                    model.train()
+                    log.write(step, values | seen)
+                    if on_step is not None:
+                        on_step(step, values)
+            if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
+                save(accelerator, held, step + 1, folder)
     held.finish()
     module.eval()
 

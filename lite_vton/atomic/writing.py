@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lite_vton.atomic.claims import claim, is_vacant
+from lite_vton.atomic.claims import Claim, claim, is_vacant
 from lite_vton.atomic.placing import remove
 from lite_vton.errors import UserError
 
@@ -30,10 +30,8 @@ def whole_file(file: str | Path) -> Iterator[Path]:
     with claim(target) as mine:
         draft = mine.draft(suffix)
         try:
-            draft.touch()
-            mode = draft.stat().st_mode & 0o777
             yield draft
-            draft.chmod(mode)  # safetensors makes its own file, which only the user may read
+            draft.chmod(_usual_mode(mine))
             mine.place(draft, target)
         finally:
             remove(draft)
@@ -50,7 +48,8 @@ def whole_folder(folder: str | Path, is_ours: Callable[[Path], bool]) -> Iterato
     """An empty folder to fill; it becomes `folder` when the block ends well, else vanishes.
 
     An existing folder is replaced in one step if it is vacant or `is_ours` knows it for something this command once
-    wrote; else, and for a link, that is a `UserError`. Other errors are `claim`'s.
+    wrote; else, and for a link, that is a `UserError`. Files in it get the mode that the umask says.
+    Other errors are `claim`'s.
     """
     target = Path(folder)
     with claim(target) as mine:
@@ -59,10 +58,23 @@ def whole_folder(folder: str | Path, is_ours: Callable[[Path], bool]) -> Iterato
         try:
             draft.mkdir()
             yield draft
+            mode = _usual_mode(mine)
+            for file in draft.rglob("*"):
+                if file.is_file() and not file.is_symlink():
+                    file.chmod(mode)
             _check_ours(target, is_ours)
             mine.place(draft, target)
         finally:
             remove(draft)
+
+
+def _usual_mode(mine: Claim) -> int:
+    """The mode that the umask says. safetensors makes files that only their owner may read."""
+    probe = mine.draft()
+    probe.touch()
+    mode = probe.stat().st_mode & 0o777
+    probe.unlink()
+    return mode
 
 
 def _check_ours(target: Path, is_ours: Callable[[Path], bool]) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -144,12 +147,44 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
             fit(fresh_module(), line_fit, CONFIG, cut, on_step=fill)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert not (cut / "checkpoint.new").exists()
+    assert sorted(file.name for file in cut.iterdir()) == ["checkpoint", "config.json", "log.csv"]
     assert (cut / "checkpoint/step.txt").read_text() == "2"
     resumed = fresh_module()
     fit(resumed, line_fit, CONFIG, cut, resume=True)
     for a, b in zip(weights(whole), weights(resumed), strict=True):
         assert torch.equal(a, b)
+
+
+def test_a_second_training_in_a_folder_is_told_that_another_is_at_work(tmp_path: Path) -> None:
+    second = f"""
+from pathlib import Path
+from tests.training.test_loop import CONFIG, UserError, fit, fresh_module, line_fit
+for folder in ("run", "other"):
+    try:
+        fit(fresh_module(), line_fit, CONFIG, Path({str(tmp_path)!r}) / folder)
+    except UserError as error:
+        print(error)
+"""
+    started: list[str] = []
+
+    def start(step: int, _: dict[str, float]) -> None:
+        if step == 3:
+            done = subprocess.run([sys.executable, "-c", second], capture_output=True, text=True, check=True)
+            started.append(done.stdout)
+
+    fit(fresh_module(), line_fit, CONFIG, tmp_path / "run", on_step=start)
+    assert started == [f"another lite-vton is writing {tmp_path / 'run'}: wait for it, or choose another output\n"]
+    assert (tmp_path / "other/checkpoint/step.txt").read_text() == (tmp_path / "run/checkpoint/step.txt").read_text()
+
+
+def test_a_checkpoint_has_the_mode_of_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        fit(fresh_module(), line_fit, CONFIG, tmp_path)
+    finally:
+        os.umask(before)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.rglob("*") if file.is_file()}
+    assert set(modes.values()) == {0o644}, modes
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
