@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from lite_vton.choices import one_of, suggestion
 from lite_vton.errors import UserError
 
 __all__ = ["FORMATS", "Format", "caveats", "known_format", "load_attribute", "require"]
@@ -173,16 +173,12 @@ def require(formats: Iterable[str], precisions: Iterable[str]) -> tuple[tuple[Fo
     """
     pairs: dict[tuple[str, str], Format] = {}
     for name in formats:
-        row = FORMATS.get(name)
-        if row is None:
-            nearest = get_close_matches(name.lower(), FORMATS, n=1)
-            hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(FORMATS)}"
-            raise UserError(f"unknown format {name!r}: {hint}")
+        row = FORMATS[one_of("format", name, FORMATS)]
         if row.missing:
             raise UserError(f"format {name} needs {row.lacks}")
         for precision in precisions:
             if precision not in row.precisions:
-                raise UserError(f"{name} is not written in {precision!r}: choose one of {', '.join(row.precisions)}")
+                raise UserError(f"{name} is not written in {precision!r}: {suggestion(precision, row.precisions)}")
             pairs[name, precision] = row
     if not pairs:
         raise UserError("nothing to export: name at least one format and one precision")

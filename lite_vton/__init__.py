@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lite_vton.bundle import Bundle
+from lite_vton.choices import one_of
+from lite_vton.commands import how_to_add
 from lite_vton.errors import UserError
 from lite_vton.telemetry import switch_off
 from lite_vton.version import __version__
@@ -21,7 +21,7 @@ from lite_vton.version import __version__
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from lite_vton.bundle import FusedArtifact
+    from lite_vton.bundle import Bundle, FusedArtifact
     from lite_vton.inputs import TryOnInputs
     from runtimes.base import Runtime
     from runtimes.sampler import Step
@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 __all__ = ["BACKENDS", "Bundle", "TryOn", "UserError", "__version__", "load"]
 
 switch_off()
+
+
+def __getattr__(name: str) -> Any:
+    # A bundle takes pydantic and numpy, half a second that neither a help text nor a completion should wait for.
+    if name == "Bundle":
+        from lite_vton.bundle import Bundle
+
+        return Bundle
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @dataclass(frozen=True)
@@ -127,23 +136,16 @@ def load(
     With `fused` its one component is the whole try-on (`runtimes.fused`).
     Raises `UserError` for an unknown backend, a precision it does not have, or a bundle without the artifact.
     """
-    if backend not in BACKENDS:
-        nearest = get_close_matches(backend, BACKENDS, n=1)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(BACKENDS)}"
-        raise UserError(f"unknown backend {backend!r}: {hint}")
-    chosen = BACKENDS[backend]
+    chosen = BACKENDS[one_of("backend", backend, BACKENDS)]
     if precision not in chosen.precisions:
         raise UserError(f"backend {backend!r} has no precision {precision!r}: choose {' or '.join(chosen.precisions)}")
-    opened = bundle if isinstance(bundle, Bundle) else Bundle.open(Path(bundle))
+    opened = _opened(bundle)
     folder = f"{chosen.artifact}-{precision}"
     if fused and not chosen.fused:
         able = ", ".join(row.name for row in BACKENDS.values() if row.fused)
         raise UserError(f"backend {backend!r} has no fused form: choose one of {able}, or leave --fused out")
     if not fused and chosen.artifact is not None and folder not in opened.manifest.artifacts:
-        raise UserError(
-            f"{opened.root} holds no {folder}: export it (`lite-vton export {opened.manifest.model.name} "
-            f"--format {chosen.artifact} --precision {precision}`)"
-        )
+        raise UserError(f"{opened.given} holds no {folder}: {how_to_add(opened, chosen.artifact, precision)}")
     return chosen.open(opened, precision, provider, fused)
 
 
@@ -165,7 +167,7 @@ class TryOn:
         low_memory: bool = False,
         fused: bool = False,
     ) -> None:
-        self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(Path(bundle))
+        self.bundle = _opened(bundle)
         self.runtime = load(self.bundle, backend, precision, provider=provider, fused=fused)
         self._fused: FusedArtifact | None = None
         if fused:
@@ -229,3 +231,9 @@ class TryOn:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _opened(bundle: Bundle | Path | str) -> Bundle:
+    from lite_vton.bundle import Bundle
+
+    return bundle if isinstance(bundle, Bundle) else Bundle.open(Path(bundle))

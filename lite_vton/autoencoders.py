@@ -7,8 +7,8 @@ small one is distilled from the large (`training.autoencoder_distillation`).
 from __future__ import annotations
 
 from dataclasses import replace
-from difflib import get_close_matches
 
+from lite_vton.choices import one_of
 from lite_vton.errors import UserError
 from lite_vton.presets import AUTOENCODERS, AutoencoderConfig, AutoencoderKLConfig, ModelConfig, UNetConfig
 
@@ -31,10 +31,7 @@ def with_autoencoder(config: ModelConfig, kind: str) -> ModelConfig:
 
     `UserError` for a kind nobody knows, or one that the preset has no shape for.
     """
-    if kind not in KINDS:
-        nearest = get_close_matches(kind, KINDS, n=1)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose {' or '.join(KINDS)}"
-        raise UserError(f"unknown autoencoder {kind!r}: {hint}")
+    one_of("autoencoder", kind, KINDS)
     if kind == autoencoder_kind(config):
         return config
     if config.name not in AUTOENCODERS:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import get_args
 
 from lite_vton.autoencoders import autoencoder_kind, encoder_batch, with_autoencoder
+from lite_vton.choices import one_of
 from lite_vton.errors import UserError
 from lite_vton.presets import MaskKind, ModelConfig, preset
 
@@ -64,12 +64,7 @@ COMPONENTS_OF_PAPER: Mapping[str, Conditioning] = MappingProxyType(
 def as_mask(name: str) -> MaskKind:
     """The kind of mask of that name; `UserError` where there is none."""
     kinds: tuple[MaskKind, ...] = get_args(MaskKind)
-    for kind in kinds:
-        if name == kind:
-            return kind
-    nearest = get_close_matches(name, kinds, n=1)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose {' or '.join(kinds)}"
-    raise UserError(f"unknown mask {name!r}: {hint}")
+    return one_of("mask", name, kinds)
 
 
 def to_metadata(config: ModelConfig) -> dict[str, str]:

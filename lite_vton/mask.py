@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.errors import UserError
+from lite_vton.choices import one_of
 from lite_vton.lower_mask import lower_mask
 from lite_vton.pose import Joint, Keypoints, body_unit
 
@@ -41,10 +41,8 @@ _TOPS: dict[Category, _Coverage] = {"upper": _Coverage(), "dress": _Coverage(bel
 
 def as_category(name: str) -> Category:
     """The category of that name; `UserError` where there is none."""
-    for category in get_args(Category):
-        if name == category:
-            return category  # type: ignore[no-any-return]
-    raise UserError(f"unknown garment category {name!r}: choose one of {', '.join(get_args(Category))}")
+    categories: tuple[Category, ...] = get_args(Category)
+    return one_of("garment category", name, categories)
 
 
 def agnostic_mask(keypoints: Keypoints, height: int, width: int, category: str = "upper") -> NDArray[np.float32]:

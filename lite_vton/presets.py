@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Literal
 
-from lite_vton.errors import UserError
+from lite_vton.choices import one_of
 
 __all__ = [
     "AUTOENCODERS",
@@ -408,8 +407,4 @@ AUTOENCODERS: Mapping[str, Mapping[str, AutoencoderConfig]] = MappingProxyType(
 
 def preset(name: str) -> ModelConfig:
     """The preset called `name`; a `UserError` that suggests the nearest name if there is none."""
-    if name in PRESETS:
-        return PRESETS[name]
-    nearest = get_close_matches(name, PRESETS, n=1)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(PRESETS)}"
-    raise UserError(f"unknown preset {name!r}: {hint}")
+    return PRESETS[one_of("preset", name, PRESETS)]

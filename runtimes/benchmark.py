@@ -10,11 +10,10 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import numpy as np
 
 from lite_vton import BACKENDS
 from lite_vton.bundle import Bundle
+from lite_vton.choices import one_of
 from lite_vton.errors import UserError
 from runtimes.benchmark_child import FUSED, TRY_ON, Job
 from runtimes.benchmark_process import started
@@ -60,16 +60,16 @@ def benchmark(
     backends = list(dict.fromkeys(backends))
     targets = present if targets is None else list(dict.fromkeys(targets))
     for name, _ in backends:
-        _known("backend", name, BACKENDS)
+        one_of("backend", name, BACKENDS)
     for name in targets:
-        _known("target", name, present)
+        one_of("target", name, present)
     if not backends or not targets:
         raise UserError("nothing to benchmark: name at least one backend and one target")
     if runs < 1 or rounds < 1 or warmup < 0:
         raise UserError(f"cannot time {runs} runs in {rounds} rounds after {warmup}: give runs and rounds of 1 or more")
     method = method or opened.manifest.default_sampler
     steps = opened.manifest.default_steps if steps is None else steps
-    _known("sampling method", method, METHODS)
+    one_of("sampling method", method, METHODS)
     timesteps(opened.manifest.model.schedule, steps)  # refuses a count now that the last target would refuse later
     say = on_progress or (lambda _: None)
     load_before = load_average()
@@ -163,14 +163,6 @@ def _command(job: Job) -> list[str]:
 
 def _label(job: Job) -> str:
     return f"{job.backend}-{job.precision} {job.target}"
-
-
-def _known(kind: str, name: str, choices: Mapping[str, object] | Sequence[str]) -> None:
-    if name in choices:
-        return
-    nearest = get_close_matches(name, choices, n=1)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose from {', '.join(choices)}"
-    raise UserError(f"cannot benchmark the {kind} {name!r}: {hint}")
 
 
 def _artifact(job: Job) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lite_vton.bundle import Bundle, ComponentTensors, FusedArtifact
+from lite_vton.commands import how_to_add
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
 from runtimes.base import Runtime
@@ -24,10 +25,7 @@ def fused_artifact(bundle: Bundle, format: str, precision: str) -> FusedArtifact
     """The fused artifact of a bundle; a `UserError` with the command that makes it where there is none."""
     name = f"{format}-{precision}-fused"
     if name not in bundle.manifest.fused:
-        raise UserError(
-            f"{bundle.root} holds no {name}: lite-vton export {bundle.root} --format {format} --precision {precision} "
-            "--fused --overwrite"
-        )
+        raise UserError(f"{bundle.given} holds no {name}: {how_to_add(bundle, format, precision, fused=True)}")
     return bundle.manifest.fused[name]
 
 

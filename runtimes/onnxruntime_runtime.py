@@ -10,6 +10,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from lite_vton.bundle import Bundle, ComponentTensors, TensorSpec
+from lite_vton.commands import how_to_add
 from lite_vton.errors import UserError
 from runtimes.base import Array, Component
 from runtimes.freed_memory import map_large_tensors, return_to_the_system
@@ -128,8 +129,8 @@ def _model_file(bundle: Bundle, precision: str, component: str) -> Path:
     folders = (folder.name for folder in bundle.root.glob("onnx-*"))
     present = sorted(name.removeprefix("onnx-") for name in folders if not name.endswith("-fused"))
     if precision not in present:
-        choice = f"it has {', '.join(present)}" if present else "export it with --format onnx"
-        raise UserError(f"the bundle {bundle.root} has no ONNX at precision {precision!r}: {choice}")
+        choice = f"it has {', '.join(present)}" if present else how_to_add(bundle, "onnx")
+        raise UserError(f"the bundle {bundle.given} has no ONNX at precision {precision!r}: {choice}")
     return bundle.path(f"onnx-{precision}/{component}/model.onnx")
 
 

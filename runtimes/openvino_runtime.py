@@ -11,6 +11,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from lite_vton.bundle import Bundle, ComponentTensors, TensorSpec
+from lite_vton.commands import how_to_add
 from lite_vton.errors import UserError
 from runtimes.base import Array, Component
 from runtimes.fused import whole_network
@@ -155,8 +156,8 @@ def _model_file(bundle: Bundle, precision: str, component: str) -> Path:
     folders = (folder.name for folder in bundle.root.glob("openvino-*"))
     present = sorted(name.removeprefix("openvino-") for name in folders if not name.endswith("-fused"))
     if precision not in present or precision not in FLOAT_PRECISION:
-        choice = f"it has {', '.join(present)}" if present else "export it with --format openvino"
-        raise UserError(f"the bundle {bundle.root} has no OpenVINO at precision {precision!r}: {choice}")
+        choice = f"it has {', '.join(present)}" if present else how_to_add(bundle, "openvino")
+        raise UserError(f"the bundle {bundle.given} has no OpenVINO at precision {precision!r}: {choice}")
     return bundle.path(f"openvino-{precision}/{component}/model.xml")
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from types import MappingProxyType
 
 import onnxruntime as ort
 
+from lite_vton.choices import suggestion
 from lite_vton.errors import UserError
 
 __all__ = ["CPU", "PROVIDERS", "Provider", "check_work", "known_provider", "session_providers"]
@@ -61,9 +61,7 @@ def known_provider(name: str) -> Provider:
     row = rows.get(name) or rows.get(name.lower())
     here = ", ".join(PROVIDERS[n].name for n in PROVIDERS if PROVIDERS[n].ort_name in available)
     if row is None:
-        nearest = get_close_matches(name.lower(), PROVIDERS, n=1) or get_close_matches(name, available, n=1)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(PROVIDERS)}"
-        raise UserError(f"unknown provider {name!r}: {hint}")
+        raise UserError(f"unknown provider {name!r}: {suggestion(name, (*PROVIDERS, *available))}")
     if row.ort_name not in available:
         raise UserError(f"no provider {row.name!r} in this ONNX Runtime (it has {here}): install {row.wheel}")
     return row

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.errors import UserError
+from lite_vton.choices import one_of
 from lite_vton.presets import NoiseSchedule
 from runtimes.base import Array, Component
 from runtimes.methods import METHODS, Transition, Update
@@ -100,8 +99,4 @@ def _predict(unet: Component, x_t: Array, conditions: Array, t: int, tokens: Arr
 
 
 def _method(name: str) -> Update:
-    if name in METHODS:
-        return METHODS[name]
-    nearest = get_close_matches(name.lower(), METHODS, n=1)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose one of {', '.join(METHODS)}"
-    raise UserError(f"unknown sampling method {name!r}: {hint}")
+    return METHODS[one_of("sampling method", name, METHODS)]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lite_vton.bundle import Bundle, ComponentTensors
+from lite_vton.commands import how_to_add
 from lite_vton.errors import UserError
 from runtimes.base import Array, Component, NoDeviceError
 from runtimes.fused import whole_network
@@ -164,15 +165,15 @@ def _context(file: Path, tensorrt: TensorRT, cuda_graph: bool) -> tuple[Any, Any
     return engine, engine.create_execution_context(config)
 
 
-_AGAIN = "export it again on this machine (`lite-vton export MODEL --format tensorrt`)"
+_AGAIN = "export it again on this machine"
 
 
 def _engine_file(bundle: Bundle, precision: str, component: str) -> Path:
     folders = (folder.name for folder in bundle.root.glob("tensorrt-*"))
     present = sorted(name.removeprefix("tensorrt-") for name in folders if not name.endswith("-fused"))
     if precision not in present:
-        choice = f"it has {', '.join(present)}" if present else "export it with --format tensorrt"
-        raise UserError(f"the bundle {bundle.root} has no engines at precision {precision!r}: {choice}")
+        choice = f"it has {', '.join(present)}" if present else how_to_add(bundle, "tensorrt")
+        raise UserError(f"the bundle {bundle.given} has no engines at precision {precision!r}: {choice}")
     return bundle.path(f"tensorrt-{precision}/{component}/{ENGINE_NAME}")
 
 

@@ -24,6 +24,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 
+from lite_vton.choices import one_of
 from lite_vton.conditioning import Conditioning
 from lite_vton.errors import UserError
 from lite_vton.model.denoiser import Denoiser, alpha_bars
@@ -220,8 +221,7 @@ def train_few_steps(
     `teacher` may be the student as it was: it is not changed, and is copied if it is the very same network. Raises
     `UserError` for a method, a count or a number of substeps that there is not, and as `training.loop.fit`.
     """
-    if jumps.method not in METHODS:
-        raise UserError(f"unknown way to few steps {jumps.method!r}: choose one of {', '.join(METHODS)}")
+    one_of("way to few steps", jumps.method, METHODS)
     if jumps.substeps < 1 or not jumps.counts:
         raise UserError(f"{jumps.substeps} substeps of {len(jumps.counts)} counts teach nothing: give one or more")
     for count in jumps.counts:

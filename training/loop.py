@@ -27,6 +27,7 @@ from diffusers.training_utils import EMAModel
 from torch import nn
 
 from lite_vton.atomic import claim_inside
+from lite_vton.choices import suggestion
 from lite_vton.errors import UserError
 from training.checkpoint import Settings, begin, save
 from training.run_log import Log
@@ -237,7 +238,7 @@ def _optimizer(config: LoopConfig, module: nn.Module) -> tuple[torch.optim.Optim
 
 def _schedule(config: LoopConfig, optimizer: torch.optim.Optimizer) -> Any:
     if config.schedule not in SCHEDULES:
-        raise UserError(f"unknown learning-rate schedule {config.schedule!r}: choose one of {', '.join(SCHEDULES)}")
+        raise UserError(f"unknown learning-rate schedule {config.schedule!r}: {suggestion(config.schedule, SCHEDULES)}")
     return SCHEDULES[config.schedule](optimizer, config.warmup_steps, config.steps)
 
 

@@ -13,6 +13,7 @@ from functools import partial
 import torch
 from torch import nn
 
+from lite_vton.choices import one_of
 from lite_vton.errors import UserError
 from training.alignment import Factors, Hints, Relations
 from training.cross_attention import CrossAttentionAlignment
@@ -122,6 +123,4 @@ class LossConfig:
 
 def distillation(name: str) -> Distillation:
     """One kind of distillation; a `UserError` names the kinds there are."""
-    if name not in DISTILLATIONS:
-        raise UserError(f"unknown distillation {name!r}: choose one of {', '.join(DISTILLATIONS)}")
-    return DISTILLATIONS[name]
+    return DISTILLATIONS[one_of("distillation", name, DISTILLATIONS)]

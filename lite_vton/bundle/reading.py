@@ -27,10 +27,16 @@ class Bundle:
     """A bundle on disk. Open one with `Bundle.open`."""
 
     def __init__(
-        self, root: Path, manifest: Manifest, extracted: tempfile.TemporaryDirectory[str] | None = None
+        self,
+        root: Path,
+        manifest: Manifest,
+        extracted: tempfile.TemporaryDirectory[str] | None = None,
+        given: Path | None = None,
     ) -> None:
         self.root = root
         """The folder; of a zip, a temporary copy that lives as long as this object."""
+        self.given = root if given is None else given
+        """What was opened, as the user named it: the folder, or the zip."""
         self.manifest = manifest
         self._extracted = extracted
 
@@ -146,7 +152,7 @@ def _open_zip(path: Path) -> Bundle:
         # zipfile's own words: RuntimeError for an encrypted entry, and for an unknown compression one derived from it.
         except (zipfile.BadZipFile, RuntimeError, EOFError) as error:
             raise UserError(f"{path} is damaged ({error}): copy it again") from error
-    return Bundle(root, manifest, extracted)
+    return Bundle(root, manifest, extracted, given=path)
 
 
 def _read_entry(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:

@@ -6,8 +6,9 @@ import platform
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lite_vton.cli.choices import one_of
+from lite_vton.choices import one_of
 from lite_vton.cli.extras import BACKEND_NEEDS, NEEDS_GPU, how_to_install, missing_of
+from lite_vton.commands import how_to_add
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,10 +28,7 @@ def usable_precision(bundle: Bundle, backend: str, asked: str | None = None) -> 
         p for p in chosen.precisions if chosen.artifact is None or f"{chosen.artifact}-{p}" in bundle.manifest.artifacts
     ]
     if not held:
-        raise UserError(
-            f"{bundle.root} holds nothing for {backend}: export it "
-            f"(`lite-vton export {bundle.manifest.model.name} --format {chosen.artifact}`)"
-        )
+        raise UserError(f"{bundle.given} holds nothing for {backend}: {how_to_add(bundle, str(chosen.artifact))}")
     return held[0]
 
 
@@ -54,7 +52,7 @@ def reason_not_to_run(bundle: Bundle, backend: str) -> str | None:
     if artifact is None and bundle.manifest.weights is None:
         return "the bundle has no weights"
     if artifact is not None and artifact not in {row.format for row in bundle.manifest.artifacts.values()}:
-        return f"not in the bundle: lite-vton export {bundle.root} --format {artifact} --overwrite"
+        return f"not in the bundle: {how_to_add(bundle, artifact)}"
     lacking = what_lacks(backend)
     if lacking is None and backend == "coreai" and platform.system() != "Darwin":
         return "an interpreter here, its time is not that of Apple's devices: ask for it by name, --backend coreai"

@@ -38,10 +38,12 @@ def benchmark(
     import json
 
     from lite_vton.bundle import Bundle
+    from lite_vton.choices import words
     from lite_vton.cli.backends import usable_backends
-    from lite_vton.cli.choices import words
     from lite_vton.cli.measuring import measure
+    from lite_vton.cli.next_steps import say_your_own_photos
     from lite_vton.cli.screen import Watch, megabytes, print_json, print_table
+    from lite_vton.commands import command
 
     watch = Watch()
     report, written = measure(
@@ -78,4 +80,5 @@ def benchmark(
     )
     for line in () if backends else usable_backends(Bundle.open(path, check=False))[1]:
         print(f"left out {line}")
-    watch.wrote(written, f"lite-vton run {path} --person P.jpg --garment G.jpg -o result.png")
+    say_your_own_photos(path)
+    watch.wrote(written, command("inspect", path))

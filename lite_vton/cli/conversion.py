@@ -19,6 +19,7 @@ __all__ = ["convert_with_report"]
 def convert_with_report(output: Path, photos: int, convert: Callable[[Progress], Sequence[Outcome]]) -> None:
     """Run `convert` into the folder `output`, `photos` in all; print a line for each reason, and write the sheet."""
     from lite_vton.cli.failures import StoppedError
+    from lite_vton.cli.next_steps import training_command
     from lite_vton.cli.screen import Watch, progress_bar
     from lite_vton.data.conversion_report import dropped_by_reason
 
@@ -41,7 +42,7 @@ def convert_with_report(output: Path, photos: int, convert: Callable[[Progress],
     for reason, count in dropped.items():
         print(f"  {count} dropped: {reason}")
     _write_sheet(output, outcomes)
-    watch.wrote([output], f"lite-vton train demo-teacher --data {output} -o runs/teacher")
+    watch.wrote([output], training_command(output))
 
 
 def _write_sheet(output: Path, outcomes: Sequence[Outcome]) -> None:

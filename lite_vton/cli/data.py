@@ -10,16 +10,16 @@ import typer
 
 from lite_vton.cli.data_ccp import ccp
 from lite_vton.cli.data_garments import garments
-from lite_vton.cli.options import Overwrite
+from lite_vton.cli.options import Overwrite, help_unless_a_verb_follows
 
 __all__ = ["app", "synthesize"]
 
-app = typer.Typer(help="Make datasets.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Make datasets.", rich_markup_mode=None)
 
 
-@app.callback()
-def _data() -> None:
-    pass
+@app.callback(invoke_without_command=True)
+def _data(context: typer.Context) -> None:
+    help_unless_a_verb_follows(context)
 
 
 @app.command("synthesize")
@@ -34,6 +34,7 @@ def synthesize(
     overwrite: Overwrite = False,
 ) -> None:
     """Draw people wearing garments: a dataset."""
+    from lite_vton.cli.next_steps import training_command
     from lite_vton.cli.screen import Watch, progress_bar
     from lite_vton.data.synthetic import synthesize as draw
 
@@ -50,7 +51,7 @@ def synthesize(
             overwrite=overwrite,
             progress=lambda done: update(done, ""),
         )
-    watch.wrote([output], f"lite-vton train demo-teacher --data {output} -o runs/teacher")
+    watch.wrote([output], training_command(output))
 
 
 app.command("ccp")(ccp)

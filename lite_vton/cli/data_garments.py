@@ -53,4 +53,5 @@ def garments(
         print(f"taken for upper garments, since their folders are no known classes: {', '.join(report.unknown)}")
     if report.others:
         print(f"{report.others} files are no pictures by their names")
-    watch.wrote([output], f"look at {output / 'contact-sheet.jpg'}")
+    print(f"look at {output / 'contact-sheet.jpg'}")
+    watch.wrote([output])

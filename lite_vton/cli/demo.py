@@ -25,8 +25,10 @@ def demo(
     Exports a trained model, verifies it, runs it on each backend, benchmarks it, and puts it all on one sheet.
     """
     from lite_vton.cli.chain import show_chain
+    from lite_vton.cli.next_steps import say_your_own_photos
     from lite_vton.cli.screen import Watch
     from lite_vton.cli.weights import NOTES
+    from lite_vton.commands import command
 
     watch = Watch()
     chain = show_chain(model, output, pairs, overwrite=overwrite)
@@ -34,7 +36,5 @@ def demo(
     print(f"same picture as torch on every backend within {chain.lowest_psnr_db:.1f} dB PSNR")
     if chain.origin in NOTES:
         print(NOTES[chain.origin])
-    watch.wrote(
-        chain.written,
-        f"lite-vton run {chain.bundle} --person P.jpg --garment G.jpg -o result.png",
-    )
+    say_your_own_photos(chain.bundle)
+    watch.wrote(chain.written, command("inspect", chain.bundle))

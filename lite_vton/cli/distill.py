@@ -82,6 +82,7 @@ def distill(
     Keeps the teacher's autoencoder, unless the file of another in its latent space is given.
     Ctrl-C leaves a run that --resume goes on with.
     """
+    from lite_vton.cli.next_steps import export_command
     from lite_vton.cli.processes import first_process
     from lite_vton.cli.screen import Watch
     from lite_vton.cli.training_data import TrainingData
@@ -106,7 +107,7 @@ def distill(
         jumps = Jumps.parse(few_steps, few_steps_by, truth_weight)
         written = distill_steps(model, teacher, pairs, output, schooling, jumps, resume=resume)
         if first_process():
-            watch.wrote(written, f"lite-vton export {output} -o {output.name}.bundle")
+            watch.wrote(written, export_command(output))
         return
     lessons = Lessons(kind, start, feature_weight, similarity_every)
     conditions = Conditions(mask, pose, image_encoder)
@@ -114,4 +115,4 @@ def distill(
         model, teacher, pairs, output, schooling, lessons, conditions, resume=resume, autoencoder=autoencoder
     )
     if first_process():
-        watch.wrote(written, f"lite-vton export {output} -o {output.name}.bundle")
+        watch.wrote(written, export_command(output))

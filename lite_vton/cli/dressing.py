@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from lite_vton.choices import one_of
 from lite_vton.cli.backends import usable_precision
-from lite_vton.cli.choices import one_of
 from lite_vton.cli.pictures import pictures_on_the_way, save_pictures
 from lite_vton.cli.screen import progress_bar
 from lite_vton.errors import UserError

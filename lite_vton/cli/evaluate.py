@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lite_vton.cli.judgement import Judgement
     from lite_vton.cli.judging import TakePicture
     from lite_vton.cli.side_by_side import SideBySide
+    from lite_vton.cli.weights import is_bundle
+    from lite_vton.commands import command
     from lite_vton.data.sample import TryOnSample
     from training.metrics import Picture
 
@@ -114,8 +116,8 @@ def evaluate(
         _say_left_out(judgement)
         return
     _show(judgement, drawn=data is None)
-    bundled = model is None or Path(model, "manifest.json").is_file()
-    watch.wrote(written, None if bundled else f"lite-vton export {model} -o bundle")
+    bundled = model is None or is_bundle(model)
+    watch.wrote(written, None if bundled or model is None else command("export", model, "-o", "bundle"))
 
 
 def _show(judgement: Judgement, drawn: bool) -> None:

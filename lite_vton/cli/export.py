@@ -59,8 +59,9 @@ def export(
 
     Every file is checked against torch float32; the bundle stays only if all pass. Exit 1 if one does not.
     """
-    from lite_vton.cli.choices import words
+    from lite_vton.choices import words
     from lite_vton.cli.exporting import export_model, export_options, plan, target_of
+    from lite_vton.cli.next_steps import benchmark_command
     from lite_vton.cli.screen import Watch
     from lite_vton.cli.weights import NOTES
 
@@ -96,6 +97,6 @@ def export(
         print(f"FAILED   {line}; left out")
     if bundle.manifest.source.checkpoint in NOTES:
         print(NOTES[bundle.manifest.source.checkpoint])
-    watch.wrote([output], f"lite-vton benchmark {output} -o {output}")
+    watch.wrote([output], benchmark_command(output))
     if failures:
         raise typer.Exit(1)

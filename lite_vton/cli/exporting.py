@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lite_vton.cli.screen import stages
-from lite_vton.cli.weights import config_of, load_model
+from lite_vton.cli.weights import config_of, is_bundle, load_model
 from lite_vton.data.held_out import held_out_pairs
 from lite_vton.errors import UserError
 
@@ -55,13 +55,9 @@ def target_of(model: str, output: Path | None, overwrite: bool) -> Path:
 
 def _bundle_at(model: str, check: bool) -> Bundle | None:
     """The bundle that `model` names; None if it names a preset or a run."""
-    from lite_vton.bundle import MANIFEST_NAME, Bundle
-    from lite_vton.presets import PRESETS
+    from lite_vton.bundle import Bundle
 
-    path = Path(model)
-    if model in PRESETS or not (path.suffix == ".zip" or (path / MANIFEST_NAME).is_file()):
-        return None
-    return Bundle.open(path, check=check)
+    return Bundle.open(Path(model), check=check) if is_bundle(model) else None
 
 
 def export_options(formats: Sequence[str], coreml: Mapping[str, str | None]) -> ExportOptions:

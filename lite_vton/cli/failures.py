@@ -18,7 +18,10 @@ class StoppedError(Exception):
 
 @dataclass(frozen=True)
 class Failure:
-    """One line for stderr, and the exit code: 1 a check failed, 2 could not be done as asked, 130 interrupted."""
+    """One line for stderr, and the exit code: 1 a check failed, 2 could not be done as asked, 130 interrupted.
+
+    The line is empty where nobody reads any more, 141: as a shell counts a program that was ended by SIGPIPE.
+    """
 
     line: str
     exit_code: int
@@ -41,6 +44,8 @@ def describe(error: BaseException) -> Failure | None:
         return Failure(_one_line(str(error)), 1)
     if isinstance(error, MemoryError):
         return Failure("out of memory: close other programs, or use a smaller batch or model", 2)
+    if isinstance(error, BrokenPipeError):  # as `| head` leaves it
+        return Failure("", 141)
     if isinstance(error, OSError) and error.errno is not None:
         place = f"{error.filename}: " if error.filename is not None else ""
         return Failure(f"{place}{error.strerror or error}; free some space or choose another place", 2)
@@ -62,4 +67,13 @@ def _missing(error: ModuleNotFoundError) -> Failure | None:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Without line breaks, and with control characters as escapes: names of files may hold any, and colour a terminal.
+
+    Spaces stay as they are, since a path that is to be pasted may hold several.
+    """
+    joined = " ".join(line.strip() for line in text.splitlines())
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in joined.strip())
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")

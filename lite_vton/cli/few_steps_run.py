@@ -7,7 +7,8 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lite_vton.cli.choices import one_of
+from lite_vton.choices import one_of
+from lite_vton.cli.names import WAYS
 from lite_vton.cli.processes import if_first
 from lite_vton.cli.run_folder import refuse_folder, resumable, save_run, step_bar
 from lite_vton.cli.training_data import TrainingData, encoded, encoded_on_disk, open_training_pairs, read
@@ -15,10 +16,7 @@ from lite_vton.cli.training_run import Schooling
 from lite_vton.cli.weights import load_model
 from lite_vton.errors import UserError
 
-__all__ = ["WAYS", "Jumps", "distill_steps", "refuse_switches"]
-
-WAYS = ("trajectory", "consistency", "progressive")
-"""`training.few_steps.METHODS`, and stages that halve the steps one after another."""
+__all__ = ["Jumps", "distill_steps", "refuse_switches"]
 
 
 @dataclass(frozen=True)

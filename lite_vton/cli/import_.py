@@ -37,14 +37,16 @@ def import_(
 
     Answers stay the source's; no code in a checkpoint is run.
     """
-    from lite_vton.cli.importing import import_bundle, import_run, is_onnx, next_command
+    from lite_vton.cli.importing import import_bundle, import_run, is_onnx, training_command
+    from lite_vton.cli.next_steps import export_command
     from lite_vton.cli.screen import Watch
+    from lite_vton.commands import command
 
     watch = Watch()
     if is_onnx(source):
         weights_only = {"--layout": layout, "--autoencoder": autoencoder, "--attention": attention}
         import_bundle(source, model, output, {**weights_only, "--image-encoder": image_encoder})
-        watch.wrote([output], f"lite-vton verify {output}")
+        watch.wrote([output], command("verify", output))
         return
     written, notes = import_run(
         source,
@@ -57,4 +59,5 @@ def import_(
     )
     for note in notes:
         print(note)
-    watch.wrote(written, next_command(model, output))
+    print(f"to train it on your pairs: {training_command(model, output)}")
+    watch.wrote(written, export_command(output))

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from lite_vton.cli.choices import one_of
+from lite_vton.choices import one_of
 from lite_vton.cli.weights import run_files
+from lite_vton.commands import command
 from lite_vton.errors import UserError
 from lite_vton.presets import preset
 
-__all__ = ["import_bundle", "import_run", "is_onnx", "next_command"]
+__all__ = ["import_bundle", "import_run", "is_onnx", "training_command"]
 
 
 def is_onnx(source: Path) -> bool:
@@ -94,6 +95,7 @@ def import_run(
     return sorted(output.iterdir()), imported.notes
 
 
-def next_command(model: str, output: Path) -> str:
-    """What to try with an imported run: to train it on what its source was not told."""
-    return f"lite-vton train {model} --start {output} --data DATA -o {output.with_name(f'{output.name}-trained')}"
+def training_command(model: str, output: Path) -> str:
+    """How to train an imported run on what its source was not told, with the user's own folder in place of DATA."""
+    trained = output.with_name(f"{output.name}-trained")
+    return command("train", model, "--start", output, "--data", "DATA", "-o", trained)

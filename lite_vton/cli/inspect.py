@@ -26,6 +26,7 @@ def inspect(path: BundlePath, ranges: Ranges = False, as_json: Json = False) -> 
     """
     from lite_vton.bundle import Bundle
     from lite_vton.cli.screen import megabytes, print_json, print_table
+    from lite_vton.commands import command
 
     bundle = Bundle.open(path)
     manifest = bundle.manifest
@@ -65,7 +66,7 @@ def inspect(path: BundlePath, ranges: Ranges = False, as_json: Json = False) -> 
             for component, files in artifact.components.items()
         ],
     )
-    print(f"next: lite-vton verify {path}")
+    print(f"next: {command('verify', path)}")
 
 
 def _show_ranges(bundle: Bundle, as_json: bool) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from lite_vton.choices import one_of
 from lite_vton.cli.backends import usable_precision
-from lite_vton.cli.choices import one_of
 from lite_vton.cli.judgement import Judged, Judgement
 from lite_vton.cli.screen import progress_bar
-from lite_vton.cli.weights import load_model, weights_are_shipped
+from lite_vton.cli.weights import is_bundle, load_model, weights_are_shipped
 from lite_vton.conditioning import Conditioning
 from lite_vton.data.held_out import held_out_pairs
-from lite_vton.presets import PRESETS, MaskKind, ModelConfig, preset
+from lite_vton.presets import MaskKind, ModelConfig, preset
 
 if TYPE_CHECKING:
     from lite_vton.data.sample import PairFolder, TryOnSample
@@ -146,11 +146,10 @@ def open_test_pairs(pairs: TestPairs, height: int, width: int) -> tuple[PairFold
 
 
 def _open(model: str) -> _Model:
-    path = Path(model)
-    if model not in PRESETS and (path.suffix == ".zip" or (path / "manifest.json").is_file()):
+    if is_bundle(model):
         from lite_vton import Bundle, load
 
-        bundle = Bundle.open(path)
+        bundle = Bundle.open(Path(model))
         runtime = load(bundle, "onnxruntime", usable_precision(bundle, "onnxruntime"))
         return _Model(runtime, bundle.manifest.model, bundle.manifest.latent_scale)
     from lite_vton.model.components import component_tensors, wrapped

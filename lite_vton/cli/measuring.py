@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lite_vton.bundle import Bundle
+from lite_vton.choices import one_of, several_of, words
 from lite_vton.cli.backends import usable_backends
-from lite_vton.cli.choices import one_of, several_of, words
 from lite_vton.cli.screen import stages
 from lite_vton.errors import UserError
 
@@ -85,7 +85,7 @@ def combinations(bundle: Bundle, backends: str, precisions: str) -> tuple[tuple[
     )
     if not found:
         raise UserError(
-            f"{bundle.root} has nothing for {backends} at {', '.join(asked)}: "
+            f"{bundle.given} has nothing for {backends} at {', '.join(asked)}: "
             f"it holds {', '.join(bundle.manifest.artifacts) or 'no artifact'}"
         )
     return found

@@ -24,6 +24,7 @@ def models(
     from lite_vton.cli.costs import HEADINGS, cost_figures, cost_rows, count_costs
     from lite_vton.cli.screen import print_json, print_table
     from lite_vton.cli.weights import config_of, weights_are_shipped
+    from lite_vton.commands import command
     from lite_vton.errors import UserError
     from lite_vton.paper import PAPER, SOURCE
     from lite_vton.presets import PRESETS, preset
@@ -66,4 +67,4 @@ def models(
         for model, costs in counted.items():
             parts = ", ".join(f"{part} {cost.parameters / 1e6:.2f} M" for part, cost in costs.items())
             print(f"{model}: {sum(cost.parameters for cost in costs.values()) / 1e6:.2f} M ({parts})")
-    print(f"next: lite-vton export {chosen[0].name} -o {chosen[0].name}.bundle")
+    print(f"next: {command('export', chosen[0].name, '-o', f'{chosen[0].name}.bundle')}")

@@ -31,7 +31,16 @@ __all__ = [
     "Steps",
     "TrainingSeed",
     "TrainingSteps",
+    "help_unless_a_verb_follows",
 ]
+
+
+def help_unless_a_verb_follows(context: typer.Context) -> None:
+    """Print the help of a group that was named alone, and end well."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
 
 BundlePath = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder or .zip that `lite-vton export` wrote.")]
 Preset = Annotated[str, typer.Argument(metavar="PRESET", help="A model of `lite-vton models`.")]

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,9 +33,13 @@ from lite_vton.cli import (
     verify,
 )
 from lite_vton.cli.failures import describe
+from lite_vton.cli.options import help_unless_a_verb_follows
+from lite_vton.cli.process_start import BEGAN, process_start
+from lite_vton.cli.streams import open_what_is_closed, say_error, shut_output, take_any_letter
+from lite_vton.errors import UserError
 from lite_vton.version import __version__
 
-__all__ = ["app", "main"]
+__all__ = ["app", "run_program"]
 
 # Plain text, no boxes: starts faster, and reads the same in a log.
 app = typer.Typer(
@@ -42,8 +47,6 @@ app = typer.Typer(
     help="Virtual try-on diffusion for the edge: train a student, export it, check it, run it anywhere.",
     epilog="Try `lite-vton demo -o outputs/demo` first.",
     rich_markup_mode=None,
-    add_completion=False,
-    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
@@ -69,48 +72,84 @@ for _name, _verb in _VERBS.items():
 app.add_typer(data.app, name="data")
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"lite-vton {__version__}")
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _everywhere(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="On an error, print the trace too.")] = False,
+    _verbose: Annotated[bool, typer.Option("--verbose", help="On an error, print the trace too.")] = False,
 ) -> None:
-    pass
+    help_unless_a_verb_follows(context)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code.
-
-    0 done, 1 a check failed, 2 could not be done as asked (one line on stderr says why), 130 interrupted or terminated.
-    """
+def run_program(arguments: Sequence[str] | None = None) -> int:
+    """What `lite_vton.cli.main` does, once everything is imported."""
     # Where another program uses the cores too, OpenMP's threads spin for each other: measured on two busy cores, one
     # U-Net call of the demo took 1970 ms instead of 45. Read when torch is loaded; inherited by benchmarks.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    take_any_letter()
+    if arguments is not None:
+        with _begun_at(time.perf_counter()):
+            return _run(arguments)
+    open_what_is_closed()
+    with _begun_at(process_start()):
+        code = _run(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C now would only spoil the exit code
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
     # Wanted after a failure, by adding it to the end of the line just typed; so it counts anywhere.
-    verbose = "--verbose" in words
-    words = [word for word in words if word != "--verbose"]
+    verbose = "--verbose" in arguments
+    words = [word for word in arguments if word != "--verbose"]
     try:
+        _refuse_null(words)
         with _terminated_like_interrupted():
             code = app(words, prog_name="lite-vton", standalone_mode=False)
+            sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:
         failure = describe(error)
         if failure is None:
             raise
         if verbose:
             traceback.print_exc()
-        print(f"lite-vton: {failure.line}", file=sys.stderr)
+        _flush_or_shut()
+        if failure.line:
+            say_error(failure.line)
         return failure.exit_code
     if code == 130:  # how Typer reports Ctrl-C
-        print("lite-vton: stopped; nothing was written", file=sys.stderr)
+        say_error("stopped; nothing was written")
     return int(code or 0)
+
+
+def _refuse_null(words: Sequence[str]) -> None:
+    # No file's name can hold one; what opens files would answer with an error of its own in each place.
+    for word in words:
+        if "\0" in word:
+            raise UserError(f"{word!r} holds a null character: leave it out")
+
+
+def _flush_or_shut() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        shut_output()
+
+
+@contextmanager
+def _begun_at(moment: float) -> Iterator[None]:
+    token = BEGAN.set(moment)
+    try:
+        yield
+    finally:
+        BEGAN.reset(token)
 
 
 @contextmanager

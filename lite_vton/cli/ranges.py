@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from lite_vton.commands import how_to_add
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,10 +27,8 @@ def ranges_of(bundle: Bundle) -> dict[str, tuple[OpRange, ...]]:
 
     manifest = bundle.manifest
     if MEASURED not in manifest.artifacts or manifest.golden is None:
-        raise UserError(
-            f"{bundle.root} has no {MEASURED} with a golden trajectory to measure: "
-            f"`lite-vton export {manifest.model.name} --format onnx --precision fp32`"
-        )
+        remedy = how_to_add(bundle, "onnx", "fp32")
+        raise UserError(f"{bundle.given} has no {MEASURED} with a golden trajectory to measure: {remedy}")
     golden = load_trajectory(bundle.path(manifest.golden))
     found = {}
     with stages("running") as say:

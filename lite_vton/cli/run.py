@@ -73,6 +73,7 @@ def run(
     Outside the repainted region every pixel stays as it was.
     """
     from lite_vton.cli.dressing import How, Photographs, dress
+    from lite_vton.cli.next_steps import benchmark_command
     from lite_vton.cli.screen import Watch
     from lite_vton.cli.weights import NOTES
 
@@ -88,4 +89,4 @@ def run(
     print(f"{dressed.width}x{dressed.height}, {dressed.runtime}, sampled in {dressed.sampling_s:.2f} s")
     if dressed.origin in NOTES:
         print(NOTES[dressed.origin])
-    watch.wrote(dressed.written, f"lite-vton benchmark {path}" if path.is_dir() else f"lite-vton inspect {path}")
+    watch.wrote(dressed.written, benchmark_command(path))

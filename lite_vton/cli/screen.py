@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+
+from lite_vton.cli.process_start import began
+from lite_vton.cli.streams import is_unicode
 
 __all__ = ["Watch", "megabytes", "print_json", "print_table", "progress_bar", "stages"]
 
@@ -31,8 +35,8 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def print_json(content: Any) -> None:
-    """Indented JSON on stdout."""
-    print(json.dumps(content, indent=2, ensure_ascii=False))
+    """Indented JSON on stdout; numbers that JSON has not, NaN and infinity, are null."""
+    print(json.dumps(_plain(content), indent=2, ensure_ascii=not is_unicode(), allow_nan=False))
 
 
 def megabytes(count: float) -> str:
@@ -78,9 +82,9 @@ def stages(description: str) -> Iterator[Callable[[str], None]]:
 
 @dataclass(frozen=True)
 class Watch:
-    """Started when the work is; says at its end what was written, how large, how long, and what to try next."""
+    """Says at the end of the work what was written, how large, how long it took, and what to try next."""
 
-    began: float = field(default_factory=perf_counter)
+    began: float = field(default_factory=began)
 
     @property
     def seconds(self) -> float:
@@ -96,6 +100,14 @@ class Watch:
         if next_command is not None:
             print(f"next: {next_command}")
         sys.stdout.flush()
+
+
+def _plain(content: Any) -> Any:
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {key: _plain(value) for key, value in content.items()}
+    return [_plain(value) for value in content] if isinstance(content, list | tuple) else content
 
 
 def _silent(_stage: str) -> None:

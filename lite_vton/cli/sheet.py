@@ -35,7 +35,9 @@ def sheet(
     """
     from lite_vton.cli.dressing import How
     from lite_vton.cli.dressing_all import dress_all
+    from lite_vton.cli.next_steps import say_your_own_photos
     from lite_vton.cli.screen import Watch
+    from lite_vton.commands import command
 
     watch = Watch()
     tried = dress_all(
@@ -52,5 +54,6 @@ def sheet(
         print(f"  {refusal.person} in {refusal.garment}: {refusal.reason}")
     print(f"preparing took {tried.preparing_s:.2f} s at the median, {tried.slowest_s:.2f} s at most")
     print(f"pixels outside the mask changed in {tried.damaged} of them")
-    watch.wrote(tried.written, f"lite-vton run {path} --person PHOTO --garment PHOTO -o out.png")
+    say_your_own_photos(path)
+    watch.wrote(tried.written, command("inspect", path))
     raise typer.Exit(1 if tried.damaged else 0)

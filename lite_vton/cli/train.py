@@ -59,6 +59,7 @@ def train(
 
     Ctrl-C leaves a run that --resume goes on with.
     """
+    from lite_vton.cli.next_steps import export_command
     from lite_vton.cli.processes import first_process
     from lite_vton.cli.screen import Watch
     from lite_vton.cli.training_data import TrainingData
@@ -74,4 +75,4 @@ def train(
         model, pairs, output, schooling, conditions, resume=resume, autoencoder=autoencoder, start=start
     )
     if first_process():
-        watch.wrote(written, f"lite-vton export {output} -o {output.name}.bundle")
+        watch.wrote(written, export_command(output))

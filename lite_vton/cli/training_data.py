@@ -52,7 +52,7 @@ def open_training_pairs(data: TrainingData, config: ModelConfig, tell: Callable[
         for fault in faults:
             tell(f"skipped {fault}")
     if len(samples) == 0:
-        raise UserError(f"{data.folder} has no training pairs: draw some with `lite-vton data synthesize`")
+        raise UserError(f"no training pairs in {data.folder}: draw some (`lite-vton data synthesize -o drawn`)")
     return samples
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lite_vton.autoencoders import autoencoder_kind, with_autoencoder
+from lite_vton.choices import one_of
 from lite_vton.cli.autoencoder_choice import chosen, is_file
-from lite_vton.cli.choices import one_of
+from lite_vton.cli.names import DISTILLATIONS, STARTS
 from lite_vton.cli.processes import first_process, if_first
 from lite_vton.cli.run_folder import record_start, refuse_folder, resumable, save_run, step_bar
 from lite_vton.cli.training_data import (
@@ -22,6 +23,7 @@ from lite_vton.cli.training_data import (
     some,
 )
 from lite_vton.cli.weights import load_model
+from lite_vton.commands import command
 from lite_vton.conditioning import Conditioning, as_mask
 from lite_vton.errors import UserError
 from lite_vton.presets import AUTOENCODERS, ModelConfig, preset
@@ -36,10 +38,7 @@ if TYPE_CHECKING:
     from training.loop import LoopConfig, Observer
     from training.pictures import PicturePairs
 
-__all__ = ["STARTS", "Conditions", "Lessons", "Schooling", "distill_model", "train_model"]
-
-STARTS = ("slim", "random")
-"""A student's first weights: its teacher's, cut down, or chance."""
+__all__ = ["Conditions", "Lessons", "Schooling", "distill_model", "train_model"]
 
 _CUT_DOWN = "the student's first weights are its teacher's, cut down to its size (--init random for chance)"
 
@@ -201,7 +200,7 @@ def distill_model(
     from lite_vton.model.denoiser import Denoiser
     from lite_vton.model.networks import Networks
     from training.denoiser import train_denoiser
-    from training.losses import DISTILLATIONS, LossConfig
+    from training.losses import LossConfig
     from training.starts import first_answer
 
     config = preset(model)
@@ -261,9 +260,10 @@ def _begun(start: str, config: ModelConfig, autoencoder: str | None, conditions:
         raise UserError("--start brings its own image encoder, if it has one: leave out --image-encoder")
     begun = load_model(start).networks
     if begun.config.name != config.name:
+        distil = command("distill", config.name, "--teacher", Path(start))
         raise UserError(
             f"{start} is of preset {begun.config.name!r}, not {config.name!r}: "
-            f"train {begun.config.name}, or teach {config.name} with it (`lite-vton distill`)"
+            f"train {begun.config.name}, or teach {config.name} with it (`{distil} --data DATA -o RUN`)"
         )
     return begun
 

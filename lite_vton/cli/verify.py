@@ -25,7 +25,8 @@ def verify(
     """
     from export.verify import verify as check
     from lite_vton.bundle import Bundle
-    from lite_vton.cli.choices import several_of
+    from lite_vton.choices import several_of
+    from lite_vton.cli.next_steps import benchmark_command
     from lite_vton.cli.screen import Watch, print_json, stages
 
     watch = Watch()
@@ -40,6 +41,6 @@ def verify(
     else:
         print(report)
         wrote = [path / "verify.json"] if path.is_dir() else []
-        watch.wrote(wrote, f"lite-vton benchmark {path} -o {path if path.is_dir() else path.stem}" if report else None)
+        watch.wrote(wrote, benchmark_command(path) if report else None)
     if report.exit_code:
         raise typer.Exit(report.exit_code)

@@ -22,6 +22,7 @@ __all__ = [
     "SHIPPED",
     "Trained",
     "config_of",
+    "is_bundle",
     "load_model",
     "run_files",
     "weights_are_shipped",
@@ -45,6 +46,14 @@ class Trained:
 
     networks: Networks
     origin: str
+
+
+def is_bundle(model: str) -> bool:
+    """Whether `model` names a bundle, and neither a preset nor a run."""
+    from lite_vton.bundle import MANIFEST_NAME
+
+    path = Path(model)
+    return model not in PRESETS and (path.suffix == ".zip" or (path / MANIFEST_NAME).is_file())
 
 
 def weights_are_shipped(config: ModelConfig) -> bool:
@@ -100,5 +109,5 @@ def _weights_of(model: str, config: ModelConfig) -> Trained:
 def _preset_of_run(folder: Path) -> ModelConfig:
     _, unet = run_files(folder)
     if not unet.is_file():
-        raise UserError(f"{folder} holds no finished weights: run `lite-vton train` to its end, or with --resume")
+        raise UserError(f"{folder} holds no finished weights: train it to the end, with --resume if it was stopped")
     return model_of(metadata_of(unet), unet)

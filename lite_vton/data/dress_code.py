@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
+from lite_vton.choices import suggestion
 from lite_vton.crop import Crop, take_labels
 from lite_vton.data.layout import SPLITS
 from lite_vton.data.parse import read_parse
@@ -142,7 +143,7 @@ def _parts(root: Path, wanted: Sequence[str] | None) -> list[str]:
     chosen = [name for name in there if CATEGORIES[name] is not None] if wanted is None else list(wanted)
     for name in chosen:
         if name not in CATEGORIES:
-            raise UserError(f"no DressCode category {name!r}: choose one of {', '.join(CATEGORIES)}")
+            raise UserError(f"no DressCode category {name!r}: {suggestion(name, CATEGORIES)}")
         if name not in there:
             raise UserError(f"{root} holds no {name}: unpack DressCode as published")
     if not chosen or any(CATEGORIES[name] is None for name in chosen):

@@ -194,7 +194,7 @@ def read_pairs(path: Path, part: str = "") -> list[Pair]:
             raise UserError(f"{path}, line {number}: {line.strip()!r} is no pair, write 'person.jpg cloth.jpg'")
         pairs.append(Pair(names[0], names[1], part))
     if not pairs:
-        raise UserError(f"{path} lists no pairs: copy it again, or draw some with `lite-vton data synthesize`")
+        raise UserError(f"{path} lists no pairs: copy it again, or draw some (`lite-vton data synthesize -o drawn`)")
     return pairs
 
 

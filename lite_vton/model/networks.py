@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from lite_vton.commands import command
 from lite_vton.conditioning import to_metadata
 from lite_vton.errors import UserError
 from lite_vton.model.autoencoder import Autoencoder
@@ -167,7 +168,8 @@ def save_autoencoder(config: ModelConfig, autoencoder: Autoencoder, latent_scale
 def shipped_networks(config: ModelConfig) -> Networks:
     """Networks of `config` with the weights that come with the package; `UserError` if it has none."""
     if config.shipped_weights is None:
-        raise UserError(f"preset {config.name!r} comes without trained weights: train it (`lite-vton train`)")
+        remedy = command("train", config.name, "--data", "DATA", "-o", "RUN")
+        raise UserError(f"preset {config.name!r} comes without trained weights: train it (`{remedy}`)")
     autoencoder, unet = (ASSETS / name for name in config.shipped_weights)
     return load_networks(config, autoencoder, unet)
 
@@ -209,7 +211,7 @@ def _latent_scale(file: Path, usual: float) -> float:
 
 def _load_weights(module: nn.Module, path: Path) -> None:
     if not path.is_file():
-        raise UserError(f"no weights at {path}: train them first (`lite-vton train`), or name another folder")
+        raise UserError(f"no weights at {path}: train them first, or name another folder")
     try:
         state = load_file(path)
         _check_latents(module, state, path)

@@ -54,7 +54,8 @@ def test_an_import_is_a_run(source: Path, tower: Path, tmp_path: Path, capsys: p
     assert main([str(word) for word in words]) == 0
     shown = capsys.readouterr().out
     assert "conv_in: 4 channels (stable-diffusion) to 13" in shown
-    assert f"next: lite-vton train tiny-clip --start {run} --data DATA" in shown
+    assert f"lite-vton train tiny-clip --start {run} --data DATA" in shown
+    assert f"next: lite-vton export {run} -o imported.bundle" in shown
     names = ["autoencoder.safetensors", "image_encoder.safetensors", "unet.safetensors"]
     assert [file.name for file in sorted(run.iterdir())] == names
     assert [folder.name for folder in run.parent.iterdir()] == ["imported"]

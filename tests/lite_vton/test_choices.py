@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lite_vton.cli.choices import one_of, several_of, words
+from lite_vton.choices import one_of, several_of, words
 from lite_vton.errors import UserError
 
 
