@@ -6,8 +6,6 @@ the only interface of MediaPipe's that works without a download.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from lite_vton.errors import UserError
 from lite_vton.pose import Joint, Keypoints
+from lite_vton.quiet import quiet_stderr
 
 __all__ = ["Person", "check_usable", "choose_person", "find_people", "installed"]
 
@@ -154,7 +153,7 @@ def _person(landmarks: Sequence[Any], seen: NDArray[np.float32], height: int, wi
 @contextmanager
 def _pose_estimator() -> Iterator[Any]:
     # All the while: its threads still print after what started them has returned.
-    with _quiet():
+    with quiet_stderr():
         try:
             from mediapipe.python.solutions.pose import Pose
         except ModuleNotFoundError as error:
@@ -167,17 +166,3 @@ def _pose_estimator() -> Iterator[Any]:
             yield estimator
         finally:
             estimator.close()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the lines that MediaPipe 0.10's C++ prints on every start, whatever its log level."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

@@ -111,13 +111,26 @@ def _decode(image: Image.Image) -> Photo:
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     """Integer and float greys to 8 bit: Pillow's own conversion clips at 255 instead of scaling."""
-    values = np.asarray(image, np.float64)
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    if image.mode.startswith("I;16") or (image.mode == "I" and values.max() > 255):
-        values = values / 257.0
-    elif image.mode == "F" and values.min() >= 0 and values.max() <= 1:
-        values = values * 255.0
-    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+    values = np.asarray(image)
+    if image.mode.startswith("I;16"):
+        brightest = _brightest(image)
+        scale = np.rint(np.arange(65536) * (255 / brightest)).clip(0, 255).astype(np.uint8)
+        return Image.fromarray(scale[values])
+    finite = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    if image.mode == "I" and finite.max() > 255:
+        finite /= 257
+    elif image.mode == "F" and finite.min() >= 0 and finite.max() <= 1:
+        finite *= 255
+    return Image.fromarray(np.clip(np.rint(finite), 0, 255).astype(np.uint8))
+
+
+def _brightest(image: Image.Image) -> int:
+    """What white is among 16-bit greys: Pillow reads TIFFs of 12 bits as they are."""
+    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
+    return 4095 if bits == (12,) else 65535
+
+
+_BITS_PER_SAMPLE = 258  # TIFF's tag
 
 
 def save_photo(path: str | Path, pixels: NDArray[np.uint8], icc_profile: bytes | None = None) -> None:

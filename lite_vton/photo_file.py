@@ -7,19 +7,50 @@ import stat
 import struct
 import warnings
 import zlib
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePath
+from types import MappingProxyType
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from lite_vton.deep_tiff import read_deep_tiff
 from lite_vton.errors import UserError
+from lite_vton.photo_metadata import without_metadata
+from lite_vton.quiet import quiet_stderr
 
-__all__ = ["MIN_SIDE", "PHOTO_FORMATS", "NotAPhotoError", "TooLargeError", "open_picture"]
+__all__ = [
+    "MIN_SIDE",
+    "PHOTO_FORMATS",
+    "NotAPhotoError",
+    "TooLargeError",
+    "is_animated",
+    "is_photo_name",
+    "open_picture",
+    "photos_in",
+]
 
 MIN_SIDE = 64
 """Shortest side in pixels a photo may have: below it there is no garment to see."""
 
-PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "PPM")
-"""The formats that are read, in Pillow's names, whoever gives the file. Pillow knows more; EPS runs Ghostscript."""
+PHOTO_FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+        "PNG": (".png", ".apng"),
+        "WEBP": (".webp",),
+        "HEIF": (".heic", ".heif", ".hif"),
+        "AVIF": (".avif",),
+        "GIF": (".gif",),
+        "BMP": (".bmp", ".dib"),
+        "TIFF": (".tif", ".tiff"),
+        "JPEG2000": (".jp2", ".j2k", ".jpx"),
+        "PPM": (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
+    }
+)
+"""The formats that are read, in Pillow's names, whoever gives the file, and how such files are called.
+
+HEIF needs the extra `heic`. Pillow knows more formats; one of them, EPS, runs Ghostscript.
+"""
 
 
 class NotAPhotoError(UserError):
@@ -59,17 +90,89 @@ def open_picture(source: Path | bytes, name: str, max_megapixels: float = 50) ->
     if _is_empty(source, name):
         raise NotAPhotoError(f"{name} is empty: export or download the photo again")
     try:
-        with warnings.catch_warnings():
+        return _decoded(source, name, max_megapixels)
+    except NotAPhotoError:
+        again = _decoded_otherwise(source, name, max_megapixels)
+        if again is None:
+            raise
+        return again
+
+
+def is_animated(path: Path) -> bool:
+    """Whether a picture's file holds several pictures that are no pages and no thumbnails. `UserError` as above."""
+    with suppress(NotAPhotoError), _reading(path, str(path), 0), Image.open(path, formats=_formats()) as image:
+        return bool(getattr(image, "is_animated", False)) and image.format in _ANIMATED
+    return False
+
+
+_ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """The files of a folder whose names end like those of photos, by name; hidden ones (`._photo.jpg`) are passed over.
+
+    `UserError` for a folder that is none or holds none.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder: give one with photos in it")
+    try:
+        found = sorted(file for file in folder.iterdir() if is_photo_name(file.name) and file.is_file())
+    except OSError as error:
+        raise UserError(f"cannot read {folder}: {error.strerror}; change its permissions") from error
+    if not found:
+        raise UserError(f"{folder} holds no photos: put {', '.join(sorted(_SUFFIXES))} files there")
+    return found
+
+
+def is_photo_name(name: str) -> bool:
+    """Whether a file's name ends like a photo's, in either case, and is not hidden, as macOS' `._photo.jpg` is."""
+    return PurePath(name).suffix.lower() in _SUFFIXES and not name.startswith(".")
+
+
+_SUFFIXES = frozenset(suffix for each in PHOTO_FORMATS.values() for suffix in each)
+
+
+def _decoded(source: Path | bytes, name: str, max_megapixels: float) -> Image.Image:
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    with _reading(source, name, max_megapixels), Image.open(file, formats=_formats()) as image:
+        _check_size(name, image.size, max_megapixels)
+        return _upright(image)
+
+
+def _decoded_otherwise(source: Path | bytes, name: str, max_megapixels: float) -> Image.Image | None:
+    """The picture without what may be wrong in its metadata, or by another reader; None where that does not help."""
+    if isinstance(source, Path) and source.stat().st_size > _LARGEST_FILE:
+        return None
+    content = source if isinstance(source, bytes) else source.read_bytes()
+    bare = without_metadata(content)
+    if bare is None:
+        return None
+    with suppress(NotAPhotoError):
+        return _decoded(bare, name, max_megapixels)
+    if not content.startswith(_TIFF):
+        return None
+    with suppress(NotAPhotoError), _reading(content, name, max_megapixels):
+        return read_deep_tiff(content, lambda size: _check_size(name, size, max_megapixels))
+    return None
+
+
+_LARGEST_FILE = 2**30  # bytes: more is not read into memory for a second try
+_TIFF = (b"II*\0", b"MM\0*")
+
+
+@contextmanager
+def _reading(source: Path | bytes, name: str, max_megapixels: float) -> Iterator[None]:
+    """Everything that can be wrong with a file, in words."""
+    try:
+        with warnings.catch_warnings(), quiet_stderr():  # libtiff and OpenCV write to the terminal by themselves
             warnings.simplefilter("ignore")  # max_megapixels decides about bombs; odd metadata is passed over
-            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_formats()) as image:
-                _check_size(name, image.size, max_megapixels)
-                return _upright(image)
+            yield
     except UserError:
         raise
     except Image.DecompressionBombError as error:
         raise TooLargeError(f"{name} is larger than {max_megapixels:g} megapixels: scale it down first") from error
     except UnidentifiedImageError as error:
-        raise NotAPhotoError(f"{name} is not an image that is read here: save it as JPEG or PNG") from error
+        raise NotAPhotoError(_unread(source, name)) from error
     except OSError as error:
         if error.errno is not None:
             raise UserError(f"cannot read {name}: {error.strerror or error}") from error
@@ -105,7 +208,16 @@ _TURNS = {
 
 def _formats() -> tuple[str, ...]:
     Image.init()  # Pillow registers most formats only when it is asked for
+    if not _reads_heic():
+        with suppress(ImportError):
+            from pillow_heif import register_heif_opener
+
+            register_heif_opener()
     return tuple(each for each in PHOTO_FORMATS if each in Image.OPEN)
+
+
+def _reads_heic() -> bool:
+    return "HEIF" in Image.OPEN
 
 
 def _is_empty(source: Path | bytes, name: str) -> bool:
@@ -126,6 +238,23 @@ def _check_size(name: str, size: tuple[int, int], max_megapixels: float) -> None
         raise TooLargeError(f"{name} is {width}x{height}, over {max_megapixels:g} megapixels: scale it down")
     if min(width, height) < MIN_SIDE:
         raise UserError(f"{name} is {width}x{height}: use a photo of at least {MIN_SIDE} pixels a side")
+
+
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+
+
+def _unread(source: Path | bytes, name: str) -> str:
+    """Why Pillow knows no reader for a file: one is not installed, the file is damaged, or no picture."""
+    if isinstance(source, bytes):
+        head = source[:16]
+    else:
+        with source.open("rb") as file:
+            head = file.read(16)
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS and not _reads_heic():
+        return f"{name} is HEIC, which is read with an extra: pip install 'lite-vton[heic]', or save it as JPEG"
+    if any(Image.OPEN[each][1](head) for each in _formats() if Image.OPEN[each][1] is not None):
+        return f"{name} is damaged: export or download the photo again"
+    return f"{name} is not an image that Pillow reads here: save it as JPEG or PNG"
 
 
 def _damaged(name: str, error: Exception) -> str:

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from lite_vton.errors import UserError
+from lite_vton.photo_file import NotAPhotoError, open_picture
 
 __all__ = ["parse_of", "read_parse"]
 
 
 def read_parse(path: Path) -> NDArray[np.uint8]:
     """Labels (H, W) uint8 of an indexed or grey picture. `UserError` for one that is missing, damaged or in colour."""
-    return _labels(path, str(path), None)
+    return _labels(path, str(path))
 
 
 def parse_of(content: bytes, name: str, max_megapixels: float = 50) -> NDArray[np.uint8]:
-    """As `read_parse`, from the bytes of a PNG, which `name` calls in errors; a larger one is never decoded."""
-    return _labels(io.BytesIO(content), name, ("PNG",), max_megapixels)
+    """As `read_parse`, from the bytes of a file, which `name` calls in errors; a larger one is never decoded."""
+    return _labels(content, name, max_megapixels)
 
 
-def _labels(
-    source: Path | io.BytesIO, name: str, formats: tuple[str, ...] | None, max_megapixels: float | None = None
-) -> NDArray[np.uint8]:
+def _labels(source: Path | bytes, name: str, max_megapixels: float = 50) -> NDArray[np.uint8]:
     try:
-        with Image.open(source, formats=formats) as image:
-            if max_megapixels is not None and image.width * image.height > max_megapixels * 1e6:
-                raise UserError(f"{name} is {image.width}x{image.height}, over {max_megapixels:g} megapixels")
-            labels = np.asarray(image)
-    except UserError:
-        raise
-    except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
-        raise UserError(f"cannot read {name}: it should be a picture of labels, one a pixel") from error
+        labels = np.asarray(open_picture(source, name, max_megapixels))
+    except NotAPhotoError as error:
+        raise NotAPhotoError(f"cannot read {name}: it should be a picture of labels, one a pixel") from error
     if labels.ndim != 2:
         raise UserError(f"{name} holds colours, not labels: give the indexed PNG that the parser wrote")
+    if labels.max() > 255 or labels.min() < 0:
+        raise UserError(f"{name} holds labels beyond 255: give the indexed PNG that the parser wrote")
     return labels.astype(np.uint8)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from lite_vton.errors import UserError
+from lite_vton.photo import load_photo
+from lite_vton.photo_file import is_photo_name
 
 __all__ = ["Backdrops"]
-
-_ENDINGS = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Backdrops:
 
     @classmethod
     def within(cls, folder: Path) -> Backdrops:
-        """In the order of their names. `UserError` for a folder without JPEG or PNG files."""
-        files = tuple(sorted(file for file in folder.rglob("*") if file.suffix.lower() in _ENDINGS))
+        """In the order of their names. `UserError` for a folder without photos."""
+        files = tuple(sorted(file for file in folder.rglob("*") if is_photo_name(file.name)))
         if not files:
-            raise UserError(f"{folder} holds no pictures of garments: name a folder of JPEG or PNG files")
+            raise UserError(f"{folder} holds no pictures of garments: name a folder of photos")
         return cls(files)
 
     def draw(self, rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
@@ -40,8 +40,5 @@ class Backdrops:
     def picture(self, index: int, height: int, width: int) -> NDArray[np.uint8]:
         """The middle of file `index` (height, width, 3). `UserError` where it is broken."""
         file = self.files[index]
-        try:
-            with Image.open(file) as image:
-                return np.asarray(ImageOps.fit(image.convert("RGB"), (width, height), Image.Resampling.BICUBIC))
-        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-            raise UserError(f"cannot read {file}: take it out of the folder, or copy it again") from error
+        picture = Image.fromarray(load_photo(file).pixels)
+        return np.asarray(ImageOps.fit(picture, (width, height), Image.Resampling.BICUBIC))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from lite_vton.data.conversion_outcome import DroppedError
 from lite_vton.data.garments.classes import GarmentClass
@@ -15,13 +14,13 @@ from lite_vton.data.garments.quality import Measures, find_fault, measure
 from lite_vton.errors import UserError
 from lite_vton.garment import Cutout, cut_out
 from lite_vton.photo import Photo, load_photo
+from lite_vton.photo_file import is_animated
 from lite_vton.two_photos import find_wearer
 from lite_vton.worn import lay_flat
 
 __all__ = ["CutGarment", "cut_garment"]
 
 _LARGEST = 1024  # pixels along the longer side: more would only cost time
-_ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})  # formats whose further pictures are no thumbnails and no pages
 
 
 @dataclass(frozen=True)
@@ -49,14 +48,10 @@ def cut_garment(path: Path, kind: GarmentClass, worn: bool = False) -> CutGarmen
 
 def _read(path: Path) -> Photo:
     try:
-        photo = load_photo(path)
-        with Image.open(path) as image:
-            animated = bool(getattr(image, "is_animated", False)) and image.format in _ANIMATED
+        photo, animated = load_photo(path), is_animated(path)
     except UserError as error:
         # Where it lies says nothing about what is wrong, and differs from one machine to the next.
         raise DroppedError("not a usable picture", str(error).replace(str(path), path.name)) from error
-    except (OSError, ValueError, SyntaxError) as error:
-        raise DroppedError("not a usable picture", f"{path.name} is damaged ({error})") from error
     if animated:
         raise DroppedError("not a usable picture", f"{path.name} is animated: save the picture that shows the garment")
     return photo if max(photo.height, photo.width) <= _LARGEST else _shrunk(photo)

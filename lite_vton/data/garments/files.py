@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lite_vton.errors import UserError
+from lite_vton.photo_file import is_photo_name
 
 __all__ = ["GarmentFile", "GarmentFolder", "garment_files"]
 
-_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm"}
-)
 _LONGEST = 120  # bytes of a name; file systems allow 255 with what follows it
 
 
@@ -52,7 +50,7 @@ def garment_files(folder: Path) -> GarmentFolder:
             for name in names:
                 if name.startswith("."):
                     continue
-                if Path(name).suffix.lower() in _SUFFIXES:
+                if is_photo_name(name):
                     found.append(Path(parent, name))
                 else:
                     others += 1
