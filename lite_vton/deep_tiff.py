@@ -34,7 +34,7 @@ def read_deep_tiff(content: bytes, check_size: Callable[[tuple[int, int]], None]
     if colours.dtype.kind == "f":
         scaled = np.nan_to_num(colours, nan=0.0, posinf=0.0, neginf=0.0) * (255.0 if np.nanmax(colours) <= 1 else 1.0)
     else:
-        scaled = colours * (255.0 / np.iinfo(colours.dtype).max)
+        scaled = colours * (255.0 / np.iinfo(str(colours.dtype)).max)
     image = Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
     if isinstance(directory.get(_PROFILE), bytes):
         image.info["icc_profile"] = directory[_PROFILE]

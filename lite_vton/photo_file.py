@@ -252,7 +252,8 @@ def _unread(source: Path | bytes, name: str) -> str:
             head = file.read(16)
     if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS and not _reads_heic():
         return f"{name} is HEIC, which is read with an extra: pip install 'lite-vton[heic]', or save it as JPEG"
-    if any(Image.OPEN[each][1](head) for each in _formats() if Image.OPEN[each][1] is not None):
+    accepts = (Image.OPEN[each][1] for each in _formats())
+    if any(accept is not None and accept(head) for accept in accepts):
         return f"{name} is damaged: export or download the photo again"
     return f"{name} is not an image that Pillow reads here: save it as JPEG or PNG"
 
