@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import re
-import secrets
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from lite_vton.atomic import AtWorkError, whole_folder
 from lite_vton.errors import UserError
 from runtimes.tensorrt_engine import ENGINE_NAME, RECORD_NAME, EngineRequest, check_engine, read_record, write_engine
 
@@ -23,9 +21,6 @@ CACHE_VARIABLE = "LITE_VTON_ENGINE_CACHE"
 """Names the folder of the cache; "off" for none."""
 _KEPT = 2
 """Engines of one network and precision; the oldest go first. A full-size U-Net's has half a gigabyte."""
-_ABANDONED_NS = 3600 * 10**9
-"""An hour: nothing takes that long to copy."""
-_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 
 _logger = logging.getLogger(__name__)
 
@@ -67,10 +62,8 @@ def engine_from_cache(
     path = write_engine(request, build(), target)
     try:
         _keep(target, entry, request)
-    except OSError as error:
-        if error.errno not in _UNWRITABLE:
-            raise
-        _logger.warning("the engine is not cached: %s is not writable (%s)", cache, error.strerror)
+    except UserError as error:
+        _logger.warning("the engine is not cached: %s", error)
     return path
 
 
@@ -111,7 +104,7 @@ def _unusable(folder: Path, request: EngineRequest) -> str | None:
 
 def _by_age(shelf: Path) -> list[Path]:
     """Entries of one network and precision, newest first."""
-    entries = [path for path in shelf.glob("*") if path.is_dir() and ".partial-" not in path.name]
+    entries = [path for path in shelf.glob("*") if path.is_dir() and not path.name.startswith(".")]
     return sorted(entries, key=_age, reverse=True)
 
 
@@ -124,21 +117,10 @@ def _age(entry: Path) -> int:
 
 def _keep(made: Path, entry: Path, request: EngineRequest) -> None:
     """Copy a finished engine into the cache: whole or not at all, whoever else is writing or reading."""
-    staging = entry.with_name(f"{entry.name}.partial-{secrets.token_hex(4)}")
-    try:
-        staging.mkdir(parents=True)
+    if _unusable(entry, request) is None:  # another process was faster: its engine is the same
+        return
+    with suppress(AtWorkError), whole_folder(entry, lambda _: True) as draft:  # the same, at this moment
         for name in (ENGINE_NAME, RECORD_NAME):
-            shutil.copyfile(made / name, staging / name)
-        if _unusable(entry, request) is not None:  # else another process was faster: its engine is the same
-            shutil.rmtree(entry, ignore_errors=True)
-            with suppress(OSError):  # the same, and in between
-                staging.rename(entry)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    for old in (*_by_age(entry.parent)[_KEPT:], *_abandoned(entry.parent)):
+            shutil.copyfile(made / name, draft / name)
+    for old in _by_age(entry.parent)[_KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
-
-
-def _abandoned(shelf: Path) -> list[Path]:
-    """What processes that were killed while they wrote have left."""
-    return [path for path in shelf.glob("*.partial-*") if time.time_ns() - _age(path) > _ABANDONED_NS]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lite_vton.atomic import whole_file
 from lite_vton.crop import Crop, paste_back, paste_mask, take_crop, torso_crop, worn_crop
 from lite_vton.errors import UserError
 from lite_vton.photo_encoding import encode_picture, written_format
@@ -141,13 +141,11 @@ def save_photo(path: str | Path, pixels: NDArray[np.uint8], icc_profile: bytes |
     """
     path = Path(path)
     chosen = written_format(path, *pixels.shape[:2])
-    # In the same folder, since a rename is atomic only within one file system.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            encode_picture(file, pixels, chosen, icc_profile)
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"cannot save {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    if not path.parent.is_dir():
+        raise UserError(f"cannot save {path}: there is no folder {path.parent}")
+    with whole_file(path) as draft:
+        try:
+            with draft.open("wb") as file:
+                encode_picture(file, pixels, chosen, icc_profile)
+        except OSError as error:
+            raise UserError(f"cannot save {path}: {error.strerror or error}") from error

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 
+from lite_vton.atomic import write_text
+
 __all__ = ["WRITERS", "BenchmarkReport", "Row", "write_report"]
 
 
@@ -90,16 +92,10 @@ def write_report(report: BenchmarkReport, folder: str | Path) -> tuple[Path, ...
 
     The folder is made if it is not there.
     """
-    Path(folder).mkdir(parents=True, exist_ok=True)
     written = []
     for suffix, text in WRITERS.items():
         target = Path(folder) / f"benchmark.{suffix}"
-        partial = target.with_name(f".{target.name}.partial")
-        try:
-            partial.write_text(text(report), encoding="utf-8")
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_text(target, text(report))
         written.append(target)
     return tuple(written)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lite_vton.atomic import whole_file
 from lite_vton.errors import UserError
 
 __all__ = ["new_figure", "save_figure"]
@@ -26,10 +27,6 @@ def new_figure(figsize: tuple[float, float]) -> Any:
 def save_figure(figure: Any, path: str | Path) -> Path:
     """Write it as a PNG at `path`, whole or not at all; returns the path."""
     target = Path(path)
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        figure.savefig(partial, format="png", dpi=120)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(target) as draft:
+        figure.savefig(draft, format="png", dpi=120)
     return target

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from lite_vton.atomic import write_text
 from lite_vton.autoencoders import with_autoencoder
 from lite_vton.errors import UserError
 from lite_vton.model.autoencoder import Autoencoder
@@ -230,7 +231,7 @@ def main() -> None:
         )
     save_autoencoder(config, small, scale, given.output / "autoencoder.safetensors")
     found = vars(agreement(large, small, read.person[split:]))
-    (given.output / "agreement.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write_text(given.output / "agreement.json", json.dumps(found, indent=2) + "\n")
     print(json.dumps(found, indent=2))
 
 

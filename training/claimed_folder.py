@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from lite_vton.atomic import write_text
 from lite_vton.errors import UserError
-from training.trial import atomically
 
 __all__ = ["claim"]
 
@@ -21,4 +21,4 @@ def claim(file: Path, settings: Mapping[str, object], others: str) -> None:
     if file.is_file() and file.read_text(encoding="utf-8") != text:
         raise UserError(f"{file.parent} holds {others}: remove it, or choose another --folder")
     file.parent.mkdir(parents=True, exist_ok=True)
-    atomically(file, text)
+    write_text(file, text)

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from diffusers import UNet2DConditionModel
 
+from lite_vton.atomic import whole_file
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.networks import ASSETS, Networks, save_networks, shipped_networks
 from lite_vton.presets import preset
@@ -155,9 +156,8 @@ def train_demo_student(
         made,
         torch.float16,
     )
-    assets.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(made, assets / f".{name}.part")
-    (assets / f".{name}.part").replace(assets / name)
+    with whole_file(assets / name) as draft:
+        shutil.copyfile(made, draft)
     before = _made_the_teacher(read_record(ASSETS))
     write_record(assets, record_of(asdict(recipe), clock, kinds, ("autoencoder", "teacher"), before))
 

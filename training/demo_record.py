@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
+from lite_vton.atomic import write_text
 from training.mix.kinds import Kinds
 from training.stages import Clock
-from training.trial import atomically
 
 __all__ = ["RECORD", "read_record", "record_of", "write_record"]
 
@@ -48,4 +48,4 @@ def read_record(assets: Path) -> Mapping[str, object]:
 
 def write_record(assets: Path, record: Mapping[str, object]) -> None:
     """Put it beside the weights in `assets`."""
-    atomically(assets / RECORD, json.dumps(record, indent=2) + "\n")
+    write_text(assets / RECORD, json.dumps(record, indent=2) + "\n")

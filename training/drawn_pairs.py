@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lite_vton.atomic import whole_file
 from lite_vton.data.held_out import held_out_pairs
 from lite_vton.data.synthetic import synthesize
 from lite_vton.data.viton_hd import VitonHD
@@ -69,8 +70,6 @@ def _kept(cache: Path, make: Callable[[], PicturePairs]) -> PicturePairs:
         with np.load(cache) as arrays:
             return PicturePairs(**arrays)
     pictures = make()
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    partial = cache.with_suffix(".part.npz")
-    np.savez(partial, **vars(pictures))
-    partial.rename(cache)
+    with whole_file(cache) as draft:
+        np.savez(draft, **vars(pictures))
     return pictures

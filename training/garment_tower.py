@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from lite_vton.atomic import write_text
 from lite_vton.garment import CLIP_SIDE
 from lite_vton.model.image_encoder import ImageEncoder, build_image_encoder
 from lite_vton.presets import ImageEncoderConfig
@@ -101,7 +102,7 @@ def train_tower(
     share = found_again(tower, held_out)
     tower.encoder.tower.save_pretrained(folder)  # type: ignore[operator]  # a module, not a tensor
     text = json.dumps({"found_again": share, "of": len(held_out), "recipe": asdict(recipe)}, indent=2)
-    (folder / "found.json").write_text(text + "\n", encoding="utf-8")
+    write_text(folder / "found.json", text + "\n")
     return share
 
 

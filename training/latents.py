@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
+from lite_vton.atomic import whole_file
 from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.model.image_encoder import ImageEncoder
 from lite_vton.presets import UNetConfig
@@ -141,9 +142,8 @@ def kept_pairs(file: Path, make: Callable[[], LatentPairs]) -> LatentPairs:
     """The pairs in the safetensors `file`; made and written there first, whole or not at all, where there is none."""
     if not file.is_file():
         made = {name: tensor.contiguous() for name, tensor in vars(make()).items() if tensor is not None}
-        partial = file.with_suffix(".part")
-        save_file(made, partial)
-        partial.rename(file)
+        with whole_file(file) as draft:
+            save_file(made, draft)
     return LatentPairs(**load_file(file))
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lite_vton.atomic import write_text
 from lite_vton.errors import UserError
 from lite_vton.model.networks import shipped_networks
 from lite_vton.presets import preset
@@ -29,7 +30,7 @@ from training.metrics import find_backbones
 from training.results import Results, read_recorded
 from training.results_page import page
 from training.results_pictures import draw_curves, draw_people, rows_shown
-from training.trial import Trials, atomically
+from training.trial import Trials
 
 __all__ = ["chosen_rows", "reproduce", "write_page"]
 
@@ -64,9 +65,9 @@ def write_page(trials: Trials, written: Path, command: str = COMMAND) -> None:
     """
     results = trials.results()
     written.parent.mkdir(parents=True, exist_ok=True)
-    atomically(written.with_suffix(".json"), json.dumps(results, indent=1) + "\n")
+    write_text(written.with_suffix(".json"), json.dumps(results, indent=1) + "\n")
     pictures = {name: rows for key in TABLES for name, rows in _draw(trials, results, key, written.parent).items()}
-    atomically(written, page(results, trials.budget, command, pictures, written.with_suffix(".json").name))
+    write_text(written, page(results, trials.budget, command, pictures, written.with_suffix(".json").name))
 
 
 def _draw(trials: Trials, results: Results, table: str, folder: Path) -> dict[str, tuple[str, ...]]:

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from lite_vton.atomic import write_text
 from lite_vton.errors import UserError
 from lite_vton.model.cost import component_costs
 from lite_vton.model.denoiser import Denoiser
@@ -43,7 +44,6 @@ from training.metrics import Backbones
 from training.pictures import PicturePairs
 from training.scoring_held_out import HeldOut, figures, paint, psnr_to_teacher
 from training.stages import Clock, stage
-from training.trial import atomically
 from training.weights_digest import weights_digest
 
 __all__ = ["AutoencoderTrial", "Dressed", "reproduce_autoencoder"]
@@ -173,8 +173,8 @@ def _write(page: Path, trial: AutoencoderTrial, dressed: Mapping[str, Dressed], 
         "minutes": clock.minutes(),
     }
     page.parent.mkdir(parents=True, exist_ok=True)
-    atomically(page.with_suffix(".json"), json.dumps(content, indent=1) + "\n")
-    atomically(page, "\n".join(_lines(trial, dressed, alike, clock)) + "\n")
+    write_text(page.with_suffix(".json"), json.dumps(content, indent=1) + "\n")
+    write_text(page, "\n".join(_lines(trial, dressed, alike, clock)) + "\n")
 
 
 def _lines(trial: AutoencoderTrial, dressed: Mapping[str, Dressed], alike: Agreement, clock: Clock) -> list[str]:

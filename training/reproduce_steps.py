@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 
+from lite_vton.atomic import write_text
 from lite_vton.errors import UserError
 from lite_vton.model.networks import shipped_networks
 from lite_vton.presets import preset
@@ -25,7 +26,6 @@ from training.bfloat16 import bf16_pays
 from training.claimed_folder import claim
 from training.step_page import StepResults, step_page
 from training.step_trials import WAYS, Found, StepBudget, StepTrials
-from training.trial import atomically
 
 __all__ = ["reproduce_steps"]
 
@@ -56,8 +56,8 @@ def _write(trials: StepTrials, results: StepResults, page: Path) -> None:
         f"Trained in {arithmetic} on {platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, "
         f"{time.strftime('%Y-%m-%d')}."
     )
-    atomically(page.with_suffix(".json"), json.dumps({**trials.settings(), "results": results}, indent=1) + "\n")
-    atomically(page, step_page(results, trials.budget, COMMAND, ran))
+    write_text(page.with_suffix(".json"), json.dumps({**trials.settings(), "results": results}, indent=1) + "\n")
+    write_text(page, step_page(results, trials.budget, COMMAND, ran))
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lite_vton.atomic import whole_file
 from lite_vton.cli.contact_sheet import Column, contact_sheet
 from lite_vton.errors import UserError
 from training.pictures import PicturePairs
@@ -62,9 +63,8 @@ def draw_curves(logs: Mapping[str, Sequence[Path]], file: Path) -> None:
         axes.set_xlabel("step")
         axes.grid(alpha=0.3)
     left.legend(fontsize=8)
-    partial = file.with_name(f".{file.name}.partial")
-    figure.savefig(partial, format="png", dpi=100, metadata={"Description": " ".join(logs)})
-    partial.replace(file)
+    with whole_file(file) as draft:
+        figure.savefig(draft, format="png", dpi=100, metadata={"Description": " ".join(logs)})
 
 
 def draw_people(painted: dict[str, NDArray[np.uint8]], held_out: PicturePairs, people: int, file: Path) -> None:
@@ -72,9 +72,8 @@ def draw_people(painted: dict[str, NDArray[np.uint8]], held_out: PicturePairs, p
     rows = {row: pictures[:people] for row, pictures in painted.items()}
     shown = {"person": held_out.person[:people], "pasted warp": held_out.masked_person[:people], **rows}
     sheet = contact_sheet([Column(heading, list(pictures)) for heading, pictures in shown.items()])
-    partial = file.with_name(f".{file.name}.partial")
-    Image.fromarray(sheet).save(partial, format="JPEG", quality=88, comment=" ".join(painted))
-    partial.replace(file)
+    with whole_file(file) as draft:
+        Image.fromarray(sheet).save(draft, format="JPEG", quality=88, comment=" ".join(painted))
 
 
 def _curve(log: Path, column: str) -> Curve | None:

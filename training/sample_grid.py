@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import nn
 
 from lite_vton.model.autoencoder import Autoencoder
+from lite_vton.photo import save_photo
 from lite_vton.presets import ModelConfig
 from training.latents import LatentPairs
 from training.sampling import sample_latents
@@ -39,7 +39,7 @@ class SampleGrid:
         """Writes `step-000200.png` after the 200th step; logs nothing."""
         if (step + 1) % self.every == 0:
             self.folder.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(self.picture(module)).save(self.folder / f"step-{step + 1:06d}.png")
+            save_photo(self.folder / f"step-{step + 1:06d}.png", self.picture(module))
         return {}
 
     @torch.no_grad()

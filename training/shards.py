@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from lite_vton.atomic import is_vacant, whole_file
 from lite_vton.data.sample import PairFolder
 from lite_vton.errors import UserError
 from lite_vton.model.autoencoder import Autoencoder
@@ -36,10 +35,6 @@ __all__ = ["SHARD_PAIRS", "LatentShards", "ShardedLatents", "write_shards"]
 SHARD_PAIRS = 8 * ENCODED_TOGETHER
 """Pairs of a shard: at 512x384 20 MB of latents, from 250 MB of pictures. Whole batches of the autoencoder, so that
 latents are those which `encode_pairs` makes of all pairs at once."""
-
-
-ABANDONED = 600.0
-"""Seconds after which half a shard is taken for a killed process's; writing one takes less than one."""
 
 
 @dataclass(frozen=True)
@@ -192,32 +187,23 @@ def _claim(folder: Path, about: ShardedLatents) -> None:
                 f"{folder} holds latents of something else ({', '.join(other)} differ): choose another folder"
             )
         return
-    if folder.exists() and (not folder.is_dir() or any(file.suffix != ".partial" for file in folder.iterdir())):
+    if folder.exists() and not (folder.is_dir() and is_vacant(folder)):
         raise UserError(f"{folder} is no folder of shards: choose an empty or a new one")
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"shards.{secrets.token_hex(4)}.partial"
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(file)  # several processes may do so: they write the same
+    with whole_file(file, is_shared=True) as draft:  # several processes may do so: they write the same
+        draft.write_text(text, encoding="utf-8")
 
 
 def _write(pairs: LatentPairs, file: Path) -> None:
     """A whole shard, or none. Another command may be writing the same one: both write the same, the later one stays."""
-    for leftover in file.parent.glob(f"{file.stem}.*.partial"):
-        with suppress(FileNotFoundError):
-            if time.time() - leftover.stat().st_mtime > ABANDONED:
-                leftover.unlink()
-    partial = file.with_name(f"{file.stem}.{secrets.token_hex(4)}.partial")
     tensors = {name: tensor.contiguous() for name, tensor in vars(pairs).items() if tensor is not None}
     try:
-        save_file(tensors, partial)
-        partial.replace(file)
+        with whole_file(file, is_shared=True) as draft:
+            save_file(tensors, draft)
     except (OSError, SafetensorError) as error:
         raise UserError(
             f"cannot write {file} ({error}): free some space and give the same command again; "
             "the shards before it are kept"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager

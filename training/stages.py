@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from lite_vton.atomic import write_text
 from training.loop import LoopConfig, OnStep
 
 __all__ = ["Clock", "progress_bars", "stage"]
@@ -32,7 +33,7 @@ class Clock:
         """Count these too."""
         sums = json.loads(self.file.read_text(encoding="utf-8")) if self.file.is_file() else {}
         sums[stage] = sums.get(stage, 0.0) + minutes
-        self.file.write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
+        write_text(self.file, json.dumps(sums, indent=2) + "\n")
 
 
 def progress_bars() -> Progress:

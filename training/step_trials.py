@@ -21,6 +21,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from numpy.typing import NDArray
 
+from lite_vton.atomic import write_text
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.networks import Networks
 from training.drawn_pairs import drawn_pictures, held_out_pictures
@@ -31,7 +32,6 @@ from training.metrics import Backbones, relative_sharpness
 from training.sampling import sample_latents
 from training.scoring_held_out import HeldOut, decoded, figures, psnr_to_teacher
 from training.stages import Clock, stage
-from training.trial import atomically
 from training.weights_digest import weights_digest
 
 __all__ = ["STUDENT", "TEACHER", "WAYS", "StepBudget", "StepTrials", "Way"]
@@ -111,7 +111,7 @@ class StepTrials:
                 STUDENT: {str(count): self._judged(self._sampled(student, count)) for count in counts},
             }
             self.folder.mkdir(parents=True, exist_ok=True)
-            atomically(file, json.dumps(found, indent=1) + "\n")
+            write_text(file, json.dumps(found, indent=1) + "\n")
         read: dict[str, Found] = json.loads(file.read_text(encoding="utf-8"))
         return read
 
@@ -123,7 +123,7 @@ class StepTrials:
             folder.mkdir(parents=True, exist_ok=True)
             taught = self._taught(way, seed, folder)
             found = {str(count): self._judged(self._sampled(each, count)) for count, each in taught.items()}
-            atomically(file, json.dumps(found, indent=1) + "\n")
+            write_text(file, json.dumps(found, indent=1) + "\n")
         read: Found = json.loads(file.read_text(encoding="utf-8"))
         return read
 

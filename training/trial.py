@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lite_vton.atomic import whole_file, write_text
 from lite_vton.conditioning import COMPONENTS_OF_PAPER
 from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.model.denoiser import Denoiser
@@ -32,7 +33,7 @@ from training.starts import starting_unet
 from training.trial_record import Circumstances, logged_figures
 from training.weights_digest import weights_digest
 
-__all__ = ["Trials", "atomically"]
+__all__ = ["Trials"]
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Trials:
             minutes=clock.minutes().get(f"{row.name} {seed}"),
             **({"tower_found_again": self._found_again()} if row.has_tokens and self.tower is None else {}),
         )
-        atomically(file, json.dumps(result, indent=2) + "\n")
+        write_text(file, json.dumps(result, indent=2) + "\n")
         shutil.rmtree(folder / "checkpoint", ignore_errors=True)  # three times the weights, and done with
 
     def config(self, row: Row) -> ModelConfig:
@@ -217,17 +218,9 @@ class Trials:
         return found
 
 
-def atomically(file: Path, text: str) -> None:
-    """Write `file` whole or not at all."""
-    partial = file.with_name(f".{file.name}.part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(file)
-
-
 def _save_pictures(file: Path, pictures: NDArray[np.uint8]) -> None:
-    partial = file.with_suffix(".part.npz")
-    np.savez_compressed(partial, pictures=pictures)
-    partial.rename(file)
+    with whole_file(file) as draft:
+        np.savez_compressed(draft, pictures=pictures)
 
 
 def _load_pictures(file: Path) -> NDArray[np.uint8]:

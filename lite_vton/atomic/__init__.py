@@ -7,7 +7,7 @@ what the killed one left.
 """
 
 from lite_vton.atomic.claims import AtWorkError, Claim, claim, claim_inside, complete, is_vacant
-from lite_vton.atomic.writing import whole_file, whole_folder, write_text
+from lite_vton.atomic.writing import whole_file, whole_files, whole_folder, write_text
 
 __all__ = [
     "AtWorkError",
@@ -17,6 +17,7 @@ __all__ = [
     "complete",
     "is_vacant",
     "whole_file",
+    "whole_files",
     "whole_folder",
     "write_text",
 ]

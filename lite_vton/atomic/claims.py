@@ -110,6 +110,18 @@ def is_vacant(folder: Path) -> bool:
     return not any(not entry.name.startswith(_PREFIX) for entry in folder.iterdir())
 
 
+def refuse_at_work(folder: Path) -> None:
+    """`AtWorkError` where another process has claimed the inside of `folder`; nothing is written there to find out."""
+    if not folder.is_dir():
+        return
+    workspace = _workspace(folder.resolve(), "")
+    if (os.getpid(), workspace) in _held or not workspace.is_dir():
+        return
+    _sweep(workspace, folder)
+    if workspace.is_dir():
+        raise AtWorkError(f"another lite-vton is writing in {folder}: wait for it, or choose another output")
+
+
 def complete(output: str | Path) -> None:
     """For whoever reads: where `output` is missing, complete its replacement, which a killed command began."""
     target = Path(os.path.abspath(output))  # noqa: PTH100

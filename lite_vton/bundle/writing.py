@@ -1,23 +1,21 @@
-"""Write a bundle: into a temporary folder beside the target, renamed when all of it is there."""
+"""Write a bundle: a folder or one file, whole or not at all."""
 
 from __future__ import annotations
 
-import errno
-import secrets
-import shutil
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from lite_vton.bundle.manifest import MANIFEST_NAME, FileRecord, Manifest
+from lite_vton.atomic import claim, is_vacant, whole_file, whole_folder
+from lite_vton.bundle.manifest import KIND, MANIFEST_NAME, FileRecord, Manifest
 from lite_vton.bundle.reading import REPORTS, Bundle, sha256_of
 from lite_vton.errors import UserError
 
 __all__ = ["record_files", "write_bundle", "write_manifest"]
 
-_CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
-"""What the disk says about the target; any other OSError is somebody else's and passes unchanged."""
+_MARK = KIND.encode()
+"""What every manifest of ours says of itself, and a damaged one mostly still does."""
 
 
 @contextmanager
@@ -29,26 +27,21 @@ def write_bundle(target: str | Path, overwrite: bool = False) -> Iterator[Path]:
     bundle is never replaced. A full disk is reported as a `UserError`.
     """
     target = Path(target)
-    _refuse(target, overwrite)
-    staging = target.with_name(f".{target.name}.partial-{secrets.token_hex(4)}")
-    made = [parent for parent in target.parents if not parent.exists()]
-    folder = staging / "bundle"
-    try:
-        folder.mkdir(parents=True)
-        yield folder
-        Bundle.open(folder, check=False)
-        ready = _pack(folder, staging / "bundle.zip") if target.suffix == ".zip" else folder
+    with claim(target) as mine:
         _refuse(target, overwrite)
-        _replace(ready, target, staging / "replaced")
-    except OSError as error:
-        if error.errno not in _CANNOT_WRITE:
-            raise
-        raise UserError(f"cannot write {target} ({error.strerror}): nothing was kept; choose another output") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        for parent in made:
-            with suppress(OSError):  # not empty: the bundle is in it
-                parent.rmdir()
+        if target.suffix == ".zip":
+            folder = mine.draft()
+            folder.mkdir()
+            yield folder
+            Bundle.open(folder, check=False)
+            _refuse(target, overwrite)
+            with whole_file(target) as packed:
+                _pack(folder, packed)
+        else:
+            with whole_folder(target, _was_ours) as folder:
+                yield folder
+                Bundle.open(folder, check=False)
+                _refuse(target, overwrite)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -70,7 +63,7 @@ def record_files(folder: Path) -> dict[str, FileRecord]:
 def _refuse(target: Path, overwrite: bool) -> None:
     if target.is_symlink():
         raise UserError(f"{target} is a link: give the path it points to")
-    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+    if not target.exists() or (target.is_dir() and is_vacant(target)):
         return
     if not overwrite:
         raise UserError(f"{target} exists: choose another output or pass --overwrite")
@@ -79,33 +72,19 @@ def _refuse(target: Path, overwrite: bool) -> None:
 
 
 def _was_ours(target: Path) -> bool:
-    """Whether a bundle, however damaged, lies at `target`."""
+    """Whether a bundle, however damaged, lies at `target`: other programs have a manifest.json too."""
     if target.is_dir():
-        return (target / MANIFEST_NAME).is_file()
+        manifest = target / MANIFEST_NAME
+        return manifest.is_file() and _MARK in manifest.read_bytes()
     if not zipfile.is_zipfile(target):
         return False
     with zipfile.ZipFile(target) as archive:
         return any(name.rsplit("/", 1)[-1] == MANIFEST_NAME for name in archive.namelist())
 
 
-def _pack(folder: Path, target: Path) -> Path:
+def _pack(folder: Path, target: Path) -> None:
     # Stored, not deflated: weights hardly compress, and a port can then map a file inside the zip.
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 archive.write(path, path.relative_to(folder).as_posix())
-    return target
-
-
-def _replace(ready: Path, target: Path, old: Path) -> None:
-    """Put `ready` at `target`; on failure in between, what was there is put back."""
-    try:
-        if target.exists():
-            target.rename(old)
-        ready.rename(target)
-    except BaseException:
-        # An interrupt between the two renames must not cost the old bundle.
-        with suppress(OSError):
-            if old.exists() and not target.exists():
-                old.rename(target)
-        raise

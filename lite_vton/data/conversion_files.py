@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lite_vton.atomic import whole_files
 from lite_vton.cut import Cut
 from lite_vton.data.cut_file import save_cut
 from lite_vton.data.layout import CUTS, HOLES, part_file
@@ -18,9 +17,8 @@ from lite_vton.data.pair import Pair
 from lite_vton.data.writer import make_folders, write_pair
 from lite_vton.garment import Cutout
 
-__all__ = ["ShopPicture", "clear_drafts", "place_pair", "shop_picture"]
+__all__ = ["ShopPicture", "place_pair", "shop_picture"]
 
-_DRAFT = ".part-"
 _MARGIN = 0.05  # of each side
 
 
@@ -70,10 +68,10 @@ def shop_picture(cutout: Cutout, hidden: NDArray[np.bool_], height: int, width: 
 def place_pair(split_folder: Path, picture: str, pair: Pair, holes: NDArray[np.uint8], cut: Cut | None = None) -> None:
     """All files of `pair` under the name `picture`, its `holes` (H, W) uint8 and `cut`, whole or not at all.
 
-    They are written beside the dataset first, since a run may be ended at any time.
+    Killed while they take their places, a run has not noted the photo as done, and does it again.
     """
-    with tempfile.TemporaryDirectory(prefix=_DRAFT, dir=split_folder.parent) as temporary:
-        draft = Path(temporary)
+    with whole_files(split_folder.parent, f"{split_folder.name}-{picture}") as drafts:
+        draft = drafts / split_folder.name
         make_folders(draft)
         (draft / HOLES[0]).mkdir()
         write_pair(draft, picture, pair)
@@ -81,13 +79,3 @@ def place_pair(split_folder: Path, picture: str, pair: Pair, holes: NDArray[np.u
         if cut is not None:
             (draft / CUTS[0]).mkdir()
             save_cut(part_file(draft, "cut", picture), cut)
-        for file in sorted(path for path in draft.rglob("*") if path.is_file()):
-            target = split_folder / file.relative_to(draft)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(target)
-
-
-def clear_drafts(folder: Path) -> None:
-    """Remove what `place_pair` left in the dataset's `folder` where it was killed."""
-    for draft in folder.glob(f"{_DRAFT}*"):
-        shutil.rmtree(draft)

@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from lite_vton.atomic import is_vacant, write_text
 from lite_vton.data.conversion_outcome import Outcome
+from lite_vton.data.dataset_folder import JOURNAL
 from lite_vton.errors import UserError
 
-__all__ = ["JOURNAL", "Journal"]
-
-JOURNAL = "conversion.jsonl"
-"""File in the dataset's folder: a line of settings, then a line per photo that is done."""
+__all__ = ["Journal"]
 
 
 class Journal:
     """The outcomes so far, by name of the photo."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any], overwrite: bool = False) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         """Begin in `folder`, or go on with what the same `settings`, plain JSON values, began there.
 
-        `UserError` for a folder with anything else in it, unless `overwrite`, which empties it first.
+        `UserError` for a folder with anything else in it.
         """
         self._path = folder / JOURNAL
         self.outcomes: dict[str, Outcome] = {}
-        if folder.exists() and not folder.is_dir():
-            raise UserError(f"{folder} is a file: name a folder")
-        if overwrite and folder.is_dir():
-            shutil.rmtree(folder)
         first = json.dumps(settings, sort_keys=True)
         if self._path.is_file():
             self._read(first)
-        elif folder.is_dir() and any(folder.iterdir()):
+        elif folder.is_dir() and not is_vacant(folder):
             raise UserError(f"{folder} is not empty, and no conversion that can go on: name another, or overwrite it")
         folder.mkdir(parents=True, exist_ok=True)
         self._rewrite(first, self.outcomes.values())
@@ -69,8 +63,4 @@ class Journal:
         self.outcomes = {outcome.name: outcome for outcome in found}
 
     def _rewrite(self, first: str, outcomes: Iterable[Outcome]) -> None:
-        draft = self._path.with_name(f".{self._path.name}.part")
-        draft.write_text(
-            "\n".join([first, *(outcome.model_dump_json() for outcome in outcomes)]) + "\n", encoding="utf-8"
-        )
-        draft.replace(self._path)
+        write_text(self._path, "\n".join([first, *(outcome.model_dump_json() for outcome in outcomes)]) + "\n")

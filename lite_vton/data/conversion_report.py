@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lite_vton.atomic import write_text
 from lite_vton.data.conversion_outcome import Outcome
 from lite_vton.data.layout import SPLITS
 
-__all__ = ["dropped_by_reason", "write_pairs", "write_report", "write_whole"]
+__all__ = ["dropped_by_reason", "write_pairs", "write_report"]
 
 
 def dropped_by_reason(outcomes: Sequence[Outcome]) -> dict[str, int]:
@@ -31,7 +32,7 @@ def write_report(folder: Path, settings: Mapping[str, Any], outcomes: Sequence[O
             for outcome in outcomes
         },
     }
-    write_whole(folder / "report.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / "report.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_pairs(folder: Path, outcomes: Sequence[Outcome]) -> None:
@@ -41,16 +42,9 @@ def write_pairs(folder: Path, outcomes: Sequence[Outcome]) -> None:
         lines = [
             f"{outcome.picture} {(outcome if split == 'train' else _next(outcome, used)).picture}\n" for outcome in used
         ]
-        write_whole(folder / f"{split}_pairs.txt", "".join(lines))
+        write_text(folder / f"{split}_pairs.txt", "".join(lines))
 
 
 def _next(outcome: Outcome, among: Sequence[Outcome]) -> Outcome:
     same = [other for other in among if other.category == outcome.category]
     return same[(same.index(outcome) + 1) % len(same)]
-
-
-def write_whole(path: Path, text: str) -> None:
-    """`text` into the file `path`, all of it or none."""
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+from lite_vton.data.dataset_folder import drawn_folder
 from lite_vton.data.layout import SPLITS
 from lite_vton.data.spawned import spawned
 from lite_vton.errors import UserError
@@ -38,14 +36,15 @@ def synthesize(
 
     Pair i depends on (`seed`, i, `height`, `width`) alone: neither their number nor `workers` changes a byte of it.
     The last `test_share` of them is the test split. `height` and `width` in pixels, multiples of 8.
-    Written beside `folder` first and renamed when complete. Returns the folder.
-    `UserError` for a folder that is not empty (unless `overwrite`), for sizes that make no sense, without skia-python.
+    The folder appears whole or not at all. Returns it.
+    `UserError` for a folder that is not empty (unless `overwrite` and it holds a dataset made here), for sizes that
+    make no sense, without skia-python.
     """
     folder = Path(folder)
-    _check(folder, pairs, seed, height, width, test_share, workers, overwrite)
+    _check(pairs, seed, height, width, test_share, workers)
     test = round(pairs * test_share)
     jobs = [("train" if index < pairs - test else "test", index) for index in range(pairs)]
-    with _complete_or_nothing(folder) as draft:
+    with drawn_folder(folder, overwrite) as draft:
         from lite_vton.data.writer import make_folders
 
         for split in SPLITS:
@@ -61,9 +60,7 @@ def synthesize(
     return folder
 
 
-def _check(
-    folder: Path, pairs: int, seed: int, height: int, width: int, test_share: float, workers: int, overwrite: bool
-) -> None:
+def _check(pairs: int, seed: int, height: int, width: int, test_share: float, workers: int) -> None:
     if pairs < 1:
         raise UserError(f"cannot draw {pairs} pairs: ask for at least one")
     if seed < 0:
@@ -74,31 +71,8 @@ def _check(
         raise UserError(f"test share {test_share} is no share: use 0 to 1")
     if workers < 1:
         raise UserError(f"{workers} workers draw nothing: use at least one")
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file: name a folder that does not exist yet")
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise UserError(f"{folder} is not empty: name another folder, or overwrite it")
     if find_spec("skia") is None:
         raise UserError("drawing needs skia-python: pip install 'lite-vton[data]'")
-
-
-@contextmanager
-def _complete_or_nothing(folder: Path) -> Iterator[Path]:
-    """A draft beside `folder` that takes its place at the end, or vanishes."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        draft.chmod(0o755)  # mkdtemp makes it private
-        yield draft
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-            folder.rename(old / folder.name)
-            draft.rename(folder)
-            shutil.rmtree(old)
-        else:
-            draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _draw(chunk: list[tuple[str, int]], draft: Path, seed: int, height: int, width: int) -> dict[int, str]:

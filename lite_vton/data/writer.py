@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from lite_vton.data.layout import FOLDERS, part_file
 from lite_vton.data.pair import Pair
@@ -14,13 +15,29 @@ from lite_vton.mask import agnostic_mask
 from lite_vton.parsed_mask import parsed_mask
 from lite_vton.pose import skeleton_picture, write_keypoints
 
-__all__ = ["make_folders", "write_pair"]
+__all__ = ["is_written_here", "make_folders", "write_pair"]
+
+_MARK = ("Software", "lite-vton")
+"""Text in every parse: a dataset is told by it from those made elsewhere, whose files have the same names."""
 
 
 def make_folders(split_folder: Path) -> None:
     """All folders of one split."""
     for folder, _ in FOLDERS.values():
         (split_folder / folder).mkdir(parents=True, exist_ok=True)
+
+
+def is_written_here(split_folder: Path) -> bool:
+    """Whether `write_pair` wrote the first pair of a split."""
+    folder, ending = FOLDERS["parse"]
+    first = min((split_folder / folder).glob(f"*{ending}"), default=None)
+    if first is None:
+        return False
+    try:
+        with Image.open(first, formats=("PNG",)) as image:
+            return (_MARK[0], image.info.get(_MARK[0])) == _MARK
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        return False
 
 
 def write_pair(split_folder: Path, picture: str, pair: Pair) -> None:
@@ -47,7 +64,9 @@ def write_pair(split_folder: Path, picture: str, pair: Pair) -> None:
     Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0))).save(path("mask"))
     write_keypoints(path("keypoints"), pair.keypoints)
     Image.fromarray(skeleton_picture(pair.keypoints, height, width)).save(path("skeleton"))
-    indexed(pair.parse).save(path("parse"))
+    mark = PngInfo()
+    mark.add_text(*_MARK)
+    indexed(pair.parse).save(path("parse"), pnginfo=mark)
     indexed(np.where(mask, np.uint8(0), pair.parse)).save(path("parse_agnostic"))
 
 

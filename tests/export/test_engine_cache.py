@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from export.engine_cache import cache_folder, engine_from_cache
+from lite_vton.atomic import claim
 from runtimes.tensorrt_engine import EngineRequest, EngineTensor, check_engine, read_record
 
 REQUEST = EngineRequest(
@@ -103,14 +104,14 @@ def test_a_damaged_or_half_written_engine_is_built_again_and_replaced(
 
 
 def test_what_a_killed_process_left_is_not_taken_for_an_engine(tmp_path: Path, cache: Path, build: Builder) -> None:
-    half = cache / "tiny-unet-fp16" / f"{REQUEST.key}.partial-0123abcd"
+    shelf = cache / "tiny-unet-fp16"
+    half = shelf / ".lite-vton-0123abcd" / "draft"
     half.mkdir(parents=True)
     (half / "model.engine").write_bytes(b"eng")
-    assert whole(engine_from_cache(REQUEST, build, tmp_path / "a", cache)) == b"engine 1"
-    assert half.is_dir()  # it may still be at it
-    os.utime(half, (0, 0))
-    engine_from_cache(REQUEST.model_copy(update={"version": "2"}), build, tmp_path / "b", cache)
-    assert not half.exists()
+    with claim(shelf / "another") as living:  # that may still be at it
+        assert whole(engine_from_cache(REQUEST, build, tmp_path / "a", cache)) == b"engine 1"
+        assert living.workspace.is_dir()
+    assert [entry.name for entry in shelf.iterdir()] == [REQUEST.key]
 
 
 def _die() -> memoryview:
@@ -195,7 +196,7 @@ def test_processes_that_build_the_same_engine_all_get_a_whole_one(tmp_path: Path
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert not list(cache.glob("*/*.partial-*"))
+    assert not list(cache.glob("*/.lite-vton-*"))
     if not damaged:
         (entry,) = cache.glob("*/*")
         assert whole(entry / "model.engine") == b"engine" * 1000

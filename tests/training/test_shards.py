@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from lite_vton.atomic import claim
 from lite_vton.data.opening import open_pairs
 from lite_vton.data.sample import PairFolder
 from lite_vton.data.synthetic import synthesize
@@ -25,7 +26,7 @@ from training.loop import LoopConfig
 from training.losses import DISTILLATIONS, LossConfig
 from training.noise_loss import NoiseLoss
 from training.pictures import read_pictures
-from training.shards import ABANDONED, LatentShards, write_shards
+from training.shards import LatentShards, write_shards
 
 TINY = preset("tiny")
 COUNT = 18  # more than the autoencoder encodes at once, so that there is a second shard
@@ -164,16 +165,16 @@ def test_what_a_killed_preparation_left_is_gone_on_with(data: Path, networks: Ne
     process.wait()
     kept, left = first.stat().st_mtime_ns, len(list(cut.glob("*.safetensors")))
     assert left < 4
-    killed, others = (cut / f"shard-00003.{name}.partial" for name in ("0123abcd", "4567cdef"))
-    for half in (killed, others):
-        half.write_bytes(b"half a shard")
-    os.utime(killed, (time.time() - 2 * ABANDONED,) * 2)
+    killed = cut / ".lite-vton-0123abcd/half"
+    killed.parent.mkdir()
+    killed.write_bytes(b"half a shard")
 
     told: list[int] = []
-    found = shards(cut, data, networks, shard_pairs=5, progress=told.append)
+    with claim(cut / "another's") as living:
+        found = shards(cut, data, networks, shard_pairs=5, progress=told.append)
+        assert living.workspace.exists()
     assert first.stat().st_mtime_ns == kept
     assert (len(told), told[-1]) == (4 - left, COUNT)
-    assert others.exists()
     assert not killed.exists()
     whole = shards(tmp_path / "whole", data, networks, shard_pairs=5).part(slice(None))
     again = found.part(slice(None))

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from lite_vton.atomic import whole_files
 from lite_vton.bundle.reading import sha256_of
 from lite_vton.data.conversion_files import shop_picture
 from lite_vton.data.conversion_journal import Journal
 from lite_vton.data.conversion_outcome import DroppedError, Outcome
-from lite_vton.data.conversion_report import write_whole
 from lite_vton.data.conversion_run import Progress, tell
+from lite_vton.data.dataset_folder import converted_folder
 from lite_vton.data.garments.classes import CLASSES, HEMS, OTHER
 from lite_vton.data.garments.cutting import cut_garment
-from lite_vton.data.garments.files import GarmentFile, garment_files
+from lite_vton.data.garments.files import GarmentFile, GarmentFolder, garment_files
 from lite_vton.data.garments.quality import COMMON
 from lite_vton.data.garments.report import Report, write_report
 from lite_vton.data.garments.sheet import write_sheet
@@ -64,8 +67,20 @@ def convert_garments(
         "looks_for_people": installed(),
         "bounds": _bounds(),
     }
-    journal = Journal(folder, settings, overwrite)
-    work = _Conversion(folder / _SPLIT, height, width, worn)
+    with converted_folder(folder, overwrite) as working:
+        work = _Conversion(working / _SPLIT, height, width, worn)
+        return _convert_into(working, found, work, settings, workers, progress)
+
+
+def _convert_into(
+    folder: Path,
+    found: GarmentFolder,
+    work: _Conversion,
+    settings: Mapping[str, Any],
+    workers: int,
+    progress: Progress | None,
+) -> Report:
+    journal = Journal(folder, settings)
     waiting = [file for file in found.files if not work.settled(file, journal.outcomes.get(file.source))]
     settled = {file.source for file in found.files} - {file.source for file in waiting}
     for source_name in journal.outcomes.keys() - settled:
@@ -114,19 +129,23 @@ class _Conversion:
             "width": self.width,
             "landmarks": {name: (round(x, 2), round(y, 2)) for name, (x, y) in marks.items()},
         }
-        mask, landmarks, cloth = self._files(file.name)
-        for path in (mask, landmarks, cloth):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        save_photo(mask, shop.mask)
-        write_whole(landmarks, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        with whole_files(self.folder.parent, file.name) as drafts:
+            mask, landmarks, _ = _files(drafts / _SPLIT, file.name)
+            for path in (mask, landmarks):
+                path.parent.mkdir(parents=True)
+            save_photo(mask, shop.mask)
+            landmarks.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         # The last of the three: where there is a cloth, there is all of it.
-        save_photo(cloth, shop.cloth)
+        with whole_files(self.folder.parent, file.name) as drafts:
+            cloth = _files(drafts / _SPLIT, file.name)[2]
+            cloth.parent.mkdir(parents=True)
+            save_photo(cloth, shop.cloth)
         measures = {name: round(value, 4) for name, value in asdict(cut.measures).items()}
         return Outcome(name=file.source, split=_SPLIT, category=kind.category, measures=measures, sha256=digest)
 
     def settled(self, file: GarmentFile, outcome: Outcome | None) -> bool:
         """Whether `outcome` of an earlier run is still true."""
-        if outcome is None or not outcome.sha256 or (outcome.split and not self._files(file.name)[2].is_file()):
+        if outcome is None or not outcome.sha256 or (outcome.split and not _files(self.folder, file.name)[2].is_file()):
             return False
         try:
             return sha256_of(file.path) == outcome.sha256
@@ -135,17 +154,18 @@ class _Conversion:
 
     def remove_others(self, names: set[str]) -> None:
         """Files of garments that are no longer kept, or were begun when a run was killed."""
-        for path in self._files("any"):
+        for path in _files(self.folder, "any"):
             for file in path.parent.glob("*") if path.parent.is_dir() else ():
                 if file.name.removesuffix(path.suffix) not in names:
                     file.unlink()
 
-    def _files(self, name: str) -> tuple[Path, Path, Path]:
-        """Mask, landmarks and cloth."""
-        mask, landmarks, cloth = (
-            part_file(self.folder, kind, f"{name}.jpg") for kind in ("cloth_mask", "landmarks", "cloth")
-        )
-        return mask, landmarks, cloth
+
+def _files(split_folder: Path, name: str) -> tuple[Path, Path, Path]:
+    """Mask, landmarks and cloth."""
+    mask, landmarks, cloth = (
+        part_file(split_folder, kind, f"{name}.jpg") for kind in ("cloth_mask", "landmarks", "cloth")
+    )
+    return mask, landmarks, cloth
 
 
 def _check(source: Path, folder: Path, height: int, width: int, workers: int) -> None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lite_vton.atomic import write_text
 from lite_vton.data.conversion_outcome import Outcome
-from lite_vton.data.conversion_report import dropped_by_reason, write_whole
+from lite_vton.data.conversion_report import dropped_by_reason
 from lite_vton.data.garments.classes import CLASSES, OTHER
 from lite_vton.data.garments.files import GarmentFile, GarmentFolder
 
@@ -71,14 +72,14 @@ def write_report(folder: Path, settings: Mapping[str, Any], report: Report) -> N
         "other_files": report.others,
         "garments": [_line(file, report.outcomes[file.source]) for file in report.photos],
     }
-    write_whole(folder / "report.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / "report.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for file in report.kept:
         outcome = report.outcomes[file.source]
         writer.writerow((file.name, file.kind, outcome.category, file.source, outcome.sha256))
-    write_whole(folder / "garments.csv", table.getvalue())
+    write_text(folder / "garments.csv", table.getvalue())
 
 
 def _line(file: GarmentFile, outcome: Outcome) -> dict[str, Any]:

@@ -81,7 +81,8 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(
         assert begun[f"train/cloth-landmarks/{name}.json"] == contents(whole)[f"train/cloth-landmarks/{name}.json"]
     # What a power cut may leave.
     journal.write_bytes(journal.read_bytes() + b'{"name":"to')
-    (folder / "train/cloth-mask/.half.jpg.1.part").write_bytes(b"half")
+    (folder / ".lite-vton-0/half").mkdir(parents=True)
+    (folder / ".lite-vton-0/half/half.jpg").write_bytes(b"half")
     assert main(words) == 0
     assert contents(folder) == contents(whole)
 

@@ -65,7 +65,7 @@ def test_stopped_half_way_it_leaves_nothing(
 
     def half_written() -> bool:
         tracing = any(temporary.glob("lite-vton-*"))
-        return tracing and any(target.glob(".out.partial-*/bundle/golden/trajectory.npz"))
+        return tracing and any(target.glob(".lite-vton-*/*/golden/trajectory.npz"))
 
     code, err = interrupted("export", "tiny", "-o", target / "out", ready=half_written, by=by, temporary=temporary)
     assert (code, err) == (130, "lite-vton: stopped; nothing was written\n")

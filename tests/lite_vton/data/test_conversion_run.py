@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lite_vton.atomic import claim_inside
 from lite_vton.data.conversion_files import place_pair
-from lite_vton.data.conversion_journal import JOURNAL
 from lite_vton.data.conversion_outcome import Outcome
 from lite_vton.data.conversion_run import convert_all
+from lite_vton.data.dataset_folder import JOURNAL
 from lite_vton.data.pair import Pair
 from lite_vton.errors import UserError
 from lite_vton.pose import Keypoints
@@ -78,8 +81,8 @@ def test_killed_while_writing_it_leaves_nothing_half_done(whole: Path, tmp_path:
         convert(folder, "0004")
     journal = folder / JOURNAL
     journal.write_text(journal.read_text() + '{"name":"0004","spl')
-    (folder / ".part-killed/image").mkdir(parents=True)
-    (folder / ".part-killed/image/0004_00.jpg").write_bytes(b"half")
+    (folder / ".lite-vton-killed/half/image").mkdir(parents=True)
+    (folder / ".lite-vton-killed/half/image/0004_00.jpg").write_bytes(b"half")
     convert(folder)
     assert hashes(folder) == hashes(whole)
 
@@ -97,10 +100,39 @@ def test_other_options_do_not_mix_with_what_was_begun(whole: Path) -> None:
     assert '"height": 128' in (whole / "report.json").read_text()
 
 
+def test_an_interrupted_overwrite_keeps_the_old_dataset(whole: Path) -> None:
+    before = hashes(whole)
+    with pytest.raises(KeyboardInterrupt):
+        convert(whole, "0004", overwrite=True)
+    assert hashes(whole) == before
+    assert list(whole.parent.iterdir()) == [whole]
+
+
+def test_two_conversions_into_one_folder_are_kept_apart(tmp_path: Path) -> None:
+    code = f"""
+from pathlib import Path
+from tests.lite_vton.data.test_conversion_run import UserError, convert
+for options in ({{}}, {{"overwrite": True}}):
+    try:
+        convert(Path({str(tmp_path / "x")!r}), **options)
+    except UserError as error:
+        print(error)
+"""
+    convert(tmp_path / "x")
+    with claim_inside(tmp_path / "x"):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.count("another lite-vton is writing") == 2
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(UserError, match="not empty"):
         convert(tmp_path)
+    for like_ours in ("", "{}", '{"dataset": 3}', "[" * 100_000):
+        (tmp_path / "conversion.jsonl").write_text(like_ours)
+        with pytest.raises(UserError, match="holds something else"):
+            convert(tmp_path, overwrite=True)
+    (tmp_path / "conversion.jsonl").unlink()
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
     with pytest.raises(UserError, match="is a file"):
         convert(tmp_path / "mine.txt")

@@ -177,14 +177,25 @@ def test_an_interrupted_overwrite_keeps_the_old_dataset(tmp_path: Path) -> None:
 
 
 def test_overwriting_replaces_the_whole_folder(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    folder.mkdir()
+    folder = synthesize(tmp_path / "data", 1, height=64, width=48)
     (folder / "old.txt").write_text("old")
     with pytest.raises(UserError, match="not empty"):
         synthesize(folder, 1, height=64, width=48)
     synthesize(folder, 1, height=64, width=48, overwrite=True)
     assert not (folder / "old.txt").exists()
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_folder_that_was_not_drawn_here_is_never_overwritten(tmp_path: Path) -> None:
+    theirs = synthesize(tmp_path / "data", 1, height=64, width=48)
+    for parse in theirs.glob("*/image-parse-v3/*.png"):
+        with Image.open(parse) as image:
+            image.save(parse)  # without the mark
+    before = _hashes(theirs)
+    with pytest.raises(UserError, match="holds something else"):
+        synthesize(theirs, 1, seed=1, height=64, width=48, overwrite=True)
+    assert _hashes(theirs) == before
+    assert list(tmp_path.iterdir()) == [theirs]
 
 
 @pytest.mark.parametrize(
