@@ -1,7 +1,7 @@
-"""Which autoencoder a model has: Stable Diffusion's (`kl`), or a small one in the same latent space (`tiny`).
+"""Which autoencoder a model has: Stable Diffusion's (`kl`), or a small one in the same latent space (`tiny`, `taesd`).
 
-The latents are alike, so a U-Net's weights fit either, and a model may be trained with one and run with the other. The
-small one is distilled from the large (`training.autoencoder_distillation`).
+The latents are alike, so a U-Net's weights fit each, and a model may be trained with one and run with another. `tiny`
+is ours, distilled from the large (`training.autoencoder_distillation`); `taesd` is published, and imported.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from lite_vton.presets import AUTOENCODERS, AutoencoderConfig, AutoencoderKLConf
 
 __all__ = ["KINDS", "PICTURES", "autoencoder_kind", "encoder_batch", "with_autoencoder"]
 
-KINDS = ("kl", "tiny")
-"""diffusers' `AutoencoderKL` and `AutoencoderTiny`."""
+KINDS = ("kl", "tiny", "taesd")
+"""diffusers' `AutoencoderKL`; its `AutoencoderTiny` beside a shortcut of ours, and as it is."""
 
 PICTURES = ("masked_person", "pose")
 """Conditions that are pictures, and encoded before the U-Net is told them."""
@@ -23,7 +23,9 @@ PICTURES = ("masked_person", "pose")
 
 def autoencoder_kind(config: ModelConfig) -> str:
     """The one of `KINDS` that a model has as it stands."""
-    return "kl" if isinstance(config.autoencoder, AutoencoderKLConfig) else "tiny"
+    if isinstance(config.autoencoder, AutoencoderKLConfig):
+        return "kl"
+    return "tiny" if config.autoencoder.shortcut else "taesd"
 
 
 def with_autoencoder(config: ModelConfig, kind: str) -> ModelConfig:

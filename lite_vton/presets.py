@@ -55,6 +55,8 @@ class AutoencoderTinyConfig:
     the downscale factor is `patch * 2 ** (len(channels) - 1)`. `channels` and `blocks` are the encoder's, widest
     picture first; `decoder_channels` and `decoder_blocks` the decoder's in the same order. `latent_scale` brings
     latents to about unit variance, which is what the convolutions inside give and take whatever the scale outside.
+    `shortcut` says whether a linear way lies beside the network, and none of its blocks ends in an activation: so are
+    ours. Published ones (TAESD) are without, and their `activation` is relu.
     """
 
     patch: int
@@ -64,6 +66,8 @@ class AutoencoderTinyConfig:
     decoder_blocks: tuple[int, ...]
     latent_channels: int = 4
     latent_scale: float = 1.0
+    activation: str = "silu"
+    shortcut: bool = True
 
     @property
     def downscale(self) -> int:
@@ -230,6 +234,17 @@ _SMALL_AUTOENCODER = AutoencoderTinyConfig(
     latent_scale=_SD_AUTOENCODER.latent_scale,
 )
 """In Stable Diffusion's latent space, for a small part of its cost; docs/method.md has what was measured."""
+_TAESD = AutoencoderTinyConfig(
+    patch=1,
+    channels=(64, 64, 64, 64),
+    blocks=(1, 3, 3, 3),
+    decoder_channels=(64, 64, 64, 64),
+    decoder_blocks=(1, 3, 3, 3),
+    latent_scale=_SD_AUTOENCODER.latent_scale,
+    activation="relu",
+    shortcut=False,
+)
+"""The published one (github.com/madebyollin/taesd), for imports."""
 _SD_UNET = UNetConfig(
     channels=(320, 640, 1280, 1280),
     layers_per_block=(2, 2, 2, 2),
@@ -242,6 +257,7 @@ _SD_UNET = UNetConfig(
 
 _TINY_KL_AUTOENCODER = AutoencoderKLConfig(channels=(8, 8, 16, 16), layers_per_block=1, norm_groups=4)
 _TINY_SMALL_AUTOENCODER = replace(_TINY_AUTOENCODER, latent_scale=_TINY_KL_AUTOENCODER.latent_scale)
+_TINY_TAESD = replace(_TAESD, channels=(8,) * 4, blocks=(1,) * 4, decoder_channels=(8,) * 4, decoder_blocks=(1,) * 4)
 _TINY_KL_UNET = UNetConfig(
     channels=(16, 16),
     layers_per_block=(1, 1),
@@ -394,11 +410,11 @@ AUTOENCODERS: Mapping[str, Mapping[str, AutoencoderConfig]] = MappingProxyType(
     {
         **dict.fromkeys(
             ("mp-vton", "teacher", "litemp-vton", "litemp-vton-paper"),
-            MappingProxyType({"kl": _SD_AUTOENCODER, "tiny": _SMALL_AUTOENCODER}),
+            MappingProxyType({"kl": _SD_AUTOENCODER, "tiny": _SMALL_AUTOENCODER, "taesd": _TAESD}),
         ),
         **dict.fromkeys(
             ("tiny-clip", "tiny-kl"),
-            MappingProxyType({"kl": _TINY_KL_AUTOENCODER, "tiny": _TINY_SMALL_AUTOENCODER}),
+            MappingProxyType({"kl": _TINY_KL_AUTOENCODER, "tiny": _TINY_SMALL_AUTOENCODER, "taesd": _TINY_TAESD}),
         ),
     }
 )

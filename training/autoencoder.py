@@ -48,9 +48,9 @@ def train_autoencoder(
 
     It goes on from `start`, in place; without one it starts as a principal component analysis of the pictures. A step
     sees `loop.batch_size` crops of half the picture's height and width: more steps for the same work.
-    `UserError` for a model with Stable Diffusion's autoencoder, which is taken as it is.
+    `UserError` for a model with Stable Diffusion's autoencoder or TAESD, which are taken as they are.
     """
-    if not isinstance(config.autoencoder, AutoencoderTinyConfig):
+    if not isinstance(config.autoencoder, AutoencoderTinyConfig) or not config.autoencoder.shortcut:
         raise UserError(f"the autoencoder of {config.name} is not trained here: give the file of Stable Diffusion's")
     some = some_pictures(pictures)
     autoencoder = _linear(config.autoencoder, some, loop.seed) if start is None else start

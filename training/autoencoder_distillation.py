@@ -82,7 +82,7 @@ def distil_autoencoder(
     as `training.loop.fit`.
     """
     shape = config.autoencoder
-    if not isinstance(shape, AutoencoderTinyConfig):
+    if not isinstance(shape, AutoencoderTinyConfig) or not shape.shortcut:
         raise UserError(f"{config.name} has no small autoencoder here: choose a preset with --autoencoder tiny")
     if abs(shape.latent_scale / latent_scale - 1) > 1e-3:
         raise UserError(f"the latents are scaled by {latent_scale:.5g}, {config.name} by {shape.latent_scale:.5g}")

@@ -14,20 +14,25 @@ def import_(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="SOURCE", help="A diffusers folder, an original .safetensors or .ckpt, or Optimum's ONNX."
+            metavar="SOURCE", help="A diffusers folder or cache, a .safetensors, .ckpt or .pth, or Optimum's ONNX."
         ),
     ],
-    model: Annotated[str, typer.Option("--model", metavar="PRESET", help="What to import it as: teacher or mp-vton.")],
+    model: Annotated[
+        str, typer.Option("--model", "--preset", metavar="PRESET", help="What to import it as: teacher or mp-vton.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run, or of ONNX the bundle, to write.")],
     layout: Annotated[
         str | None,
-        typer.Option("--layout", help="Its channels: stable-diffusion, inpainting, paint-by-example or lite-vton."),
+        typer.Option(
+            "--layout", help="Its channels: stable-diffusion, inpainting, paint-by-example, stableviton or lite-vton."
+        ),
     ] = None,
     autoencoder: Annotated[
-        Path | None, typer.Option("--autoencoder", metavar="FOLDER", help="Another autoencoder than the source's.")
+        Path | None,
+        typer.Option("--autoencoder", metavar="PATH", help="Another autoencoder: a folder, a file, or TAESD."),
     ] = None,
     attention: Annotated[
-        Path | None, typer.Option("--attention", metavar="FOLDER", help="CatVTON's self-attention, put on top.")
+        Path | None, typer.Option("--attention", metavar="PATH", help="CatVTON's self-attention, put on top.")
     ] = None,
     image_encoder: Annotated[
         Path | None, typer.Option("--image-encoder", metavar="FOLDER", help="CLIP's image tower, for mp-vton.")

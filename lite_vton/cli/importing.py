@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
+from lite_vton.atomic import whole_folder
 from lite_vton.choices import one_of
 from lite_vton.cli.weights import run_files
 from lite_vton.commands import command
@@ -62,37 +60,25 @@ def import_run(
 
     The folder appears whole or not at all. Raises `UserError` as `lite_vton.model.importing`, and for an output in use.
     """
-    from safetensors import SafetensorError
-
     from lite_vton.model.channel_layouts import LAYOUTS
-    from lite_vton.model.importing import import_networks
-    from lite_vton.model.networks import save_networks
+    from lite_vton.model.importing import import_weights
 
     config = preset(model)
     if layout is not None:
         one_of("layout", layout, LAYOUTS)
-    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
-        raise UserError(f"{output} exists: choose another folder")
     if not source.exists():
         raise UserError(f"no file or folder {source}: check its name")
-    imported = import_networks(
-        source, config, layout=layout, autoencoder=autoencoder, attention=attention, image_encoder=image_encoder
-    )
-    staging = output.with_name(f".{output.name}.partial-{secrets.token_hex(4)}")
-    made = [parent for parent in output.parents if not parent.exists()]
-    try:
-        save_networks(imported.networks, *run_files(staging))
-        if output.is_dir():
-            output.rmdir()
-        staging.rename(output)
-    except SafetensorError as error:  # how a full disk is reported
-        raise UserError(f"cannot write {output} ({error}): free some space or choose another place") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        for parent in made:
-            with suppress(OSError):  # not empty: the run is in it
-                parent.rmdir()
+    with whole_folder(output, _is_a_run_that_is_kept) as draft:
+        imported = import_weights(
+            source, config, layout=layout, autoencoder=autoencoder, attention=attention, image_encoder=image_encoder
+        )
+        imported.write(*run_files(draft))
     return sorted(output.iterdir()), imported.notes
+
+
+def _is_a_run_that_is_kept(_: Path) -> bool:
+    """No folder with something in it is ever replaced by an import."""
+    return False
 
 
 def training_command(model: str, output: Path) -> str:

@@ -78,7 +78,9 @@ Pose = Annotated[
 ]
 Autoencoder = Annotated[
     str | None,
-    typer.Option("--autoencoder", metavar="kl|tiny|FILE", help="Its kind, or a trained one; default: the model's."),
+    typer.Option(
+        "--autoencoder", metavar="kl|tiny|taesd|FILE", help="Its kind, or a trained one; default: the model's."
+    ),
 ]
 ImageEncoder = Annotated[
     Path | None,

@@ -23,7 +23,7 @@ __all__ = ["TinyAutoencoder"]
 
 
 class TinyAutoencoder(Autoencoder):
-    """`AutoencoderTiny` on folded pictures, plus a linear shortcut either way."""
+    """`AutoencoderTiny` on folded pictures, plus a linear shortcut either way; or the published TAESD, without it."""
 
     def __init__(self, config: AutoencoderTinyConfig) -> None:
         super().__init__()
@@ -31,8 +31,10 @@ class TinyAutoencoder(Autoencoder):
         self.patch = config.patch
         self.latent_scale = config.latent_scale
         tile = config.downscale
-        self.to_latent = nn.Conv2d(3, config.latent_channels, tile, stride=tile)
-        self.to_picture = nn.ConvTranspose2d(config.latent_channels, 3, tile, stride=tile)
+        self.shortcut = config.shortcut
+        if config.shortcut:
+            self.to_latent = nn.Conv2d(3, config.latent_channels, tile, stride=tile)
+            self.to_picture = nn.ConvTranspose2d(config.latent_channels, 3, tile, stride=tile)
         self.network = AutoencoderTiny(
             in_channels=folded,
             out_channels=folded,
@@ -41,9 +43,9 @@ class TinyAutoencoder(Autoencoder):
             num_encoder_blocks=config.blocks,
             decoder_block_out_channels=config.decoder_channels[::-1],
             num_decoder_blocks=config.decoder_blocks[::-1],
-            act_fn="silu",
+            act_fn=config.activation,
         )
-        for block in self._blocks():
+        for block in self._blocks() if config.shortcut else ():
             # A ReLU over the whole residual stream dies: measured, 96 of 100 activations were zero after a thousand
             # steps and the last block gave nothing any more.
             block.fuse = nn.Identity()
@@ -51,7 +53,8 @@ class TinyAutoencoder(Autoencoder):
     def encode(self, picture: torch.Tensor) -> torch.Tensor:
         """Picture (N, 3, H, W) in [-1, 1] to its latent; deterministic, no distribution to draw from."""
         latent: torch.Tensor = self.network.encoder(functional.pixel_unshuffle(picture, self.patch))
-        latent = latent + self.to_latent(picture)
+        if self.shortcut:
+            latent = latent + self.to_latent(picture)
         # diffusers' decoder clips its input at three, which suits latents of unit variance alone.
         return latent if self.latent_scale == 1.0 else latent / self.latent_scale
 
@@ -59,8 +62,7 @@ class TinyAutoencoder(Autoencoder):
         """Latent (N, C, h, w), unscaled, to a picture in about [-1, 1]; not clipped."""
         latent = latent if self.latent_scale == 1.0 else latent * self.latent_scale
         picture: torch.Tensor = functional.pixel_shuffle(self.network.decoder(latent), self.patch)
-        picture = picture + self.to_picture(latent)
-        return picture
+        return picture + self.to_picture(latent) if self.shortcut else picture
 
     @torch.no_grad()
     def start_linear(self, mean: torch.Tensor, components: torch.Tensor, deviations: torch.Tensor) -> None:

@@ -36,6 +36,10 @@ LAYOUTS: dict[str, ChannelLayout] = {
         ChannelLayout("inpainting", (("noisy_latent", 4), ("mask", 1), ("masked_person", 4))),
         # DCI-VTON's too. Both concatenate the inpainted picture's latent before the mask, and blank where it is 0.
         ChannelLayout("paint-by-example", (("noisy_latent", 4), ("masked_person", 4), ("mask", 1)), keep_mask=True),
+        # DensePose in place of our skeleton; its authors concatenate the agnostic person before its mask, 1 = keep.
+        ChannelLayout(
+            "stableviton", (("noisy_latent", 4), ("masked_person", 4), ("mask", 1), ("pose", 4)), keep_mask=True
+        ),
         ChannelLayout("lite-vton", (("noisy_latent", 4), ("mask", 1), ("masked_person", 4), ("pose", 4))),
     )
 }
@@ -56,8 +60,11 @@ def layout_of(channels: int, hint: str | None) -> ChannelLayout:
             )
         return LAYOUTS[hint]
     if not fitting:
-        counts = ", ".join(str(layout.channels) for layout in LAYOUTS.values())
-        raise UserError(f"the source's U-Net takes {channels} channels, known are {counts}: choose another source")
+        counts = ", ".join(str(count) for count in sorted({layout.channels for layout in LAYOUTS.values()}))
+        raise UserError(
+            f"the source's U-Net takes {channels} channels, known are {counts}: it is another kind of network, "
+            "which no preset is built as"
+        )
     if len(fitting) > 1:
         names = " or ".join(f"--layout {layout.name}" for layout in fitting)
         raise UserError(f"the source does not say what its {channels} channels are: pass {names}")
@@ -80,7 +87,7 @@ def in_our_order(
     for name, count in layout.conditions:
         if told.get(name) != count:
             raise UserError(
-                f"the source's U-Net is told {name} in {count} channels, the preset's is not: choose another"
+                f"the source's U-Net is told {name} in {count} channels, the preset's is not: choose another preset"
             )
         columns = weight[:, start : start + count]
         start += count

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
 from lite_vton.errors import UserError
+from lite_vton.model.checkpoint_files import read_component, read_json
+from lite_vton.model.finite_weights import refuse_not_finite
+from lite_vton.model.hub_cache import checkpoint_at
 from lite_vton.presets import ImageEncoderConfig
 
 if TYPE_CHECKING:
@@ -69,41 +70,62 @@ def build_image_encoder(config: ImageEncoderConfig) -> CLIPVisionModel:
 def load_image_encoder(config: ImageEncoderConfig, folder: Path) -> CLIPVisionModel:
     """The tower of a CLIP checkpoint as transformers saves it, whole or the tower alone; nothing is downloaded.
 
-    Raises `UserError` for a folder that holds none, one of another shape, or one that lacks weights, which transformers
-    would replace by random ones.
+    Raises `UserError` for a folder that holds none, one of another shape, or one that lacks weights or whose weights
+    are not finite.
     """
-    from transformers import CLIPVisionModel
-
+    folder = checkpoint_at(folder)
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} holds no CLIP checkpoint: name the folder with its config.json and weights")
-    try:
-        with _without_bar():
-            tower, report = CLIPVisionModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise UserError(
-            f"{folder} is no readable CLIP checkpoint ({str(error).splitlines()[0]}): copy it again"
-        ) from error
-    found = tower.config
-    shape = (found.hidden_size, found.num_hidden_layers, found.num_attention_heads, found.patch_size, found.image_size)
+    settings = read_json(folder / "config.json")
+    own = settings.get("vision_config", settings)
+    said = own if isinstance(own, dict) else {}
+    _refuse_another(said, folder / "config.json")
+    shape = tuple(said.get(name, usual) for name, usual in _SHAPE.items())
     wanted = (config.width, config.layers, config.heads, config.patch, config.image_size)
     if shape != wanted:
         raise UserError(
-            f"{folder} has width, layers, heads, patch and picture {shape}, the preset {wanted}: choose another"
+            f"{folder} has width, layers, heads, patch and picture {str(shape)[:80]}, the preset {wanted}: "
+            "choose another"
         )
-    if report["missing_keys"]:
-        raise UserError(f"{folder} lacks {sorted(report['missing_keys'])[0]} and perhaps more: copy it again")
+    try:
+        weights = read_component(folder, ("model", "pytorch_model"))
+    except UserError as error:
+        raise UserError(f"{folder} is no readable CLIP checkpoint ({error}): copy it again") from error
+    # Its own loader would replace what is missing by random weights, and reports on the terminal.
+    tower = build_image_encoder(config)
+    state = {name: weights.get(name, weights.get(f"{_TOWER}{name}")) for name in tower.state_dict()}
+    lost = sorted(name for name, weight in state.items() if weight is None)
+    if lost:
+        raise UserError(f"{folder} lacks {lost[0]} and perhaps more: copy it again")
+    found = {name: weight for name, weight in state.items() if weight is not None}
+    refuse_not_finite(found, folder)
+    try:
+        tower.load_state_dict(found)
+    except RuntimeError as error:
+        raise UserError(f"{folder} does not fit its own config.json ({str(error).splitlines()[-1].strip()})") from error
     return tower.eval().float()
 
 
-@contextmanager
-def _without_bar() -> Iterator[None]:
-    """transformers draws a bar for the weights of every file, terminal or not."""
-    from transformers.utils import logging
+_TOWER = "vision_model."
+"""What the tower's names begin with in a whole CLIP, and did in a tower alone until transformers 5."""
 
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
+_SHAPE = {
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "patch_size": 32,
+    "image_size": 224,
+}
+"""The settings that make a tower's shape, and what they are where a file does not say them."""
+
+_KINDS = ("clip", "clip_vision_model")
+_ACTIVATION = "quick_gelu"
+
+
+def _refuse_another(settings: Mapping[str, object], file: Path) -> None:
+    """`UserError` for a tower that computes otherwise than CLIP's."""
+    if settings.get("model_type", _KINDS[-1]) not in _KINDS:
+        raise UserError(f"{file} is of {str(settings['model_type'])[:60]} and no CLIP: choose another")
+    said = str(settings.get("hidden_act", _ACTIVATION))
+    if said != _ACTIVATION:
+        raise UserError(f"{file} says hidden_act is {said[:60]}, ours is {_ACTIVATION}: choose another")

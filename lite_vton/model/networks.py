@@ -17,6 +17,7 @@ from lite_vton.errors import UserError
 from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.model.autoencoder_kl import KLAutoencoder
 from lite_vton.model.autoencoder_tiny import TinyAutoencoder
+from lite_vton.model.finite_weights import refuse_not_finite
 from lite_vton.model.image_encoder import build_image_encoder
 from lite_vton.model.unet import build_unet
 from lite_vton.presets import AutoencoderConfig, AutoencoderKLConfig, ModelConfig, preset
@@ -32,11 +33,11 @@ __all__ = [
     "load_autoencoder",
     "load_networks",
     "random_networks",
-    "refuse_not_finite",
     "save_autoencoder",
     "save_networks",
     "shipped_networks",
     "weight_files",
+    "weights_metadata",
 ]
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -108,13 +109,18 @@ def save_networks(networks: Networks, autoencoder: Path, unet: Path, dtype: torc
     Preset and latent scale go into the metadata, and, where they are not as in its preset, how the model
     is conditioned and in how many steps it samples.
     """
-    about = to_metadata(networks.config)
-    metadata = {"preset": networks.config.name, "latent_scale": repr(networks.latent_scale), **about}
-    if networks.config.default_steps != preset(networks.config.name).default_steps:
-        metadata["default_steps"] = str(networks.config.default_steps)
+    metadata = weights_metadata(networks.config, networks.latent_scale)
     for path, module in weight_files(networks, autoencoder, unet).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: tensor.to(dtype).contiguous() for name, tensor in module.state_dict().items()}, path, metadata)
+
+
+def weights_metadata(config: ModelConfig, latent_scale: float) -> dict[str, str]:
+    """What `save_networks` writes beside weights: see `lite_vton.weights_metadata`."""
+    metadata = {"preset": config.name, "latent_scale": repr(latent_scale), **to_metadata(config)}
+    if config.default_steps != preset(config.name).default_steps:
+        metadata["default_steps"] = str(config.default_steps)
+    return metadata
 
 
 def check_saved(networks: Networks, autoencoder: Path, unet: Path) -> None:
@@ -223,22 +229,6 @@ def _load_weights(module: nn.Module, path: Path) -> None:
         first = str(error).splitlines()[-1].strip()
         raise UserError(f"{path} does not fit the preset ({first}): choose the one it was trained as") from error
 
-
-def refuse_not_finite(state: Mapping[str, torch.Tensor], path: Path) -> None:
-    """A `UserError` naming the first of the weights in `path` that is of integers, or holds NaN or infinity."""
-    for name, tensor in state.items():
-        if tensor.is_complex() or not (tensor.is_floating_point() or name.endswith(_INTEGERS)):
-            raise UserError(f"{path} holds {name} as {str(tensor.dtype).removeprefix('torch.')}: give weights in float")
-        wrong = int((~tensor.isfinite()).sum()) if tensor.is_floating_point() else 0
-        if wrong:
-            raise UserError(
-                f"{path} holds {name} with {wrong} of {tensor.numel()} values NaN or infinite: "
-                "take a copy from before that, or train it again"
-            )
-
-
-_INTEGERS = ("position_ids", "num_batches_tracked")
-"""Buffers that hold numbers of places and of batches, and no weights."""
 
 _PER_LATENT_CHANNEL = ("conv_out.weight", "to_latent.weight", "post_quant_conv.weight")
 """One weight each of a U-Net, a `TinyAutoencoder` and a `KLAutoencoder` with as many rows as a latent has channels."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
 from safetensors.torch import save_file
 from torch import nn
@@ -24,6 +24,8 @@ ORDERS: dict[str, Callable[[dict[str, torch.Tensor]], list[torch.Tensor]]] = {
     "stable-diffusion": lambda told: [told["noisy"]],
     "inpainting": lambda told: [told["noisy"], told["mask"], told["person"]],
     "paint-by-example": lambda told: [told["noisy"], told["person"], 1 - told["mask"]],
+    "stableviton": lambda told: [told["noisy"], told["person"], 1 - told["mask"], told["pose"]],
+    "lite-vton": lambda told: [told["noisy"], told["mask"], told["person"], told["pose"]],
 }
 """What each source is shown; a mask of ours is 1 = repaint."""
 
@@ -72,7 +74,8 @@ def pipeline(folder: Path, unet: UNet2DConditionModel, **saving: object) -> Path
 def told(height: int = 8, width: int = 6) -> dict[str, torch.Tensor]:
     draw = torch.Generator().manual_seed(5)
     noisy, person = (torch.randn(2, 4, height, width, generator=draw) for _ in range(2))
-    return {"noisy": noisy, "mask": torch.rand(2, 1, height, width, generator=draw).round(), "person": person}
+    mask = torch.rand(2, 1, height, width, generator=draw).round()
+    return {"noisy": noisy, "mask": mask, "person": person, "pose": torch.randn(2, 4, height, width, generator=draw)}
 
 
 @torch.no_grad()
@@ -84,7 +87,8 @@ def distance(
     shown = torch.cat(ORDERS["inpainting" if layout == "tall" else layout](seen), dim=1)
     time = torch.tensor([7, 501])
     wanted = theirs(shown, time, tokens).sample
-    sample = torch.cat([seen["noisy"], seen["mask"], seen["person"], torch.zeros_like(seen["noisy"])], dim=1)
+    pose = seen["pose"] if layout in ("stableviton", "lite-vton") else torch.zeros_like(seen["noisy"])
+    sample = torch.cat([seen["noisy"], seen["mask"], seen["person"], pose], dim=1)
     return float((ours(sample, time, given).sample - wanted).abs().max())
 
 
@@ -173,6 +177,47 @@ def write(weights: dict[str, torch.Tensor], file: Path) -> Path:
     else:
         torch.save({"state_dict": weights, "global_step": 7}, file)
     return file
+
+
+# Autoencoders in files of their own
+
+
+def vae_file(file: Path, prefix: str, *, averaged: bool = False) -> Path:
+    """Stable Diffusion's autoencoder in one file, its training's loss beside it, perhaps its moving average."""
+    weights = {}
+    for name, weight in original(their_unet(4)).items():
+        if name.startswith("first_stage_model."):
+            weights[prefix + name.removeprefix("first_stage_model.")] = weight
+    if averaged:
+        average = {f"model_ema.{name.replace('.', '')}": weight for name, weight in weights.items()}
+        weights = {name: weight + 1 for name, weight in weights.items()} | average
+    loss = {"loss.logvar": torch.zeros(()), "loss.perceptual_loss.net.slice1.0.weight": torch.ones(2, 2)}
+    return write(weights | {prefix + name: weight for name, weight in loss.items()}, file)
+
+
+def taesd(folder: Path, form: str) -> AutoencoderTiny:
+    """A small TAESD: `form` folder as diffusers saves it, else the two files of its authors."""
+    torch.manual_seed(2)
+    made = AutoencoderTiny(
+        encoder_block_out_channels=(8,) * 4,
+        decoder_block_out_channels=(8,) * 4,
+        num_encoder_blocks=(1,) * 4,
+        num_decoder_blocks=(1,) * 4,
+        upsample_fn="nearest",
+    )
+    shaken(made)
+    if form == "folder":
+        made.save_pretrained(folder)
+        return made
+    folder.mkdir()
+    for part, before in (("encoder", 0), ("decoder", 1)):
+        layers = getattr(made, part).layers.state_dict()
+        numbered = {f"{int(n.partition('.')[0]) + before}.{n.partition('.')[2]}": w.clone() for n, w in layers.items()}
+        if form == "safetensors":
+            save_file(numbered, folder / f"taesd_{part}.safetensors")
+        else:
+            torch.save(numbered, folder / f"taesd_{part}.pth")
+    return made
 
 
 # CatVTON
