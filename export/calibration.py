@@ -20,10 +20,7 @@ from lite_vton.model.networks import Networks
 from lite_vton.presets import ModelConfig
 from runtimes.torch_runtime import TorchRuntime
 
-__all__ = ["DEFAULT_PEOPLE", "Feeds", "check_people", "record_calibration", "record_in_torch"]
-
-DEFAULT_PEOPLE = 4
-"""How many people are dressed; in 8 steps, 32 calls of the U-Net. The demo model gains nothing from more."""
+__all__ = ["Feeds", "check_people", "record_calibration", "record_in_torch"]
 
 Feeds = Mapping[str, NDArray[Any]]
 """The inputs of one call, by tensor name."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from lite_vton.choices import one_of, suggestion
 from lite_vton.errors import UserError
+from lite_vton.installed import is_installed
 
 __all__ = ["FORMATS", "Format", "caveats", "known_format", "load_attribute", "require"]
 
@@ -65,7 +65,7 @@ class Format:
     @property
     def missing(self) -> list[str]:
         """What it needs and is not installed."""
-        return [need for need in self.needs if not any(find_spec(package) for package in need.split("|"))]
+        return [need for need in self.needs if not any(is_installed(package) for package in need.split("|"))]
 
     @property
     def lacks(self) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lite_vton.errors import UserError
+from lite_vton.installed import is_installed
 from lite_vton.pose import Joint, Keypoints
 from lite_vton.quiet import quiet_stderr
 
@@ -69,7 +69,7 @@ _LARGEST_SIDE = 1024  # the networks see 256 pixels a side; more would only cost
 
 def installed() -> bool:
     """Whether MediaPipe is."""
-    return find_spec("mediapipe") is not None
+    return is_installed("mediapipe")
 
 
 def find_people(pixels: NDArray[np.uint8], most: int = 4) -> list[Person]:

@@ -46,7 +46,7 @@ def benchmark(
     from lite_vton.commands import command
 
     watch = Watch()
-    report, written = measure(
+    measured = measure(
         path,
         output,
         backends,
@@ -59,7 +59,7 @@ def benchmark(
         seed=seed,
     )
     if as_json:
-        print_json(json.loads(report.to_json()))
+        print_json(json.loads(measured.report.to_json()))
         return
     print_table(
         ("backend", "precision", "target", "load s", "p50 ms", "p95 ms", "peak RSS", "parity dB", "in precision"),
@@ -75,10 +75,11 @@ def benchmark(
                 "" if row.parity_db is None else f"{row.parity_db:.1f}",
                 "" if row.share is None else f"{row.share:.0%}",
             )
-            for row in report.rows
+            for row in measured.report.rows
         ],
     )
-    for line in () if backends else usable_backends(Bundle.open(path, check=False))[1]:
+    others = () if backends else usable_backends(Bundle.open(path, check=False))[1]
+    for line in (*others, *measured.left_out):
         print(f"left out {line}")
     say_your_own_photos(path)
-    watch.wrote(written, command("inspect", path))
+    watch.wrote(measured.written, command("inspect", path))

@@ -28,13 +28,17 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Chain:
-    """What the demo made. `lowest_psnr_db` is over every pair and backend, against torch, inside the mask."""
+    """What the demo made, and a line for what it left out.
+
+    `lowest_psnr_db` is over every pair and backend, against torch, inside the mask.
+    """
 
     written: tuple[Path, ...]
     bundle: Path
     report: str
     origin: str
     lowest_psnr_db: float
+    left_out: tuple[str, ...]
 
 
 def show_chain(model: str, folder: Path, pairs: int, *, overwrite: bool = False) -> Chain:
@@ -60,17 +64,18 @@ def show_chain(model: str, folder: Path, pairs: int, *, overwrite: bool = False)
     with held_out_pairs(pairs, config.height, config.width, paired=False, mask=config.mask) as drawn:
         samples = list(drawn)
     results = _on_each_backend(bundle, samples)
-    _, benchmark_files = measure(target, folder, "torch,onnxruntime", "", warmup=1, runs=5, targets=("try_on",))
+    measured = measure(target, folder, "torch,onnxruntime", "", warmup=1, runs=5, targets=("try_on",))
 
     sheet = folder / "contact-sheet.png"
     save_photo(sheet, contact_sheet([*_given(samples), *(Column(name, rows) for name, rows in results.items())]))
     shutil.copyfile(target / "verify.json", folder / "verify.json")
     return Chain(
-        written=(sheet, folder / "verify.json", *benchmark_files, target),
+        written=(sheet, folder / "verify.json", *measured.written, target),
         bundle=target,
         report=str(verified),
         origin=bundle.manifest.source.checkpoint,
         lowest_psnr_db=_agreement(samples, results),
+        left_out=measured.left_out,
     )
 
 

@@ -34,10 +34,12 @@ def synthesize(
     overwrite: Overwrite = False,
 ) -> None:
     """Draw people wearing garments: a dataset."""
+    from lite_vton.cli.extras import require
     from lite_vton.cli.next_steps import training_command
     from lite_vton.cli.screen import Watch, progress_bar
     from lite_vton.data.synthetic import synthesize as draw
 
+    require("data synthesize")
     watch = Watch()
     with progress_bar("drawing pairs", pairs) as update:
         draw(

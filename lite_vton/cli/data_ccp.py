@@ -35,9 +35,11 @@ def ccp(
     again. report.json says what was dropped and why, contact-sheet.jpg shows what the pairs look like.
     """
     from lite_vton.cli.conversion import convert_with_report
+    from lite_vton.cli.extras import require
     from lite_vton.data.ccp.conversion import convert_ccp, numbers_left_out
     from lite_vton.data.ccp.reading import open_source
 
+    require("data ccp")
     left_out = numbers_left_out(leave_out or ())
     photos = len(open_source(source).names)
     convert_with_report(

@@ -25,15 +25,19 @@ def demo(
     Exports a trained model, verifies it, runs it on each backend, benchmarks it, and puts it all on one sheet.
     """
     from lite_vton.cli.chain import show_chain
+    from lite_vton.cli.extras import require
     from lite_vton.cli.next_steps import say_your_own_photos
     from lite_vton.cli.screen import Watch
     from lite_vton.cli.weights import NOTES
     from lite_vton.commands import command
 
+    require("demo")
     watch = Watch()
     chain = show_chain(model, output, pairs, overwrite=overwrite)
     print(chain.report)
     print(f"same picture as torch on every backend within {chain.lowest_psnr_db:.1f} dB PSNR")
+    for line in chain.left_out:
+        print(f"left out {line}")
     if chain.origin in NOTES:
         print(NOTES[chain.origin])
     say_your_own_photos(chain.bundle)

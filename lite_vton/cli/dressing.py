@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.choices import one_of
 from lite_vton.cli.backends import usable_precision
 from lite_vton.cli.pictures import pictures_on_the_way, save_pictures
+from lite_vton.cli.sampling import check_sampling
 from lite_vton.cli.screen import progress_bar
 from lite_vton.errors import UserError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lite_vton.prepare import Prepared
     from runtimes.tryon import TryOnResult
 
-__all__ = ["Dressed", "How", "Photographs", "check_sampling", "dress", "refuse_existing"]
+__all__ = ["Dressed", "How", "Photographs", "dress", "refuse_existing"]
 
 
 @dataclass(frozen=True)
@@ -82,15 +82,18 @@ def dress(
     Raises `UserError` for any file or option that will not do; then nothing is written.
     """
     from lite_vton import Bundle, TryOn
+    from lite_vton.mask import as_category
     from lite_vton.photo import load_photo, save_photo
     from lite_vton.seam import into_photo
 
     for target in (output, save_steps):
         if target is not None:
             refuse_existing(target, overwrite)
+    as_category(photographs.category)
     bundle = Bundle.open(path)
     precision = usable_precision(bundle, how.backend, how.precision)
-    check_sampling(bundle, how)
+    check_sampling(bundle.manifest.model.schedule, how.sampler, how.steps)
+    _check_provider(how)
     if how.fused:
         _check_fused(bundle, how, precision, save_steps)
     person = load_photo(photographs.person)
@@ -129,15 +132,15 @@ def refuse_existing(target: Path, overwrite: bool) -> None:
         raise UserError(f"{target} exists: choose another output or pass --overwrite")
 
 
-def check_sampling(bundle: Bundle, how: How) -> None:
-    """Refuse, before any photo is read, what the sampler would refuse."""
-    from runtimes.methods import METHODS
-    from runtimes.schedule import timesteps
+def _check_provider(how: How) -> None:
+    """Refuse, before any photo is read, a provider that this machine or the backend has not."""
+    if how.provider is None:
+        return
+    if how.backend != "onnxruntime":
+        raise UserError(f"backend {how.backend!r} has no execution provider {how.provider!r}: leave --provider out")
+    from runtimes.providers import known_provider
 
-    if how.sampler is not None:
-        one_of("sampler", how.sampler, METHODS)
-    if how.steps is not None:
-        timesteps(bundle.manifest.model.schedule, how.steps)
+    known_provider(how.provider)
 
 
 def _check_fused(bundle: Bundle, how: How, precision: str, save_steps: Path | None) -> None:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from lite_vton.cli.backends import usable_precision
 from lite_vton.cli.contact_sheet import Column, contact_sheet
-from lite_vton.cli.dressing import How, check_sampling, refuse_existing
+from lite_vton.cli.dressing import How, refuse_existing
+from lite_vton.cli.sampling import check_sampling
 from lite_vton.cli.screen import progress_bar
 from lite_vton.errors import UserError
 
@@ -71,17 +72,21 @@ def dress_all(
     one. `UserError` for folders without photos, or where no sheet can be written.
     """
     from lite_vton import Bundle, TryOn
+    from lite_vton.mask import as_category
     from lite_vton.photo import save_photo
 
     report = output.with_suffix(".json")
     for target in (output, report):
         refuse_existing(target, overwrite)
+    if category is not None:
+        as_category(category)
     bundle = Bundle.open(path)
-    check_sampling(bundle, how)
+    check_sampling(bundle.manifest.model.schedule, how.sampler, how.steps)
+    precision = usable_precision(bundle, how.backend, how.precision)
     people, clothes = _photos(persons), _photos(garments)
     tiles: dict[tuple[Path, Path], _Tile | Refusal] = {}
     with (
-        TryOn(bundle, how.backend, usable_precision(bundle, how.backend, how.precision)) as model,
+        TryOn(bundle, how.backend, precision) as model,
         progress_bar("dressing", len(people) * len(clothes)) as update,
     ):
         for pair in [(person, garment) for person in people for garment in clothes]:

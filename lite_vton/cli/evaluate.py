@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from lite_vton.cli.judgement import Judgement
     from lite_vton.cli.judging import TakePicture
     from lite_vton.cli.side_by_side import SideBySide
-    from lite_vton.cli.weights import is_bundle
-    from lite_vton.commands import command
     from lite_vton.data.sample import TryOnSample
     from training.metrics import Picture
 
@@ -73,11 +71,14 @@ def evaluate(
 
     PSNR, SSIM, HaarPSI, LPIPS, FID and KID: of the model, its teacher, the pasted warp, and the autoencoder alone.
     """
+    from lite_vton.cli.extras import require
     from lite_vton.cli.judging import Sampling, TestPairs, judge
     from lite_vton.cli.judging_results import judge_results
+    from lite_vton.cli.sampling import check_sampling
     from lite_vton.cli.screen import Watch, print_json
     from lite_vton.cli.side_by_side import SideBySide
-    from training.metrics import find_backbones
+    from lite_vton.cli.weights import is_bundle, model_config
+    from lite_vton.commands import command
 
     if (model is None) == (results is None):
         raise UserError("name a model to judge, or a folder of results with --results (one of the two)")
@@ -92,8 +93,21 @@ def evaluate(
     if output is not None and not overwrite and (output / "eval.json").exists():
         raise UserError(f"{output / 'eval.json'} is there already: name another folder, or add --overwrite")
 
-    watch = Watch()
+    require("eval")
+    if data is None:
+        require("eval on drawn pairs")
+    for folder in (data, results):
+        if folder is not None and not folder.is_dir():
+            raise UserError(f"no {'dataset' if folder is data else 'results'} at {folder}: name the folder")
+    for file in (lpips_weights, inception_weights):
+        if file is not None and not file.is_file():
+            raise UserError(f"no weights at {file}: check its name")
     kind = None if mask is None else as_mask(mask)
+    if model is not None:
+        check_sampling(model_config(model).schedule, sampler, steps)
+    from training.metrics import find_backbones
+
+    watch = Watch()
     wanted = TestPairs(data, pairs, not unpaired, category, skip_broken, kind)
     backbones = find_backbones(lpips_weights, inception_weights)
     shown = SideBySide()

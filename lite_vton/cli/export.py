@@ -61,10 +61,12 @@ def export(
     """
     from lite_vton.choices import words
     from lite_vton.cli.exporting import export_model, export_options, plan, target_of
+    from lite_vton.cli.extras import require
     from lite_vton.cli.next_steps import benchmark_command
     from lite_vton.cli.screen import Watch
     from lite_vton.cli.weights import NOTES
 
+    require("export")
     asked = (words(formats), words(precisions))
     output = target_of(model, output, overwrite or dry_run)
     planned = plan(model, output, *asked, autoencoder, fused)

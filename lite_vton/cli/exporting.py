@@ -31,7 +31,7 @@ def plan(
     fused: bool = False,
 ) -> Plan:
     """What an export would write and leave out; a `UserError` for what it would refuse."""
-    from export.bundle import plan_export
+    from export.plan import plan_export
 
     bundle = _bundle_at(model, check=False)
     if bundle is None:
@@ -98,12 +98,11 @@ def export_model(
     `decoder_tile` as for `tile_of`.
     Raises `export.verify.VerificationError` when a file misses its gate; then nothing is written.
     """
-    from export.bundle import export_bundle, extend_bundle
-    from export.calibration import DEFAULT_PEOPLE
+    # Refuse what is wrong before anything slow, importing torch included.
     from export.fused_tensors import check_fusable
+    from export.plan import DEFAULT_PEOPLE
     from runtimes.schedule import timesteps
 
-    # Refuse what is wrong before anything slow.
     needed = DEFAULT_PEOPLE if plan(model, output, formats, precisions, autoencoder, fused).is_calibrated else 0
     if calibration is not None and not needed:
         raise UserError("nothing asked for is calibrated: add --precision int8, or leave --calibration out")
@@ -143,6 +142,8 @@ def export_model(
             "failed": failed if keep_going else None,
             "on_progress": say,
         }
+        from export.bundle import export_bundle, extend_bundle
+
         asked = (output, formats, precisions)
         if existing is not None:
             bundle = extend_bundle(existing, *asked, **more)

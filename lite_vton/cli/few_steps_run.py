@@ -11,10 +11,18 @@ from lite_vton.choices import one_of
 from lite_vton.cli.names import WAYS
 from lite_vton.cli.processes import if_first
 from lite_vton.cli.run_folder import refuse_folder, resumable, save_run, step_bar
-from lite_vton.cli.training_data import TrainingData, encoded, encoded_on_disk, open_training_pairs, read
+from lite_vton.cli.training_data import (
+    TrainingData,
+    encoded,
+    encoded_on_disk,
+    open_training_pairs,
+    read,
+    refuse_no_folder,
+)
 from lite_vton.cli.training_run import Schooling
-from lite_vton.cli.weights import load_model
+from lite_vton.cli.weights import config_of, load_model
 from lite_vton.errors import UserError
+from lite_vton.presets import preset
 
 __all__ = ["Jumps", "distill_steps", "refuse_switches"]
 
@@ -61,6 +69,10 @@ def distill_steps(
     Its default number of steps is the largest of them. Raises `StoppedError` when interrupted, `UserError` for a
     teacher that is not of the preset `model`: width is distilled before steps, one change at a time.
     """
+    preset(model)
+    config_of(teacher)
+    refuse_folder(output, resume)
+    refuse_no_folder(data)
     from diffusers import UNet2DConditionModel
 
     from lite_vton.model.denoiser import Denoiser
@@ -72,7 +84,6 @@ def distill_steps(
         raise UserError(
             f"{teacher} is a {config.name}, not a {model}: distil a {model} first, and then its steps from that"
         )
-    refuse_folder(output, resume)
     assert isinstance(taught.unet, UNet2DConditionModel)
     student = deepcopy(taught.unet)
     tower, autoencoder = taught.image_encoder, (taught.autoencoder, taught.latent_scale)

@@ -42,13 +42,17 @@ def import_(
 
     Answers stay the source's; no code in a checkpoint is run.
     """
-    from lite_vton.cli.importing import import_bundle, import_run, is_onnx, training_command
+    from lite_vton.cli.extras import require
+    from lite_vton.cli.importing import import_bundle, import_run, is_onnx, refuse_import, training_command
     from lite_vton.cli.next_steps import export_command
     from lite_vton.cli.screen import Watch
     from lite_vton.commands import command
 
     watch = Watch()
+    refuse_import(source, model, output, layout)
+    require("import")
     if is_onnx(source):
+        require("import of ONNX files")
         weights_only = {"--layout": layout, "--autoencoder": autoencoder, "--attention": attention}
         import_bundle(source, model, output, {**weights_only, "--image-encoder": image_encoder})
         watch.wrote([output], command("verify", output))

@@ -7,12 +7,24 @@ from pathlib import Path
 
 from lite_vton.atomic import whole_folder
 from lite_vton.choices import one_of
+from lite_vton.cli.names import LAYOUTS
 from lite_vton.cli.weights import run_files
 from lite_vton.commands import command
 from lite_vton.errors import UserError
 from lite_vton.presets import preset
 
-__all__ = ["import_bundle", "import_run", "is_onnx", "training_command"]
+__all__ = ["import_bundle", "import_run", "is_onnx", "refuse_import", "training_command"]
+
+
+def refuse_import(source: Path, model: str, output: Path, layout: str | None) -> None:
+    """A `UserError` for a source that is not there, an unknown name, or an output in use; torch is not imported."""
+    preset(model)
+    if layout is not None:
+        one_of("layout", layout, LAYOUTS)
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise UserError(f"{output} exists: choose another folder")
+    if not source.exists():
+        raise UserError(f"no file or folder {source}: check its name")
 
 
 def is_onnx(source: Path) -> bool:
@@ -36,8 +48,6 @@ def import_bundle(source: Path, model: str, output: Path, weights_only: Mapping[
     for name, value in weights_only.items():
         if value is not None:
             raise UserError(f"{name} is for weights, {source} holds ONNX files: leave it out")
-    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
-        raise UserError(f"{output} exists: choose another folder")
     config_of_folder(source, config)  # refuses what does not fit before anything slow
     with (
         stages(f"importing {source}") as say,
@@ -60,14 +70,10 @@ def import_run(
 
     The folder appears whole or not at all. Raises `UserError` as `lite_vton.model.importing`, and for an output in use.
     """
-    from lite_vton.model.channel_layouts import LAYOUTS
     from lite_vton.model.importing import import_weights
 
+    refuse_import(source, model, output, layout)
     config = preset(model)
-    if layout is not None:
-        one_of("layout", layout, LAYOUTS)
-    if not source.exists():
-        raise UserError(f"no file or folder {source}: check its name")
     with whole_folder(output, _is_a_run_that_is_kept) as draft:
         imported = import_weights(
             source, config, layout=layout, autoencoder=autoencoder, attention=attention, image_encoder=image_encoder

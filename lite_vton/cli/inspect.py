@@ -25,9 +25,12 @@ def inspect(path: BundlePath, ranges: Ranges = False, as_json: Json = False) -> 
     Checks its files, then lists sizes, tensors, precision found and parity.
     """
     from lite_vton.bundle import Bundle
+    from lite_vton.cli.extras import require
     from lite_vton.cli.screen import megabytes, print_json, print_table
     from lite_vton.commands import command
 
+    if ranges:
+        require("inspect --ranges")
     bundle = Bundle.open(path)
     manifest = bundle.manifest
     if ranges:

@@ -9,7 +9,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from lite_vton.choices import one_of
 from lite_vton.cli.backends import usable_precision
 from lite_vton.cli.judgement import Judged, Judgement
 from lite_vton.cli.screen import progress_bar
@@ -86,11 +85,8 @@ def judge(
 
     `UserError` for an unknown model or sampler, and for pairs that cannot be read.
     """
-    from runtimes.methods import METHODS
     from training.baselines import inpainted_warp, pasted_warp, poisson_warp
 
-    if sampling.sampler is not None:
-        one_of("sampler", sampling.sampler, METHODS)
     with ExitStack() as stack:
         student = _open(model)
         stack.callback(student.runtime.close)

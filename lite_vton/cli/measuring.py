@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lite_vton.bundle import Bundle
 from lite_vton.choices import one_of, several_of, words
 from lite_vton.cli.backends import usable_backends
+from lite_vton.cli.extras import can_import, how_to_install
+from lite_vton.cli.sampling import check_sampling
 from lite_vton.cli.screen import stages
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
     from runtimes.benchmark_report import BenchmarkReport
 
-__all__ = ["combinations", "measure"]
+__all__ = ["Measured", "combinations", "measure"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A report, the files it was written to, and a line for what of them was left out."""
+
+    report: BenchmarkReport
+    written: tuple[Path, ...]
+    left_out: tuple[str, ...]
 
 
 def measure(
@@ -30,22 +42,22 @@ def measure(
     sampler: str | None = None,
     seed: int = 0,
     targets: Sequence[str] | None = None,
-) -> tuple[BenchmarkReport, tuple[Path, ...]]:
-    """Measure what `backends` and `precisions`, comma-separated, name; the report and its files.
+) -> Measured:
+    """Measure what `backends` and `precisions`, comma-separated, name.
 
     Without `backends`, every one that this machine and the bundle have; without `precisions`, all the bundle has.
     `targets` are component names or "try_on", by default all of them.
-    The chart is left out where matplotlib is not installed.
     """
     from runtimes.benchmark import benchmark
     from runtimes.benchmark_report import write_report
 
+    opened = Bundle.open(path, check=False)
     if output is None and not path.is_dir():
         raise UserError(f"{path} is one file: say with --output where the report goes")
     folder = path if output is None else output
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file: choose a folder for the report")
-    opened = Bundle.open(path, check=False)
+    check_sampling(opened.manifest.model.schedule, sampler, steps)
     pairs = combinations(opened, backends or ",".join(usable_backends(opened)[0]), precisions)
     with stages("benchmark") as say:
         report = benchmark(
@@ -60,14 +72,11 @@ def measure(
             on_progress=say,
         )
     written = write_report(report, folder)
-    try:
-        from runtimes.chart import draw_chart
+    if not can_import("matplotlib"):
+        return Measured(report, written, (f"the chart: it needs matplotlib, {how_to_install(['matplotlib'])}",))
+    from runtimes.chart import draw_chart
 
-        return report, (*written, draw_chart(report, folder / "benchmark.png"))
-    except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
-            raise
-        return report, written
+    return Measured(report, (*written, draw_chart(report, folder / "benchmark.png")), ())
 
 
 def combinations(bundle: Bundle, backends: str, precisions: str) -> tuple[tuple[str, str], ...]:

@@ -35,10 +35,12 @@ def sheet(
     """
     from lite_vton.cli.dressing import How
     from lite_vton.cli.dressing_all import dress_all
+    from lite_vton.cli.extras import require
     from lite_vton.cli.next_steps import say_your_own_photos
     from lite_vton.cli.screen import Watch
     from lite_vton.commands import command
 
+    require("sheet")
     watch = Watch()
     tried = dress_all(
         path,

@@ -59,12 +59,14 @@ def train(
 
     Ctrl-C leaves a run that --resume goes on with.
     """
+    from lite_vton.cli.extras import require
     from lite_vton.cli.next_steps import export_command
     from lite_vton.cli.processes import first_process
     from lite_vton.cli.screen import Watch
     from lite_vton.cli.training_data import TrainingData
     from lite_vton.cli.training_run import Conditions, Schooling, train_model
 
+    require("train")
     watch = Watch()
     pairs = TrainingData(data, shards, skip_broken)
     schooling = Schooling(

@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from training.latents import Pairs
     from training.pictures import PicturePairs
 
-__all__ = ["AUTOENCODER_PAIRS", "TrainingData", "encoded", "encoded_on_disk", "open_training_pairs", "read", "some"]
+__all__ = [
+    "AUTOENCODER_PAIRS",
+    "TrainingData",
+    "encoded",
+    "encoded_on_disk",
+    "open_training_pairs",
+    "read",
+    "refuse_no_folder",
+    "some",
+]
 
 AUTOENCODER_PAIRS = 2000
 """Pairs whose pictures an autoencoder is trained on when latents go to a disk: at 256x192, 1.5 GB in memory."""
@@ -39,6 +48,12 @@ class TrainingData:
     folder: Path
     shards: Path | None = None
     skip_broken: bool = False
+
+
+def refuse_no_folder(data: TrainingData) -> None:
+    """A `UserError` where the dataset's folder is not there."""
+    if not data.folder.is_dir():
+        raise UserError(f"no dataset at {data.folder}: name the folder of VITON-HD or DressCode, or draw pairs")
 
 
 def open_training_pairs(data: TrainingData, config: ModelConfig, tell: Callable[[str], None]) -> PairFolder:

@@ -20,9 +20,10 @@ from lite_vton.cli.training_data import (
     encoded_on_disk,
     open_training_pairs,
     read,
+    refuse_no_folder,
     some,
 )
-from lite_vton.cli.weights import load_model
+from lite_vton.cli.weights import config_of, load_model
 from lite_vton.commands import command
 from lite_vton.conditioning import Conditioning, as_mask
 from lite_vton.errors import UserError
@@ -132,15 +133,17 @@ def train_model(
     interrupted, `UserError` for a dataset, a preset, a start or an output that will not do, and for an image encoder
     that is missing or not needed.
     """
+    config = chosen(preset(model), autoencoder)
+    if start is not None:
+        config_of(start)
+    _refuse_at_once(data, output, conditions, resume)
     from lite_vton.model.networks import Networks, load_autoencoder
     from training.denoiser import train_denoiser
 
-    config = chosen(preset(model), autoencoder)
     begun = None if start is None else _begun(start, config, autoencoder, conditions)
     if begun is not None:
         config = replace(config, autoencoder=begun.config.autoencoder)
     config = conditions.applied_to(config, Conditioning.of(config if begun is None else begun.config))
-    refuse_folder(output, resume)
     if begun is None:
         tower = _image_encoder(config, conditions.image_encoder)
         kept = None if autoencoder is None or not is_file(autoencoder) else Path(autoencoder)
@@ -197,15 +200,18 @@ def distill_model(
     Raises `StoppedError` when interrupted, `UserError` for a teacher with another autoencoder, noise schedule, image
     encoder or mask.
     """
+    config = preset(model)
+    one_of("distillation", lessons.kind, DISTILLATIONS)
+    if lessons.start is not None:
+        one_of("start", lessons.start, STARTS)
+    config_of(teacher)
+    _refuse_at_once(data, output, conditions, resume)
     from lite_vton.model.denoiser import Denoiser
     from lite_vton.model.networks import Networks
     from training.denoiser import train_denoiser
     from training.losses import LossConfig
     from training.starts import first_answer
 
-    config = preset(model)
-    one_of("distillation", lessons.kind, DISTILLATIONS)
-    refuse_folder(output, resume)
     taught = load_model(teacher, autoencoder).networks
     if config.name in AUTOENCODERS:
         config = with_autoencoder(config, autoencoder_kind(taught.config))
@@ -250,6 +256,16 @@ def distill_model(
             )
     kept = None if config.image_encoder is None else tower
     return save_run(Networks(config, taught.autoencoder, unet, taught.latent_scale, kept), output)
+
+
+def _refuse_at_once(data: TrainingData, output: Path, conditions: Conditions, resume: bool) -> None:
+    """A `UserError` for what can be told to be wrong before torch is imported, which takes seconds."""
+    if conditions.mask is not None:
+        as_mask(conditions.mask)
+    if conditions.image_encoder is not None and not conditions.image_encoder.is_dir():
+        raise UserError(f"no image encoder at {conditions.image_encoder}: name the folder transformers saved it in")
+    refuse_folder(output, resume)
+    refuse_no_folder(data)
 
 
 def _begun(start: str, config: ModelConfig, autoencoder: str | None, conditions: Conditions) -> Networks:
@@ -299,8 +315,6 @@ def _autoencoder(
 
 def _image_encoder(config: ModelConfig, folder: Path | None) -> nn.Module | None:
     """The tower in `folder`; None for a model that has none."""
-    from lite_vton.model.image_encoder import load_image_encoder
-
     if config.image_encoder is None:
         if folder is not None:
             raise UserError(f"{config.name} does not look through CLIP: leave out --image-encoder")
@@ -310,6 +324,8 @@ def _image_encoder(config: ModelConfig, folder: Path | None) -> nn.Module | None
             f"{config.name} looks at the garment through CLIP: name the folder of its image tower, "
             "as transformers saves it, with --image-encoder"
         )
+    from lite_vton.model.image_encoder import load_image_encoder
+
     tower: nn.Module = load_image_encoder(config.image_encoder, folder)
     return tower
 
@@ -332,8 +348,6 @@ def _first_weights(
     from lite_vton.model.unet import build_unet
     from training.slimming import slim
 
-    if start is not None:
-        one_of("start", start, STARTS)
     if start == "random":
         return None
     student = build_unet(config)

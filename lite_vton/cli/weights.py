@@ -24,6 +24,7 @@ __all__ = [
     "config_of",
     "is_bundle",
     "load_model",
+    "model_config",
     "run_files",
     "weights_are_shipped",
 ]
@@ -54,6 +55,13 @@ def is_bundle(model: str) -> bool:
 
     path = Path(model)
     return model not in PRESETS and (path.suffix == ".zip" or (path / MANIFEST_NAME).is_file())
+
+
+def model_config(model: str) -> ModelConfig:
+    """The model in a bundle, or as `config_of` a preset or a run; a `UserError` where `model` names nothing."""
+    from lite_vton.bundle import Bundle
+
+    return Bundle.open(Path(model), check=False).manifest.model if is_bundle(model) else config_of(model)
 
 
 def weights_are_shipped(config: ModelConfig) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 from lite_vton.data.dataset_folder import drawn_folder
 from lite_vton.data.layout import SPLITS
 from lite_vton.data.spawned import spawned
 from lite_vton.errors import UserError
+from lite_vton.installed import is_installed
 
 __all__ = ["Progress", "synthesize"]
 
@@ -71,7 +71,7 @@ def _check(pairs: int, seed: int, height: int, width: int, test_share: float, wo
         raise UserError(f"test share {test_share} is no share: use 0 to 1")
     if workers < 1:
         raise UserError(f"{workers} workers draw nothing: use at least one")
-    if find_spec("skia") is None:
+    if not is_installed("skia"):
         raise UserError("drawing needs skia-python: pip install 'lite-vton[data]'")
 
 
