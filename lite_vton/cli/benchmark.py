@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from lite_vton.cli.options import BundlePath, Json, Sampler, Seed, Steps
+from lite_vton.cli.names import completing
+from lite_vton.cli.options import MOST, BundlePath, Json, Sampler, Seed, Steps
 
 __all__ = ["benchmark"]
 
@@ -18,14 +19,24 @@ def benchmark(
         Path | None, typer.Option("--output", "-o", help="Folder of the report; default: the bundle.")
     ] = None,
     backends: Annotated[
-        str, typer.Option("--backend", help="Comma-separated; default: all that the bundle and this machine have.")
+        str,
+        typer.Option(
+            "--backend",
+            autocompletion=completing("backend"),
+            help="Comma-separated; default: all that the bundle and this machine have.",
+        ),
     ] = "",
-    precisions: Annotated[str, typer.Option("--precision", help="Comma-separated; default: all there are.")] = "",
+    precisions: Annotated[
+        str,
+        typer.Option(
+            "--precision", autocompletion=completing("precision"), help="Comma-separated; default: all there are."
+        ),
+    ] = "",
     targets: Annotated[
         str, typer.Option("--target", help="Comma-separated component names, try_on or fused; default: all.")
     ] = "",
-    warmup: Annotated[int, typer.Option("--warmup", min=0, help="Runs not timed.")] = 10,
-    runs: Annotated[int, typer.Option("--runs", min=1, help="Timed runs of each row.")] = 20,
+    warmup: Annotated[int, typer.Option("--warmup", min=0, max=MOST, help="Runs not timed.")] = 10,
+    runs: Annotated[int, typer.Option("--runs", min=1, max=MOST, help="Timed runs of each row.")] = 20,
     steps: Steps = None,
     sampler: Sampler = None,
     seed: Seed = 0,

@@ -10,7 +10,7 @@ import typer
 
 from lite_vton.cli.data_ccp import ccp
 from lite_vton.cli.data_garments import garments
-from lite_vton.cli.options import Overwrite, help_unless_a_verb_follows
+from lite_vton.cli.options import LARGEST_SEED, Height, Overwrite, Width, Workers, finite, help_unless_a_verb_follows
 
 __all__ = ["app", "synthesize"]
 
@@ -25,12 +25,15 @@ def _data(context: typer.Context) -> None:
 @app.command("synthesize")
 def synthesize(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make, in VITON-HD's layout.")],
-    pairs: Annotated[int, typer.Option("--pairs", min=1, help="How many people and garments.")] = 100,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same drawings.")] = 0,
-    height: Annotated[int, typer.Option("--height", help="Of the pictures, pixels.")] = 256,
-    width: Annotated[int, typer.Option("--width", help="Of the pictures, pixels.")] = 192,
-    test_share: Annotated[float, typer.Option("--test-share", help="The part that becomes the test split.")] = 0.1,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that draw.")] = os.cpu_count() or 1,
+    pairs: Annotated[int, typer.Option("--pairs", min=1, max=10**7, help="How many people and garments.")] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Same seed, same drawings.")] = 0,
+    height: Height = 256,
+    width: Width = 192,
+    test_share: Annotated[
+        float,
+        typer.Option("--test-share", min=0.0, max=1.0, callback=finite, help="The part that becomes the test split."),
+    ] = 0.1,
+    workers: Workers = os.cpu_count() or 1,
     overwrite: Overwrite = False,
 ) -> None:
     """Draw people wearing garments: a dataset."""

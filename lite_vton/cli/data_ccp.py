@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lite_vton.cli.options import Overwrite
+from lite_vton.cli.options import MOST, Height, Overwrite, Width, Workers
 
 __all__ = ["ccp"]
 
@@ -16,17 +16,20 @@ __all__ = ["ccp"]
 def ccp(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of Clothing Co-Parsing as published.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make, in VITON-HD's layout.")],
-    height: Annotated[int, typer.Option("--height", help="Of the pictures, pixels.")] = 512,
-    width: Annotated[int, typer.Option("--width", help="Of the pictures, pixels.")] = 384,
-    test_every: Annotated[int, typer.Option("--test-every", help="One photo in so many is for testing ...")] = 8,
+    height: Height = 512,
+    width: Width = 384,
+    test_every: Annotated[
+        int, typer.Option("--test-every", min=2, max=MOST, help="One photo in so many is for testing ...")
+    ] = 8,
     test_offset: Annotated[
-        int, typer.Option("--test-offset", help="... those whose number leaves this when divided by that.")
+        int,
+        typer.Option("--test-offset", min=0, max=MOST, help="... those whose number leaves this when divided by that."),
     ] = 1,
     leave_out: Annotated[
         list[str] | None,
         typer.Option("--leave-out", metavar="NUMBER|FOLDER", help="Photos to use for nothing; may be repeated."),
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that convert.")] = os.cpu_count() or 1,
+    workers: Workers = os.cpu_count() or 1,
     overwrite: Overwrite = False,
 ) -> None:
     """Turn Clothing Co-Parsing's street photos into pairs.

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lite_vton.cli.options import Overwrite
+from lite_vton.cli.options import Height, Overwrite, Width, Workers
 
 __all__ = ["garments"]
 
@@ -16,10 +16,10 @@ __all__ = ["garments"]
 def garments(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of garment photos, or of a folder a class.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make, in VITON-HD's layout.")],
-    height: Annotated[int, typer.Option("--height", help="Of the pictures, pixels.")] = 512,
-    width: Annotated[int, typer.Option("--width", help="Of the pictures, pixels.")] = 384,
+    height: Height = 512,
+    width: Width = 384,
     worn: Annotated[bool, typer.Option("--worn", help="Lay garments flat that somebody wears, not drop them.")] = False,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that cut out.")] = os.cpu_count() or 1,
+    workers: Workers = os.cpu_count() or 1,
     overwrite: Overwrite = False,
 ) -> None:
     """Cut garments out of their photos and find their landmarks.

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lite_vton.cli.names import completing
 from lite_vton.cli.options import Overwrite
 
 __all__ = ["demo"]
@@ -14,9 +15,12 @@ __all__ = ["demo"]
 
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for everything the demo makes.")],
-    pairs: Annotated[int, typer.Option("--pairs", min=1, help="Rows of the contact sheet.")] = 4,
+    pairs: Annotated[int, typer.Option("--pairs", min=1, max=1000, help="Rows of the contact sheet.")] = 4,
     model: Annotated[
-        str, typer.Option("--preset", metavar="MODEL", help="Another preset, or a run's folder.")
+        str,
+        typer.Option(
+            "--preset", metavar="MODEL", autocompletion=completing("preset"), help="Another preset, or a run's folder."
+        ),
     ] = "demo",
     overwrite: Overwrite = False,
 ) -> None:

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from lite_vton.cli.names import completing
 from lite_vton.cli.options import (
+    MOST,
     Autoencoder,
     Batch,
     Bf16,
@@ -24,6 +26,7 @@ from lite_vton.cli.options import (
     SkipBroken,
     TrainingSeed,
     TrainingSteps,
+    finite,
 )
 
 __all__ = ["distill"]
@@ -31,42 +34,68 @@ __all__ = ["distill"]
 
 def distill(
     model: Preset,
-    teacher: Annotated[str, typer.Option("--teacher", metavar="MODEL", help="A preset with weights, or a run.")],
+    teacher: Annotated[
+        str,
+        typer.Option(
+            "--teacher", metavar="MODEL", autocompletion=completing("preset"), help="A preset with weights, or a run."
+        ),
+    ],
     data: Data,
     output: RunFolder,
     kind: Annotated[
         str,
         typer.Option(
             "--distill",
+            autocompletion=completing("distillation"),
             help="What the student copies: none, output, or output and feature, factor, relation, caad[-local|-sharp].",
         ),
     ] = "output",
     start: Annotated[
         str | None,
-        typer.Option("--init", help="First weights: slim (the teacher's, cut down; default where it fits) or random."),
+        typer.Option(
+            "--init",
+            autocompletion=completing("start"),
+            help="First weights: slim (the teacher's, cut down; default where it fits) or random.",
+        ),
     ] = None,
     feature_weight: Annotated[
-        float, typer.Option("--feature-weight", min=0.0, help="Of the term that compares features.")
+        float,
+        typer.Option("--feature-weight", min=0.0, max=1e9, callback=finite, help="Of the term that compares features."),
     ] = 0.1,
     similarity_every: Annotated[
-        int, typer.Option("--similarity-every", min=0, help="Steps between rows of the log with CKA; 0: none.")
+        int,
+        typer.Option("--similarity-every", min=0, max=MOST, help="Steps between rows of the log with CKA; 0: none."),
     ] = 0,
     few_steps: Annotated[
         str | None,
         typer.Option("--few-steps", metavar="COUNTS", help="Teach a model of this preset to sample so: 4,2,1."),
     ] = None,
     few_steps_by: Annotated[
-        str, typer.Option("--few-steps-by", help="How: trajectory, consistency, or progressive.")
+        str,
+        typer.Option(
+            "--few-steps-by",
+            autocompletion=completing("way to few steps"),
+            help="How: trajectory, consistency, or progressive.",
+        ),
     ] = "trajectory",
     truth_weight: Annotated[
-        float, typer.Option("--truth-weight", min=0.0, help="With --few-steps: of the loss against the picture.")
+        float,
+        typer.Option(
+            "--truth-weight",
+            min=0.0,
+            max=1e9,
+            callback=finite,
+            help="With --few-steps: of the loss against the picture.",
+        ),
     ] = 0.0,
     steps: TrainingSteps = 200,
     batch_size: Batch = 4,
     learning_rate: LearningRate = 8e-4,
     seed: TrainingSeed = 0,
     bf16: Bf16 = False,
-    accumulation: Annotated[int, typer.Option("--accumulation", min=1, help="Parts a batch is computed in.")] = 1,
+    accumulation: Annotated[
+        int, typer.Option("--accumulation", min=1, max=100_000, help="Parts a batch is computed in.")
+    ] = 1,
     gradient_checkpointing: GradientCheckpointing = False,
     sample_every: SampleEvery = 0,
     mask: Mask = None,

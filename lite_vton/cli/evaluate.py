@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lite_vton.cli.options import Json, Mask, Overwrite, Sampler, Steps
+from lite_vton.cli.names import completing
+from lite_vton.cli.options import LARGEST_SEED, LARGEST_SIDE, MOST, Json, Mask, Overwrite, Sampler, Steps
 from lite_vton.conditioning import as_mask
 from lite_vton.errors import UserError
 
@@ -24,7 +25,10 @@ __all__ = ["evaluate"]
 
 
 def evaluate(
-    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Bundle, preset, or run's folder.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="[MODEL]", autocompletion=completing("preset"), help="Bundle, preset, or run's folder."),
+    ] = None,
     results: Annotated[
         Path | None, typer.Option("--results", help="Instead of a model: a folder of try-ons made by anybody.")
     ] = None,
@@ -35,7 +39,7 @@ def evaluate(
     category: Annotated[str | None, typer.Option("--category", help="DressCode's upper_body or dresses.")] = None,
     mask: Mask = None,
     pairs: Annotated[
-        int | None, typer.Option("--pairs", min=1, help="How many to judge; default: 64, or all results.")
+        int | None, typer.Option("--pairs", min=1, max=MOST, help="How many to judge; default: 64, or all results.")
     ] = None,
     unpaired: Annotated[
         bool, typer.Option("--unpaired", help="Everybody in another one's garment: FID and KID alone.")
@@ -49,8 +53,12 @@ def evaluate(
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave out pairs whose files cannot be used, and name them.")
     ] = False,
-    height: Annotated[int | None, typer.Option("--height", min=16, help="Of --results, pixels.")] = None,
-    width: Annotated[int | None, typer.Option("--width", min=16, help="Of --results, pixels.")] = None,
+    height: Annotated[
+        int | None, typer.Option("--height", min=16, max=LARGEST_SIDE, help="Of --results, pixels.")
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option("--width", min=16, max=LARGEST_SIDE, help="Of --results, pixels.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for eval.json and eval.md.")] = None,
     save_pictures: Annotated[
         bool, typer.Option("--save-pictures", help="Keep the try-ons as PNG in the output's pictures/.")
@@ -61,7 +69,7 @@ def evaluate(
     overwrite: Overwrite = False,
     steps: Steps = None,
     sampler: Sampler = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the noise.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of the noise.")] = 0,
     detail: Annotated[
         bool, typer.Option("--detail/--no-detail", help="Carry stripes and letters over from the warped garment.")
     ] = True,

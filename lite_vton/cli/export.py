@@ -7,20 +7,35 @@ from typing import Annotated
 
 import typer
 
-from lite_vton.cli.options import Autoencoder, Overwrite, Seed, Steps
+from lite_vton.cli.names import completing
+from lite_vton.cli.options import Autoencoder, MinPsnr, Overwrite, Seed, Steps
 
 __all__ = ["export"]
 
 
 def export(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A preset, a run's folder, or a bundle to add to.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            autocompletion=completing("preset"),
+            help="A preset, a run's folder, or a bundle to add to.",
+        ),
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The bundle: a folder, or a .zip; default: the one added to.")
     ] = None,
     formats: Annotated[
-        str, typer.Option("--format", help="Comma-separated, or all that this machine can; see `formats`.")
+        str,
+        typer.Option(
+            "--format",
+            autocompletion=completing("format"),
+            help="Comma-separated, or all that this machine can; see `formats`.",
+        ),
     ] = "onnx",
-    precisions: Annotated[str, typer.Option("--precision", help="Comma-separated, or all.")] = "fp32,fp16",
+    precisions: Annotated[
+        str, typer.Option("--precision", autocompletion=completing("precision"), help="Comma-separated, or all.")
+    ] = "fp32,fp16",
     autoencoder: Autoencoder = None,
     decoder_tile: Annotated[
         str | None,
@@ -33,7 +48,7 @@ def export(
     ] = False,
     steps: Steps = None,
     seed: Seed = 0,
-    min_psnr: Annotated[float | None, typer.Option("--min-psnr", help="dB each component must reach.")] = None,
+    min_psnr: MinPsnr = None,
     calibration: Annotated[
         Path | None,
         typer.Option("--calibration", metavar="DATA", help="Dataset to calibrate int8 on; default: drawn people."),

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lite_vton.cli.names import completing
+
 __all__ = ["import_"]
 
 
@@ -18,13 +20,22 @@ def import_(
         ),
     ],
     model: Annotated[
-        str, typer.Option("--model", "--preset", metavar="PRESET", help="What to import it as: teacher or mp-vton.")
+        str,
+        typer.Option(
+            "--model",
+            "--preset",
+            metavar="PRESET",
+            autocompletion=completing("preset"),
+            help="What to import it as: teacher or mp-vton.",
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run, or of ONNX the bundle, to write.")],
     layout: Annotated[
         str | None,
         typer.Option(
-            "--layout", help="Its channels: stable-diffusion, inpainting, paint-by-example, stableviton or lite-vton."
+            "--layout",
+            autocompletion=completing("layout"),
+            help="Its channels: stable-diffusion, inpainting, paint-by-example, stableviton or lite-vton.",
         ),
     ] = None,
     autoencoder: Annotated[

@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
+from lite_vton.cli.names import completing
 from lite_vton.cli.options import Autoencoder, Json
 
 __all__ = ["models"]
 
 
 def models(
-    name: Annotated[str | None, typer.Option("--preset", metavar="PRESET", help="Only this one, in full.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--preset", metavar="PRESET", autocompletion=completing("preset"), help="Only this one, in full."),
+    ] = None,
     parameters: Annotated[
         bool, typer.Option("--parameters", help="Count them too; needs torch, takes some seconds.")
     ] = False,

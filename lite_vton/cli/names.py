@@ -21,7 +21,7 @@ DISTILLATIONS = (
 )
 """The rows of `training.losses.DISTILLATIONS`, known without importing torch; a test holds them equal."""
 
-LAYOUTS = ("stable-diffusion", "inpainting", "paint-by-example", "stableviton((noisy_latent4)(masked_person4)(mask1)(pose4))keep_mask=True", "lite-vton")
+LAYOUTS = ("stable-diffusion", "inpainting", "paint-by-example", "stableviton", "lite-vton")
 """The rows of `lite_vton.model.channel_layouts.LAYOUTS`, likewise."""
 
 STARTS = ("slim", "random")

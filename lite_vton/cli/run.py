@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from lite_vton.cli.options import BundlePath, Overwrite, Sampler, Seed, Steps
+from lite_vton.cli.names import completing
+from lite_vton.cli.options import Backend, BundlePath, Overwrite, Precision, Sampler, Seed, Steps
 
 __all__ = ["run"]
 
@@ -37,13 +38,16 @@ def run(
     mask: Annotated[
         Path | None, typer.Option("--mask", help="Picture as large as the person's photo, white = repaint.")
     ] = None,
-    category: Annotated[str, typer.Option("--category", help="upper, lower or dress.")] = "upper",
-    backend: Annotated[str, typer.Option("--backend", help="See `lite-vton formats`.")] = "onnxruntime",
-    precision: Annotated[str | None, typer.Option("--precision", help="Default: the first the bundle has.")] = None,
+    category: Annotated[
+        str, typer.Option("--category", autocompletion=completing("category"), help="upper, lower or dress.")
+    ] = "upper",
+    backend: Backend = "onnxruntime",
+    precision: Precision = None,
     provider: Annotated[
         str | None,
         typer.Option(
             "--provider",
+            autocompletion=completing("provider"),
             help="ONNX Runtime's: cpu, cuda, tensorrt, coreml, openvino, xnnpack or directml; default: cpu.",
         ),
     ] = None,
@@ -52,7 +56,7 @@ def run(
     seed: Seed = 0,
     person_index: Annotated[
         int | None,
-        typer.Option("--person-index", min=0, help="Which person: of the keypoints, or 0 the largest."),
+        typer.Option("--person-index", min=0, max=1000, help="Which person: of the keypoints, or 0 the largest."),
     ] = None,
     detail: Annotated[
         bool, typer.Option("--detail/--no-detail", help="Carry stripes and letters over from the warped garment.")

@@ -31,7 +31,9 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = _WIDE
-    console.print(table)
+    with console.capture() as shown:  # Rich itself would end the process where nobody reads any more
+        console.print(table)
+    sys.stdout.write(shown.get())
 
 
 def print_json(content: Any) -> None:

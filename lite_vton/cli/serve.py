@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lite_vton.cli.names import completing
 from lite_vton.cli.options import BundlePath
 
 __all__ = ["serve"]
@@ -19,7 +20,12 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")] = 8000,
     backends: Annotated[
-        str, typer.Option("--backend", help="Comma-separated; default: all that the bundle and this machine have.")
+        str,
+        typer.Option(
+            "--backend",
+            autocompletion=completing("backend"),
+            help="Comma-separated; default: all that the bundle and this machine have.",
+        ),
     ] = "",
     max_upload_mb: Annotated[
         int, typer.Option("--max-upload-mb", min=1, max=1000, help="Megabytes of one request's photos together.")
@@ -27,7 +33,7 @@ def serve(
     queue: Annotated[
         int, typer.Option("--queue", min=1, max=1000, help="Requests that may wait; others are told it is busy.")
     ] = 8,
-    timeout: Annotated[int, typer.Option("--timeout", min=1, help="Seconds a request may take.")] = 120,
+    timeout: Annotated[int, typer.Option("--timeout", min=1, max=86_400, help="Seconds a request may take.")] = 120,
     open_page: Annotated[
         bool, typer.Option("--open/--no-open", help="Show the page in this machine's browser.")
     ] = False,

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from lite_vton.cli.options import BundlePath, Overwrite, Sampler, Seed, Steps
+from lite_vton.cli.names import completing
+from lite_vton.cli.options import Backend, BundlePath, Overwrite, Precision, Sampler, Seed, Steps
 
 __all__ = ["sheet"]
 
@@ -20,10 +21,15 @@ def sheet(
         Path, typer.Option("--output", "-o", help="The sheet, .png, .jpg or .webp; the report lies beside it.")
     ],
     category: Annotated[
-        str, typer.Option("--category", help="Of all garments; default: dress where a file is named so, else upper.")
+        str,
+        typer.Option(
+            "--category",
+            autocompletion=completing("category"),
+            help="Of all garments; default: dress where a file is named so, else upper.",
+        ),
     ] = "",
-    backend: Annotated[str, typer.Option("--backend", help="See `lite-vton formats`.")] = "onnxruntime",
-    precision: Annotated[str | None, typer.Option("--precision", help="Default: the first the bundle has.")] = None,
+    backend: Backend = "onnxruntime",
+    precision: Precision = None,
     steps: Steps = None,
     sampler: Sampler = None,
     seed: Seed = 0,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lite_vton.cli.names import completing
 from lite_vton.cli.options import (
     Autoencoder,
     Batch,
@@ -39,7 +40,7 @@ def train(
     seed: TrainingSeed = 0,
     bf16: Bf16 = False,
     accumulation: Annotated[
-        int, typer.Option("--accumulation", min=1, help="Parts a batch of the U-Net is computed in.")
+        int, typer.Option("--accumulation", min=1, max=100_000, help="Parts a batch of the U-Net is computed in.")
     ] = 1,
     gradient_checkpointing: GradientCheckpointing = False,
     sample_every: SampleEvery = 0,
@@ -52,7 +53,12 @@ def train(
     autoencoder: Autoencoder = None,
     start: Annotated[
         str | None,
-        typer.Option("--start", metavar="RUN", help="Go on from its networks: an import, or an earlier run."),
+        typer.Option(
+            "--start",
+            metavar="RUN",
+            autocompletion=completing("preset"),
+            help="Go on from its networks: an import, or an earlier run.",
+        ),
     ] = None,
 ) -> None:
     """Train a model: autoencoder, unless the file of one is given, then U-Net.

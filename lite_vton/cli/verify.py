@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lite_vton.cli.options import BundlePath, Json
+from lite_vton.cli.options import BundlePath, Json, MinPsnr
 
 __all__ = ["verify"]
 
@@ -16,7 +16,7 @@ def verify(
     artifacts: Annotated[
         str | None, typer.Option("--artifact", help="Only these, comma-separated, such as onnx-fp16.")
     ] = None,
-    min_psnr: Annotated[float | None, typer.Option("--min-psnr", help="dB each component must reach.")] = None,
+    min_psnr: MinPsnr = None,
     as_json: Json = False,
 ) -> None:
     """Hold a bundle against torch float32.
