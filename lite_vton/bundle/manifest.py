@@ -218,6 +218,10 @@ class Manifest(_Record):
     gates: dict[str, Tolerance] = Field(default={}, description="by precision; what a port is held to")
     files: dict[RelativePath, FileRecord] = Field(description="every file but this one and the reports")
 
+    def is_reference(self, artifact: str) -> bool:
+        """Whether the golden trajectory is what this artifact itself answered, as after an import of ONNX files."""
+        return (self.golden_reference, artifact) == ("onnxruntime-fp32", "onnx-fp32")
+
 
 def unet_channels(config: ModelConfig) -> tuple[InputChannels, ...]:
     """The layout of the U-Net's input for a model, from its conditions."""

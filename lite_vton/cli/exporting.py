@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lite_vton.inputs import TryOnInputs
     from lite_vton.presets import ModelConfig
 
-__all__ = ["export_model", "export_options", "plan", "target_of", "tile_of"]
+__all__ = ["export_model", "export_options", "figures_of", "plan", "target_of", "tile_of"]
 
 
 def plan(
@@ -152,7 +152,7 @@ def export_model(
             networks = replace(trained.networks, config=replace(trained.networks.config, decoder_tile=tile))
             more |= {"steps": steps, "seed": seed, "checkpoint": trained.origin}
             bundle = export_bundle(networks, inputs, *asked, **more)
-    return bundle, "\n".join(_figures(bundle)), failures
+    return bundle, "\n".join(figures_of(bundle)), failures
 
 
 def tile_of(words: str, config: ModelConfig) -> tuple[int, int] | None:
@@ -190,8 +190,8 @@ def _people_of(folder: Path, config: ModelConfig, count: int) -> tuple[tuple[Try
     return tuple(sample.inputs for sample in pairs), f"{split} pairs of {folder.resolve().name}"
 
 
-def _figures(bundle: Bundle) -> list[str]:
-
+def figures_of(bundle: Bundle) -> list[str]:
+    """A line for each artifact of a bundle: how close it came when it was made, or why there is no figure."""
     lines = []
     for name, artifact in bundle.manifest.artifacts.items():
         parity = {key: files.parity for key, files in artifact.components.items()}
@@ -200,6 +200,8 @@ def _figures(bundle: Bundle) -> list[str]:
             figures.append(f"picture {artifact.picture_psnr_db:.1f} dB")
         if figures:
             lines.append(f"passed   {name}: {', '.join(figures)}")
+        elif bundle.manifest.is_reference(name):
+            lines.append(f"reference  {name}: the others are compared with what these files answered")
         else:
             lines.append(f"read back, not run  {name}: verify.json says why, and what was compared")
     for name, whole in bundle.manifest.fused.items():

@@ -9,7 +9,11 @@ import typer
 from lite_vton.cli.extras import EXTRA_OF
 from lite_vton.errors import UserError
 
-__all__ = ["Failure", "StoppedError", "describe"]
+__all__ = ["NOBODY_READS", "Failure", "StoppedError", "describe"]
+
+
+NOBODY_READS = 141
+"""The exit code after `| head`: a shell's for a program that SIGPIPE ended."""
 
 
 class StoppedError(Exception):
@@ -20,7 +24,7 @@ class StoppedError(Exception):
 class Failure:
     """One line for stderr, and the exit code: 1 a check failed, 2 could not be done as asked, 130 interrupted.
 
-    The line is empty where nobody reads any more, 141: as a shell counts a program that was ended by SIGPIPE.
+    The line is empty where nobody reads any more.
     """
 
     line: str
@@ -45,7 +49,7 @@ def describe(error: BaseException) -> Failure | None:
     if isinstance(error, MemoryError):
         return Failure("out of memory: close other programs, or use a smaller batch or model", 2)
     if isinstance(error, BrokenPipeError):  # as `| head` leaves it
-        return Failure("", 141)
+        return Failure("", NOBODY_READS)
     if isinstance(error, OSError) and error.errno is not None:
         place = f"{error.filename}: " if error.filename is not None else ""
         return Failure(f"{place}{error.strerror or error}; free some space or choose another place", 2)

@@ -9,7 +9,7 @@ import typer
 from lite_vton.cli.options import BundlePath, Json
 
 if TYPE_CHECKING:
-    from lite_vton.bundle import Bundle
+    from lite_vton.bundle import Bundle, ComponentFiles, Manifest
 
 __all__ = ["inspect"]
 
@@ -63,13 +63,19 @@ def inspect(path: BundlePath, ranges: Ranges = False, as_json: Json = False) -> 
                 component,
                 megabytes(sum(r.bytes for p, r in manifest.files.items() if p.startswith(files.model))),
                 files.precision_found,
-                "not measured" if files.parity is None else f"{files.parity.psnr_db:.1f} dB",
+                _parity(manifest, name, files),
             )
             for name, artifact in manifest.artifacts.items()
             for component, files in artifact.components.items()
         ],
     )
     print(f"next: {command('verify', path)}")
+
+
+def _parity(manifest: Manifest, artifact: str, files: ComponentFiles) -> str:
+    if files.parity is not None:
+        return f"{files.parity.psnr_db:.1f} dB"
+    return "the reference" if manifest.is_reference(artifact) else "not measured"
 
 
 def _show_ranges(bundle: Bundle, as_json: bool) -> None:

@@ -32,7 +32,7 @@ from lite_vton.cli import (
     train,
     verify,
 )
-from lite_vton.cli.failures import describe
+from lite_vton.cli.failures import NOBODY_READS, describe
 from lite_vton.cli.options import help_unless_a_verb_follows
 from lite_vton.cli.process_start import BEGAN, process_start
 from lite_vton.cli.streams import open_what_is_closed, say_error, shut_output, take_any_letter
@@ -114,6 +114,10 @@ def _run(arguments: Sequence[str]) -> int:
         with _terminated_like_interrupted():
             code = app(words, prog_name="lite-vton", standalone_mode=False)
             sys.stdout.flush()
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # Typer's own end, with exit code 1
+            return NOBODY_READS
+        raise
     except (Exception, KeyboardInterrupt) as error:
         failure = describe(error)
         if failure is None:

@@ -24,6 +24,7 @@ from export.parity import closeness
 from export.verify import verify
 from lite_vton import load
 from lite_vton.bundle import Bundle
+from lite_vton.cli.exporting import figures_of
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
 from lite_vton.model.networks import Networks
@@ -104,6 +105,8 @@ def test_a_folder_becomes_a_bundle_that_answers_as_its_files_did(
     manifest = Bundle.open(bundle.root).manifest
     assert (manifest.golden_reference, manifest.weights) == (REFERENCE, None)
     assert manifest.source.checkpoint == "ONNX files of theirs"
+    (told,) = figures_of(bundle)
+    assert told.startswith("reference  onnx-fp32: ")
     assert manifest.latent_scale == 0.5
     assert (manifest.model.name, manifest.model.unet.residual_deviation) == ("theirs", None)
     assert verify(bundle, write=False).exit_code == 0
@@ -123,6 +126,7 @@ def test_more_precisions_are_made_of_the_files_themselves(tmp_path: Path, theirs
     assert set(more.manifest.artifacts) == {"onnx-fp32", "openvino-fp32", "onnx-fp16", "onnx-w8"}
     assert verify(more, write=False).exit_code == 0
     assert more.manifest.kept_in_float32["unet"].nodes == {}
+    assert not any("not run" in line for line in figures_of(more))
     assert more.path("onnx-fp16/scheduler/scheduler_config.json").is_file()
     with pytest.raises(UserError, match="coreai-fp32 is made from weights, and the bundle has none"):
         extend_bundle(more, tmp_path / "most", ("coreai",), ("fp32",))

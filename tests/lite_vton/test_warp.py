@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -242,12 +243,18 @@ def test_whatever_the_garment_and_pose_the_result_is_a_picture(
 
 def test_it_is_quick_enough_for_every_training_pair() -> None:
     garment, mask = top(150)
-    spent = []
-    for _ in range(5):
-        begin = time.process_time()
-        warp_garment(garment, mask, standing(), 256, 192)
-        spent.append(time.process_time() - begin)
-    assert min(spent) < 0.1  # 0.02 s on a laptop core; the rest is for a busy machine
+    numbers = np.random.default_rng(0).random(300_000)
+
+    def least(run: Callable[[], object]) -> float:
+        spent = []
+        for _ in range(7):
+            begin = time.process_time()
+            run()
+            spent.append(time.process_time() - begin)
+        return min(spent)
+
+    # Measured: 2.7 times as long as sorting so many numbers, on whatever machine.
+    assert least(lambda: warp_garment(garment, mask, standing(), 256, 192)) < 10 * least(lambda: np.sort(numbers))
 
 
 def test_unusable_garments_are_user_errors() -> None:
