@@ -11,6 +11,7 @@ from lite_vton.cut import Cut
 from lite_vton.errors import UserError
 from lite_vton.garment_region import find_region
 from lite_vton.garment_upright import completed, upright
+from lite_vton.given import check_garment_mask
 from lite_vton.photo import Photo
 
 __all__ = ["CLIP_SIDE", "Cutout", "cut_out", "on_white"]
@@ -57,22 +58,20 @@ def on_white(cutout: Cutout) -> NDArray[np.uint8]:
     return square
 
 
-def cut_out(photo: Photo, mask: NDArray[np.uint8] | None = None, cut: Cut | None = None) -> Cutout:
+def cut_out(
+    photo: Photo, mask: NDArray[np.uint8] | None = None, cut: Cut | None = None, mask_name: str = "the garment mask"
+) -> Cutout:
     """The garment by `mask` if given, else by the photo's own alpha, else by its colours.
 
     `mask` (H, W) or (H, W, C) uint8, > 127 = garment. Where colours tell, a garment that lies askew is set upright, and
     one that a side of the picture cuts is completed with its mirror image. `cut`, in pixels of the photo, goes with a
-    mask.
-    `UserError` where the mask has another size; where nothing that could be a garment is found, several things that
-    could, less than half of one, or one of less than about 100 pixels.
+    mask, which errors call `mask_name`.
+    `UserError` where the mask cannot be of this photo (`lite_vton.given`); where nothing that could be a garment is
+    found, several things that could, less than half of one, or one of less than about 100 pixels.
     """
     if mask is not None:
         flat = mask if mask.ndim == 2 else mask[..., :3].max(axis=2)
-        if flat.shape != photo.pixels.shape[:2]:
-            raise UserError(
-                f"the garment mask is {flat.shape[1]}x{flat.shape[0]} and its photo {photo.width}x{photo.height}: "
-                "give a mask of the photo's size"
-            )
+        check_garment_mask(flat, photo.pixels, mask_name)
         soft = flat.astype(np.float32) / 255
     elif photo.alpha is not None:
         soft = photo.alpha.astype(np.float32) / 255
@@ -86,7 +85,7 @@ def cut_out(photo: Photo, mask: NDArray[np.uint8] | None = None, cut: Cut | None
             )
         return found
     if float((soft > 0.5).mean()) < 1e-3:
-        raise UserError("the garment's mask is empty: mark the garment white, or leave the mask out")
+        raise UserError(f"{mask_name} is empty: mark the garment white, or leave the mask out")
     return _trimmed(photo.pixels, soft * _given_piece(soft > 0.5), cut)
 
 

@@ -6,9 +6,11 @@ the only interface of MediaPipe's that works without a download.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -155,7 +157,8 @@ def _pose_estimator() -> Iterator[Any]:
     # All the while: its threads still print after what started them has returned.
     with quiet_stderr():
         try:
-            from mediapipe.python.solutions.pose import Pose
+            with _without_matplotlib():
+                from mediapipe.python.solutions.pose import Pose
         except ModuleNotFoundError as error:
             raise UserError(
                 "finding people in photos needs MediaPipe: pip install 'lite-vton[photos]', or give their keypoints "
@@ -166,3 +169,20 @@ def _pose_estimator() -> Iterator[Any]:
             yield estimator
         finally:
             estimator.close()
+
+
+@contextmanager
+def _without_matplotlib() -> Iterator[None]:
+    """MediaPipe 0.10 imports it for drawings that nobody here makes (`mediapipe/python/solutions/drawing_utils.py`).
+
+    That would take half a second and 30 MB of every `run`.
+    """
+    names = ("matplotlib", "matplotlib.pyplot")
+    missing = [name for name in names if name not in sys.modules]
+    sys.modules.update({name: ModuleType(name) for name in missing})
+    sys.modules["matplotlib"].pyplot = sys.modules["matplotlib.pyplot"]  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        for name in missing:
+            del sys.modules[name]

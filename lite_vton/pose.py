@@ -6,13 +6,15 @@ import json
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from lite_vton.crop import Crop
 from lite_vton.errors import UserError
+from lite_vton.text_file import read_given_bytes, text_of
 
 __all__ = [
     "VISIBLE",
@@ -68,6 +70,12 @@ class Keypoints:
         """Whether all these joints are visible."""
         return bool(self.visible[list(joints)].all())
 
+    @property
+    def has_torso(self) -> bool:
+        """Whether a shoulder and a hip are visible, all that `completed` needs."""
+        shoulders, hips = (Joint.R_SHOULDER, Joint.L_SHOULDER), (Joint.R_HIP, Joint.L_HIP)
+        return all(bool(self.visible[list(pair)].any()) for pair in (shoulders, hips))
+
     def moved(self, crop: Crop, height: int, width: int) -> Keypoints:
         """The same person in `crop` resized to (height, width)."""
         scale = np.array([width / crop.width, height / crop.height])
@@ -120,11 +128,11 @@ def body_unit(points: NDArray[np.float64]) -> float:
 
 
 class _Person(BaseModel):
-    pose_keypoints_2d: list[float]
+    pose_keypoints_2d: Annotated[list[float], Field(max_length=1000)]
 
 
 class _PoseFile(BaseModel):
-    people: list[_Person]
+    people: Annotated[list[_Person], Field(max_length=1000)]
 
 
 # Rows of each published layout that make up COCO-18, by number of values.
@@ -133,6 +141,7 @@ _LAYOUTS = {
     75: (*range(8), 9, 10, 11, 12, 13, 14, 15, 16, 17, 18),
 }
 _MID_HIP = 8  # BODY_25 alone has it
+_MOST_CONFIDENT = 2.0  # COCO's flag for a joint that is seen; heat maps may rise a little above 1, too
 
 
 def read_keypoints(path: str | Path, person_index: int | None = None) -> Keypoints:
@@ -140,21 +149,18 @@ def read_keypoints(path: str | Path, person_index: int | None = None) -> Keypoin
 
     `UserError` for a file that is missing or of another kind, shows nobody, or lacks shoulders or hips.
     """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read keypoints {path}: {error.strerror or error}") from error
+    content = read_given_bytes(Path(path), f"keypoints {path}")
     return keypoints_of(content, str(path), person_index)
 
 
 def keypoints_of(content: bytes, name: str, person_index: int | None = None) -> Keypoints:
     """As `read_keypoints`, from the file's bytes; `name` is what errors call it."""
     try:
-        people = _PoseFile.model_validate_json(content).people
+        people = _PoseFile.model_validate_json(text_of(content, name)).people
     except ValidationError as error:
         raise UserError(
-            f"{name} is not OpenPose JSON: it needs 'people', each with 'pose_keypoints_2d' as a list of numbers"
+            f"{name} is not OpenPose JSON{_reason(error)}: it needs 'people', each with 'pose_keypoints_2d' as a list "
+            "of numbers, x, y and confidence of one joint after the other"
         ) from error
     found = [_from_values(person.pose_keypoints_2d, name) for person in people]
     if person_index is not None:
@@ -190,7 +196,20 @@ def _from_values(values: list[float], name: str) -> Keypoints:
     # Beyond a million pixels nothing is a photo, and float32 would lose the sub-pixel part.
     if not np.isfinite(table).all() or np.abs(table).max() > 1e6:
         raise UserError(f"{name} holds NaN, infinite or absurdly large keypoints: run the pose estimator again")
+    confidence = table[:, 2]
+    if confidence.min() < 0 or confidence.max() > _MOST_CONFIDENT:
+        raise UserError(
+            f"{name} holds confidences from {confidence.min():g} to {confidence.max():g}: every third number is one, "
+            "from 0, not seen, to 1"
+        )
     return Keypoints(table[:, :2].astype(np.float32), np.clip(table[:, 2], 0, 1).astype(np.float32))
+
+
+def _reason(error: ValidationError) -> str:
+    """Where the file is not as it should be, if that helps: a list in place of a number, a name that is missing."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f" ({place}: {first['msg'].lower()})" if place else ""
 
 
 def _extent(person: Keypoints) -> float:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lite_vton.crop import Crop, take_crop, take_labels, worn_crop
 from lite_vton.errors import UserError
 from lite_vton.garment import Cutout, on_white
+from lite_vton.given import Witnesses, check_person
 from lite_vton.inputs import TryOnInputs
 from lite_vton.mask import Category, agnostic_mask, as_category
 from lite_vton.parsed_mask import TAKEN_OFF, parsed_mask
@@ -57,22 +58,18 @@ def prepare(
     parse: NDArray[np.uint8] | None = None,
     repaint: NDArray[np.uint8] | None = None,
     sight: Sight | None = None,
+    witnesses: Witnesses | None = None,
 ) -> Prepared:
     """`keypoints` in pixels of `person`; the result at (height, width), the model's size.
 
     `mask` is the model's kind. `parse` (H, W), LIP labels of `person`'s pixels, makes an improved mask exact; a plain
     one cannot do without. Where there is none, `sight`, what was seen in the photo, does what it can. `repaint` (H, W)
-    uint8, > 127 = repaint, is taken instead of all of them.
-    `UserError` for keypoints without shoulders or hips (for "lower" also knees) or outside the photo, an unknown
-    category, an empty garment, a parse that is missing, a parse or mask of another size.
+    uint8, > 127 = repaint, is taken instead of all of them. `witnesses` are who was seen in the photo.
+    `UserError` for keypoints without shoulders or hips (for "lower" also knees), an unknown category, an empty garment,
+    a parse that is missing, and for keypoints, parse and mask that cannot be of this photo (`lite_vton.given`).
     """
     kind = as_category(category)
-    for name, picture in (("parse", parse), ("mask", repaint)):
-        if picture is not None and picture.shape != (person.height, person.width):
-            raise UserError(
-                f"the {name} is {picture.shape[1]}x{picture.shape[0]} and the photo {person.width}x{person.height}: "
-                f"give a {name} of this very photo"
-            )
+    check_person(keypoints, person.height, person.width, kind, parse=parse, mask=repaint, witnesses=witnesses)
     crop = worn_crop(keypoints, person.height, person.width, category)
     person_crop = take_crop(person.pixels, crop, height, width)
     moved = keypoints.moved(crop, height, width)
@@ -96,7 +93,7 @@ def prepare(
 
 def _given(repaint: NDArray[np.uint8]) -> NDArray[np.float32]:
     if not (repaint > 127).any():
-        raise UserError("the mask repaints nothing of the person: mark what is to be repainted white")
+        raise UserError("the mask repaints nothing of the person: paint what is to be repainted white")
     return (repaint > 127).astype(np.float32)
 
 

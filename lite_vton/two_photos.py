@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lite_vton.garment import Cutout, cut_out
+from lite_vton.given import Witnesses, look
 from lite_vton.people import Person, check_usable, choose_person, find_people, installed
 from lite_vton.photo import Photo
 from lite_vton.pose import Keypoints
@@ -39,17 +40,31 @@ def prepare_photos(
 
     Without `keypoints` (pixels of `person`), DWPose finds them where `pose_model` is its ONNX file or the folder of
     both, else MediaPipe, which sees the silhouette too. `parse` (H, W), LIP labels, and `repaint` (H, W) uint8, > 127 =
-    repaint, both of `person`, and `garment_mask` (h, w[, C]) uint8 of `garment` are trusted more than what is seen.
+    repaint, both of `person`, and `garment_mask` (h, w[, C]) uint8 of `garment` are trusted more than what is seen,
+    unless they cannot be of these photos at all (`lite_vton.given`).
     `person_index` counts from 0, the largest. A garment that somebody wears in its photo is laid flat first, where
     MediaPipe is installed.
     `UserError`, with what is wrong with which photo, where no try-on can be made of them.
     """
     cutout = _garment(garment, garment_mask, category)
-    sight = None
+    sight, witnesses = None, None
     if keypoints is None:
         keypoints, sight = _seen(person, person_index, pose_model)
+        witnesses = Witnesses((keypoints,))
+    elif installed():
+        witnesses = look(person.pixels, keypoints)
     return prepare(
-        person, keypoints, cutout, height, width, category, mask=mask, parse=parse, repaint=repaint, sight=sight
+        person,
+        keypoints,
+        cutout,
+        height,
+        width,
+        category,
+        mask=mask,
+        parse=parse,
+        repaint=repaint,
+        sight=sight,
+        witnesses=witnesses,
     )
 
 

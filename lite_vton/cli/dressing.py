@@ -162,17 +162,16 @@ def _check_fused(bundle: Bundle, how: How, precision: str, save_steps: Path | No
 def _prepare(bundle: Bundle, photographs: Photographs, person: Photo) -> Prepared:
     from lite_vton.data.parse import read_parse
     from lite_vton.mask import as_category
-    from lite_vton.photo import load_photo
+    from lite_vton.photo import load_mask, load_photo
     from lite_vton.pose import read_keypoints
     from lite_vton.two_photos import prepare_photos
 
-    def pixels(path: Path | None) -> NDArray[np.uint8] | None:
-        return None if path is None else load_photo(path).pixels
+    def marked(path: Path | None) -> NDArray[np.uint8] | None:
+        return None if path is None else load_mask(path)
 
     category = as_category(photographs.category)
     model = bundle.manifest.model
     known = photographs.keypoints
-    repaint = pixels(photographs.mask)
     return prepare_photos(
         person,
         load_photo(photographs.garment),
@@ -182,8 +181,8 @@ def _prepare(bundle: Bundle, photographs: Photographs, person: Photo) -> Prepare
         mask=model.mask,
         keypoints=None if known is None else read_keypoints(known, photographs.person_index),
         parse=None if photographs.parse is None else read_parse(photographs.parse),
-        repaint=None if repaint is None else repaint.max(axis=2),
-        garment_mask=pixels(photographs.garment_mask),
+        repaint=marked(photographs.mask),
+        garment_mask=marked(photographs.garment_mask),
         person_index=photographs.person_index,
         pose_model=photographs.pose_model,
     )

@@ -12,7 +12,7 @@ from lite_vton.cli.screen import progress_bar
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
-    from lite_vton.data.sample import Pair
+    from lite_vton.data.pair_list import Pair
     from lite_vton.photo import Photo
     from training.metrics import Backbones, Picture
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from lite_vton.data.conversion_outcome import Outcome
 from lite_vton.data.labels import PALETTE
 from lite_vton.data.layout import part_file
+from lite_vton.data.pair_list import Pair
 from lite_vton.data.parse import read_parse
-from lite_vton.data.sample import Pair, resized
+from lite_vton.data.sample import resized
 from lite_vton.data.viton_hd import VitonHD
 from lite_vton.inputs import to_picture
 from lite_vton.photo import load_photo

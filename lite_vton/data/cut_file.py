@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from lite_vton.cut import Cut, SleeveCut
 from lite_vton.errors import UserError
+from lite_vton.text_file import read_given_bytes, text_of
 
 __all__ = ["load_cut", "save_cut"]
 
@@ -76,8 +77,8 @@ def save_cut(path: Path, cut: Cut) -> None:
 def load_cut(path: Path) -> Cut:
     """The known cut that `save_cut` wrote. `UserError` for a file that is broken."""
     try:
-        read = _CutFile.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+        read = _CutFile.model_validate_json(text_of(read_given_bytes(path, str(path)), str(path)))
+    except (UserError, ValidationError) as error:
         raise UserError(f"{path} does not tell how its garment is cut: convert the dataset again") from error
     left, right = (
         None if each is None else SleeveCut(np.array(each.start), np.array(each.end), np.array(each.half), each.share)

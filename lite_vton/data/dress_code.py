@@ -8,21 +8,25 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from lite_vton.choices import suggestion
 from lite_vton.crop import Crop, take_labels
-from lite_vton.data.layout import SPLITS
+from lite_vton.data.labels import Part
+from lite_vton.data.layout import SPLITS, is_there, picture_names
+from lite_vton.data.pair_list import Pair, read_pairs
 from lite_vton.data.parse import read_parse
-from lite_vton.data.sample import Garment, Pair, PairFolder, Split, Truth, check_shape, read_pairs, resized
+from lite_vton.data.sample import Garment, PairFolder, Split, Truth, check_same_size, check_shape, resized
 from lite_vton.errors import UserError
 from lite_vton.garment import cut_out
-from lite_vton.inputs import FloatArray
+from lite_vton.given import Names, check_person
 from lite_vton.mask import Category, agnostic_mask
-from lite_vton.photo import Photo, load_photo
+from lite_vton.photo import Photo, load_mask, load_photo
 from lite_vton.plain_mask import plain_mask
 from lite_vton.pose import Keypoints
 from lite_vton.presets import MaskKind
+from lite_vton.text_file import read_given_bytes, text_of
 
 __all__ = ["CATEGORIES", "DressCode"]
 
@@ -39,7 +43,17 @@ _LISTS = MappingProxyType(
     }
 )
 _CLOTH_MASKS = ("cloth_mask", "cloth-mask", "cloth_masks", "masks")  # not published; what people add is named so
-_GARMENT = (4, 7)  # upper clothes and dress among the labels of its `label_maps/`, which are not VITON-HD's
+_LABELS = np.array(
+    [
+        Part.BACKGROUND, 1, Part.HAIR, 4, Part.UPPER_CLOTHES, Part.SKIRT, Part.TROUSERS, Part.DRESS, Part.TROUSERS,
+        Part.LEFT_SHOE, Part.RIGHT_SHOE, Part.FACE, Part.LEFT_LEG, Part.RIGHT_LEG, Part.LEFT_ARM, Part.RIGHT_ARM,
+        Part.BACKGROUND, 11,
+    ],
+    np.uint8,
+)  # fmt: skip
+"""LIP's labels for those of its `label_maps/`, 0 to 17: hat, sunglasses and scarf are LIP's 1, 4 and 11; a belt is
+trousers, a bag nothing worn."""
+_GARMENT = (Part.UPPER_CLOTHES, Part.DRESS)
 _POSE_SIZE = (512, 384)  # height and width of the pictures its keypoints were found in
 
 
@@ -98,40 +112,39 @@ class DressCode(PairFolder):
         files = self._files(pair)
         person = load_photo(files.person)
         check_shape(files.person, person.pixels, *size, "what is asked for")
-        keypoints = _read_pose(files.keypoints).moved(Crop(0, 0, _POSE_SIZE[1], _POSE_SIZE[0]), *size)
-        if self.mask == "plain":
-            mask = self._plain_mask(files.parse, person)
-        else:
+        pose = _read_pose(files.keypoints)
+        parse = _read_labels(files.parse, person) if is_there(files.parse) else None
+        shown = None if parse is None else take_labels(parse, _whole(parse), *_POSE_SIZE)
+        check_person(pose, *_POSE_SIZE, parse=shown, names=Names(str(files.keypoints), parse=str(files.parse)))
+        keypoints = pose.moved(Crop(0, 0, _POSE_SIZE[1], _POSE_SIZE[0]), *size)
+        if self.mask != "plain":
             mask = agnostic_mask(keypoints, *size, _category(pair.part))
+        elif parse is not None:
+            labels = take_labels(parse, _whole(parse), *size)
+            mask = plain_mask(np.isin(labels, _GARMENT), str(files.parse))
+        else:
+            raise UserError(f"{files.parse} is missing: plain masks need DressCode's label_maps, improved ones do not")
         return Truth(pair.person, resized(person.pixels, *size), mask, keypoints)
-
-    def _plain_mask(self, file: Path, person: Photo) -> FloatArray:
-        if not file.is_file():
-            raise UserError(f"{file} is missing: plain masks need DressCode's label_maps, improved ones do not")
-        parse = read_parse(file)
-        check_shape(file, parse, person.height, person.width, "its photo")
-        labels = take_labels(parse, Crop(0, 0, parse.shape[1], parse.shape[0]), self.height, self.width)
-        return plain_mask(np.isin(labels, _GARMENT), str(file))
 
     def _garment(self, pair: Pair) -> Garment:
         cloth = load_photo(self._files(pair).cloth)
-        name = Path(pair.cloth).with_suffix(".png").name
-        masks = (self.root / pair.part / folder / name for folder in _CLOTH_MASKS)
-        file = next((path for path in masks if path.is_file()), None)
-        mask = None if file is None else resized(load_photo(file).pixels, cloth.height, cloth.width)
-        return Garment(cloth.pixels, cut_out(Photo(cloth.pixels), mask), _category(pair.part))
+        names = picture_names(Path(pair.cloth).with_suffix(".png").name)
+        masks = (self.root / pair.part / folder / name for folder in _CLOTH_MASKS for name in names)
+        file = next((path for path in masks if is_there(path)), None)
+        mask = None if file is None else check_same_size(file, load_mask(file), cloth.height, cloth.width)
+        return Garment(cloth.pixels, cut_out(Photo(cloth.pixels), mask, mask_name=str(file)), _category(pair.part))
 
     def _files(self, pair: Pair) -> _Files:
         folder = self.root / pair.part
         number = pair.person.rpartition("_")[0]
         files = _Files(
-            folder / "images" / pair.person,
+            _picture(folder / "images", pair.person),
             folder / "keypoints" / f"{number}_2.json",
-            folder / "images" / pair.cloth,
+            _picture(folder / "images", pair.cloth),
             folder / "label_maps" / f"{number}_4.png",
         )
         for path in (files.person, files.keypoints, files.cloth):
-            if not path.is_file():
+            if not is_there(path):
                 raise UserError(f"{path} is missing, though a list of {folder} needs it: copy the dataset again")
         return files
 
@@ -156,7 +169,34 @@ def _listed(folder: Path, lists: Sequence[str]) -> list[Pair]:
     if missing:
         raise UserError(f"{folder} lacks {', '.join(missing)}: unpack DressCode as published")
     path = next((folder / name for name in lists if (folder / name).is_file()), folder / lists[0])
-    return read_pairs(path, folder.name)
+    pairs = read_pairs(path, folder.name)
+    # `_0` is a person and `_1` a garment, whichever of them a list names first.
+    return [Pair(pair.cloth, pair.person, pair.part) if _is_swapped(pair) else pair for pair in pairs]
+
+
+def _is_swapped(pair: Pair) -> bool:
+    return Path(pair.person).stem.endswith("_1") and Path(pair.cloth).stem.endswith("_0")
+
+
+def _picture(folder: Path, name: str) -> Path:
+    """The picture a list names, or the one that is there with another suffix."""
+    files = [folder / each for each in picture_names(name)]
+    return next((file for file in files if is_there(file)), files[0])
+
+
+def _whole(picture: NDArray[np.uint8]) -> Crop:
+    return Crop(0, 0, picture.shape[1], picture.shape[0])
+
+
+def _read_labels(path: Path, person: Photo) -> NDArray[np.uint8]:
+    """A person's parse in LIP's labels. `UserError` for one with other labels than DressCode's, or of another shape."""
+    labels = read_parse(path)
+    check_shape(path, labels, person.height, person.width, "its photo")
+    if labels.max() >= len(_LABELS):
+        raise UserError(
+            f"{path} holds labels up to {labels.max()}: DressCode's label maps have 0 to {len(_LABELS) - 1}"
+        )
+    return _LABELS[labels]
 
 
 def _category(part: str) -> Category:
@@ -168,8 +208,8 @@ def _category(part: str) -> Category:
 def _read_pose(path: Path) -> Keypoints:
     """18 rows of x, y and two numbers that are not documented; an unseen joint lies at or before the first pixel."""
     try:
-        rows = _Pose.model_validate_json(path.read_bytes()).keypoints
-    except (OSError, ValidationError) as error:
+        rows = _Pose.model_validate_json(text_of(read_given_bytes(path, str(path)), str(path))).keypoints
+    except ValidationError as error:
         raise UserError(f"{path} is not DressCode's pose: it needs 'keypoints', 18 rows of 4 numbers") from error
     table = np.array(rows, np.float64).reshape(-1, 4)
     if len(table) != 18 or not np.isfinite(table[:, :2]).all() or np.abs(table[:, :2]).max() > 1e6:

@@ -12,6 +12,9 @@ from lite_vton.photo_file import NotAPhotoError, open_picture
 
 __all__ = ["parse_of", "read_parse"]
 
+_LOSSY = ("JPEG", "WEBP", "AVIF")
+_MODES = ("1", "L", "P", "I", "I;16", "I;16L", "I;16B")
+
 
 def read_parse(path: Path) -> NDArray[np.uint8]:
     """Labels (H, W) uint8 of an indexed or grey picture. `UserError` for one that is missing, damaged or in colour."""
@@ -25,10 +28,13 @@ def parse_of(content: bytes, name: str, max_megapixels: float = 50) -> NDArray[n
 
 def _labels(source: Path | bytes, name: str, max_megapixels: float = 50) -> NDArray[np.uint8]:
     try:
-        labels = np.asarray(open_picture(source, name, max_megapixels))
+        image = open_picture(source, name, max_megapixels)
     except NotAPhotoError as error:
         raise NotAPhotoError(f"cannot read {name}: it should be a picture of labels, one a pixel") from error
-    if labels.ndim != 2:
+    if image.format in _LOSSY:
+        raise UserError(f"{name} is a {image.format}, which changes labels: give the indexed PNG that the parser wrote")
+    labels = np.asarray(image)
+    if labels.ndim != 2 or image.mode not in _MODES:
         raise UserError(f"{name} holds colours, not labels: give the indexed PNG that the parser wrote")
     if labels.max() > 255 or labels.min() < 0:
         raise UserError(f"{name} holds labels beyond 255: give the indexed PNG that the parser wrote")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,24 +13,23 @@ from typing import Literal, Self, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from lite_vton.data.pair_list import Pair
 from lite_vton.errors import UserError
 from lite_vton.garment import Cutout, on_white
 from lite_vton.inputs import FloatArray, TryOnInputs, to_network
 from lite_vton.mask import Category
-from lite_vton.pose import Joint, Keypoints, skeleton_picture
+from lite_vton.pose import Keypoints, skeleton_picture
 from lite_vton.presets import MaskKind
 from lite_vton.warp import warp_garment
 
 __all__ = [
     "Garment",
-    "Pair",
     "PairFolder",
     "Split",
     "Truth",
     "TryOnSample",
+    "check_same_size",
     "check_shape",
-    "check_torso",
-    "read_pairs",
     "resized",
 ]
 
@@ -79,15 +79,6 @@ class Garment:
     category: Category
 
 
-@dataclass(frozen=True)
-class Pair:
-    """File names of a person and a garment; `part` the dataset's folder they are in, empty where it has but one."""
-
-    person: str
-    cloth: str
-    part: str = ""
-
-
 class PairFolder(Sequence[TryOnSample], ABC):
     """The pairs of one split; nothing is read before it is asked for, so it is cheap to hand to other processes."""
 
@@ -119,11 +110,13 @@ class PairFolder(Sequence[TryOnSample], ABC):
 
     def truth(self, index: int) -> Truth:
         """The person of pair `index` alone, which is much cheaper than the sample. `UserError` as for that."""
-        return self._truth(self.pairs[index])
+        with _named(self.pairs[index]):
+            return self._truth(self.pairs[index])
 
     def garment(self, index: int) -> Garment:
         """The garment of pair `index` alone. `UserError` as for the sample."""
-        return self._garment(self.pairs[index])
+        with _named(self.pairs[index]):
+            return self._garment(self.pairs[index])
 
     def first(self, count: int) -> Self:
         """The first `count` pairs, still unread."""
@@ -144,11 +137,12 @@ class PairFolder(Sequence[TryOnSample], ABC):
         faults: list[str] = []
         for done, pair in enumerate(self.pairs, start=1):
             try:
-                self._truth(pair)
-                self._garment(pair)
+                with _named(pair):
+                    self._truth(pair)
+                    self._garment(pair)
                 sound.append(pair)
             except UserError as error:
-                faults.append(f"{pair.person} with {pair.cloth}: {error}")
+                faults.append(str(error))
             if progress is not None:
                 progress(done)
         kept = copy(self)
@@ -157,11 +151,12 @@ class PairFolder(Sequence[TryOnSample], ABC):
 
     def _read(self, pair: Pair) -> TryOnSample:
         size = (self.height, self.width)
-        truth, garment = self._truth(pair), self._garment(pair)
-        cutout = garment.cutout
-        warped, warped_mask = warp_garment(
-            cutout.pixels, cutout.mask, truth.keypoints, *size, garment.category, cutout.cut
-        )
+        with _named(pair):
+            truth, garment = self._truth(pair), self._garment(pair)
+            cutout = garment.cutout
+            warped, warped_mask = warp_garment(
+                cutout.pixels, cutout.mask, truth.keypoints, *size, garment.category, cutout.cut
+            )
         skeleton = skeleton_picture(truth.keypoints, *size)
         return TryOnSample(
             name=pair.person,
@@ -175,27 +170,13 @@ class PairFolder(Sequence[TryOnSample], ABC):
         )
 
 
-def read_pairs(path: Path, part: str = "") -> list[Pair]:
-    """The pairs a list names, one 'person.jpg cloth.jpg' a line; what follows on a line is not looked at.
-
-    `UserError` for a list that is missing, names no pair, or leads out of the dataset.
-    """
+@contextmanager
+def _named(pair: Pair) -> Iterator[None]:
+    """A `UserError` from inside says which pair it is about."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {path}: it should list pairs as 'person.jpg cloth.jpg'") from error
-    pairs = []
-    for number, line in enumerate(lines, start=1):
-        names = line.split()[:2]
-        if not names:
-            continue
-        # A name is no path: a list from elsewhere must not reach outside the dataset.
-        if len(names) != 2 or any(Path(name).name != name or "\\" in name for name in names):
-            raise UserError(f"{path}, line {number}: {line.strip()!r} is no pair, write 'person.jpg cloth.jpg'")
-        pairs.append(Pair(names[0], names[1], part))
-    if not pairs:
-        raise UserError(f"{path} lists no pairs: copy it again, or draw some (`lite-vton data synthesize -o drawn`)")
-    return pairs
+        yield
+    except UserError as error:
+        raise UserError(f"{pair.person} with {pair.cloth}: {error}") from error
 
 
 _SAME_SHAPE = 0.02  # relative difference of two aspect ratios that nobody sees
@@ -211,21 +192,25 @@ def check_shape(path: Path, picture: NDArray[np.uint8], height: int, width: int,
         )
 
 
-def check_torso(path: Path, mask: FloatArray, keypoints: Keypoints) -> None:
-    """`UserError` unless `mask` (H, W), 1 = repaint, covers most of the torso that `keypoints` show.
+_ROUNDING = 2  # pixels: in the published sets some masks differ so from their pictures
 
-    This is how an inverted mask shows: the torso is what every try-on of an upper garment or a dress repaints.
+
+def check_same_size(path: Path, picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """`picture` (h, w[, C]), a mask or parse of a photo of (height, width), without a rounding's difference.
+
+    `UserError` where it has another size.
     """
-    import cv2
-
-    corners = keypoints.completed().points[[Joint.R_SHOULDER, Joint.L_SHOULDER, Joint.L_HIP, Joint.R_HIP]]
-    centre = corners.mean(axis=0)
-    # The inner half: hands and hair may lie over the rim, and those are kept.
-    inner = np.rint(np.clip(centre + 0.5 * (corners - centre), -1e4, 1e4)).astype(np.int32)
-    torso = np.zeros(mask.shape, np.uint8)
-    cv2.fillConvexPoly(torso, cv2.convexHull(inner), (1,))
-    if torso.any() and float(mask[torso > 0].mean()) < 0.5:
-        raise UserError(f"{path} does not repaint the torso, where it should be white: invert it, or make it again")
+    found_height, found_width = picture.shape[:2]
+    if max(abs(found_height - height), abs(found_width - width)) > _ROUNDING:
+        turned = (found_height, found_width) == (width, height)
+        raise UserError(
+            f"{path} is {found_width}x{found_height}, and its photo, {width}x{height}, is not: "
+            + ("it looks turned by 90 degrees, turn it back" if turned else "copy the dataset again, all in one size")
+        )
+    rows, columns = (
+        np.minimum(np.arange(side), found - 1) for side, found in ((height, found_height), (width, found_width))
+    )
+    return picture if picture.shape[:2] == (height, width) else picture[rows[:, None], columns]
 
 
 def resized(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

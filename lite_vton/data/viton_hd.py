@@ -12,25 +12,25 @@ from lite_vton.crop import Crop, take_labels
 from lite_vton.cut import Cut
 from lite_vton.data.cut_file import load_cut
 from lite_vton.data.labels import GARMENT, Part
-from lite_vton.data.layout import FOLDERS, SPLITS, part_file
+from lite_vton.data.layout import FOLDERS, SPLITS, find_part, has_folder, is_there, part_file
+from lite_vton.data.pair_list import Pair, read_pairs
 from lite_vton.data.parse import read_parse
 from lite_vton.data.sample import (
     Garment,
-    Pair,
     PairFolder,
     Split,
     Truth,
     TryOnSample,
+    check_same_size,
     check_shape,
-    check_torso,
-    read_pairs,
     resized,
 )
 from lite_vton.errors import UserError
 from lite_vton.garment import cut_out
+from lite_vton.given import Names, check_person
 from lite_vton.inputs import FloatArray
 from lite_vton.mask import Category
-from lite_vton.photo import Photo, load_photo
+from lite_vton.photo import Photo, load_mask, load_photo
 from lite_vton.plain_mask import plain_mask
 from lite_vton.pose import Keypoints, read_keypoints
 from lite_vton.presets import MaskKind
@@ -69,57 +69,69 @@ class VitonHD(PairFolder):
             raise UserError(f"no dataset at {self.root}: name the folder that holds {split}/ and {split}_pairs.txt")
         self._folder = self.root / split
         needed = (*_NEEDED, _MASKED_BY[mask])
-        missing = [FOLDERS[kind][0] for kind in needed if not (self._folder / FOLDERS[kind][0]).is_dir()]
+        missing = [FOLDERS[kind][0] for kind in needed if not has_folder(self._folder, kind)]
         if missing:
             raise UserError(f"{self._folder} lacks {', '.join(missing)}: unpack VITON-HD as published")
-        pairs = read_pairs(self.root / f"{split}_pairs.txt")
-        super().__init__([Pair(p.person, p.person) for p in pairs] if paired else pairs, height, width, mask)
+        lists = [folder / f"{split}_pairs.txt" for folder in (self.root, self._folder)]
+        pairs = read_pairs(lists[1] if is_there(lists[1]) and not is_there(lists[0]) else lists[0])
+        own = dict.fromkeys(Pair(pair.person, pair.person) for pair in pairs)
+        super().__init__(list(own) if paired else pairs, height, width, mask)
 
     def _truth(self, pair: Pair) -> Truth:
         size = (self.height, self.width)
         file, mask_file = (self._file(kind, pair.person) for kind in ("person", _MASKED_BY[self.mask]))
         person = load_photo(file)
         check_shape(file, person.pixels, *size, "what is asked for")
-        keypoints = read_keypoints(self._file("keypoints", pair.person))
-        keypoints = keypoints.moved(Crop(0, 0, person.width, person.height), *size)
+        points_file = self._file("keypoints", pair.person)
+        keypoints = read_keypoints(points_file)
         read = self._plain_mask if self.mask == "plain" else self._improved_mask
-        return Truth(pair.person, resized(person.pixels, *size), read(mask_file, person, keypoints), keypoints)
+        mask = read(mask_file, person, keypoints, str(points_file))
+        keypoints = keypoints.moved(Crop(0, 0, person.width, person.height), *size)
+        return Truth(pair.person, resized(person.pixels, *size), mask, keypoints)
 
-    def _plain_mask(self, file: Path, person: Photo, _keypoints: Keypoints) -> FloatArray:
-        parse = read_parse(file)
-        check_shape(file, parse, person.height, person.width, "its photo")
-        labels = take_labels(parse, Crop(0, 0, parse.shape[1], parse.shape[0]), self.height, self.width)
-        return plain_mask(np.isin(labels, GARMENT), str(file))
-
-    def _improved_mask(self, file: Path, person: Photo, keypoints: Keypoints) -> FloatArray:
-        drawn = load_photo(file)
-        check_shape(file, drawn.pixels, person.height, person.width, "its photo")
-        mask = (resized(drawn.pixels[..., 0], self.height, self.width) > 127).astype(np.float32)
-        check_torso(file, mask, keypoints)
+    def _plain_mask(self, file: Path, person: Photo, keypoints: Keypoints, points: str) -> FloatArray:
+        size = (person.height, person.width)
+        parse = check_same_size(file, read_parse(file), *size)
+        labels = take_labels(parse, Crop(0, 0, person.width, person.height), self.height, self.width)
+        mask = plain_mask(np.isin(labels, GARMENT), str(file))
+        check_person(keypoints, *size, parse=parse, names=Names(points, parse=str(file)))
         return mask
+
+    def _improved_mask(self, file: Path, person: Photo, keypoints: Keypoints, points: str) -> FloatArray:
+        size = (person.height, person.width)
+        mask = check_same_size(file, load_mask(file), *size)
+        check_person(keypoints, *size, mask=mask, names=Names(points, mask=str(file)))
+        return (resized(mask, self.height, self.width) > 127).astype(np.float32)
 
     def _garment(self, pair: Pair) -> Garment:
         cloth = load_photo(self._file("cloth", pair.cloth))
-        cloth_mask = load_photo(self._file("cloth_mask", pair.cloth)).pixels
-        # In the published set some masks differ from their picture by a rounding.
-        cutout = cut_out(Photo(cloth.pixels), resized(cloth_mask, cloth.height, cloth.width), self._cut(pair.cloth))
+        file = self._file("cloth_mask", pair.cloth)
+        mask = check_same_size(file, load_mask(file), cloth.height, cloth.width)
+        cutout = cut_out(Photo(cloth.pixels), mask, self._cut(pair.cloth), str(file))
         return Garment(cloth.pixels, cutout, self._category(pair.cloth))
 
     def _cut(self, cloth_name: str) -> Cut | None:
         """Known for garments that `lite_vton.worn` laid flat."""
-        path = part_file(self._folder, "cut", cloth_name)
-        return load_cut(path) if path.is_file() else None
+        path = find_part(self._folder, "cut", cloth_name)
+        return None if path is None else load_cut(path)
 
     def _category(self, cloth_name: str) -> Category:
         """What a garment is shows on the person who wears it; without a parse it is an upper garment."""
-        path = part_file(self._folder, "parse", cloth_name)
-        if not path.is_file():
+        path = find_part(self._folder, "parse", cloth_name)
+        if path is None:
             return "upper"
         count = np.bincount(read_parse(path).ravel(), minlength=256)
         return "dress" if count[Part.DRESS] > count[Part.UPPER_CLOTHES] else "upper"
 
     def _file(self, kind: str, picture: str) -> Path:
-        path = part_file(self._folder, kind, picture)
-        if not path.is_file():
-            raise UserError(f"{path} is missing, though {self.split}_pairs.txt names {picture}: copy the dataset again")
-        return path
+        path = find_part(self._folder, kind, picture)
+        if path is not None:
+            return path
+        wanted = part_file(self._folder, kind, picture)
+        other = {"person": "cloth", "cloth": "person"}.get(kind)
+        if other is not None and find_part(self._folder, other, picture) is not None:
+            raise UserError(
+                f"{wanted} is missing, but {FOLDERS[other][0]}/ has {picture}: "
+                f"in {self.split}_pairs.txt write the person first, then the garment"
+            )
+        raise UserError(f"{wanted} is missing, though {self.split}_pairs.txt names {picture}: copy the dataset again")

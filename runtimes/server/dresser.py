@@ -18,7 +18,7 @@ from lite_vton.bundle import Bundle
 from lite_vton.data.parse import parse_of
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
-from lite_vton.photo import Photo, read_photo, save_photo
+from lite_vton.photo import Photo, read_mask, read_photo, save_photo
 from lite_vton.pose import Keypoints, keypoints_of
 from lite_vton.prepare import Prepared
 from lite_vton.presets import MaskKind
@@ -193,7 +193,7 @@ class Dresser:
             mask=model.mask,
             keypoints=None if keypoints is None else keypoints_of(keypoints, "the keypoints", options.person_index),
             parse=None if parse is None else parse_of(parse, "the parse"),
-            garment_mask=None if mask is None else read_photo(mask, "the garment's mask").pixels,
+            garment_mask=None if mask is None else read_mask(mask, "the garment's mask"),
             person_index=options.person_index,
         )
 

@@ -38,7 +38,7 @@ def _read_dataset(folder: Path) -> None:
 
 
 def _read_list(folder: Path) -> None:
-    from lite_vton.data.sample import read_pairs
+    from lite_vton.data.pair_list import read_pairs
 
     read_pairs(folder / "train_pairs.txt")
 

@@ -40,7 +40,7 @@ def test_a_drawn_person_is_prepared_from_pictures_alone(pair: Pair) -> None:
     assert not (prepared.mask[prepared.silhouette < 0.01] > 0).mean() > 0.1  # type: ignore[operator]
 
 
-def test_keypoints_that_are_given_are_used_and_nobody_is_looked_for(pair: Pair) -> None:
+def test_keypoints_that_are_given_are_used_where_nobody_can_be_seen(pair: Pair) -> None:
     blank = Photo(np.full_like(pair.person, 128))
     given = prepare_photos(blank, Photo(pair.cloth), 256, 192, keypoints=pair.keypoints)
     assert given.silhouette is None

@@ -13,6 +13,7 @@ from lite_vton.data.parse import read_parse
 from lite_vton.data.spawned import spawned
 from lite_vton.data.viton_hd import VitonHD
 from lite_vton.errors import UserError
+from lite_vton.given import Names, check_person
 from lite_vton.inputs import TryOnInputs, to_picture
 from lite_vton.photo import load_photo
 from lite_vton.pose import read_keypoints
@@ -65,10 +66,14 @@ def read_worn(photographs: VitonHD, index: int) -> Worn:
     """Photo `index` of the dataset, at the size it has on disk. `UserError` for files that are missing or broken."""
     name, folder = photographs.pairs[index].person, photographs.root / photographs.split
     garment = photographs.garment(index)
+    person, parse_file, points = (part_file(folder, kind, name) for kind in ("person", "parse", "keypoints"))
+    picture, parse, keypoints = load_photo(person).pixels, read_parse(parse_file), read_keypoints(points)
+    height, width = picture.shape[:2]
+    check_person(keypoints, height, width, parse=parse, names=Names(str(points), parse=str(parse_file)))
     return Worn(
-        picture=load_photo(part_file(folder, "person", name)).pixels,
-        parse=read_parse(part_file(folder, "parse", name)),
-        keypoints=read_keypoints(part_file(folder, "keypoints", name)),
+        picture=picture,
+        parse=parse,
+        keypoints=keypoints,
         garment=garment.cutout,
         category=garment.category,
     )

@@ -18,9 +18,9 @@ from lite_vton.data.conversion_files import ShopPicture, place_pair, shop_pictur
 from lite_vton.data.conversion_outcome import DroppedError, Outcome
 from lite_vton.data.labels import GARMENT, Part
 from lite_vton.data.pair import Pair
-from lite_vton.data.sample import check_torso
 from lite_vton.errors import UserError
 from lite_vton.garment import cut_out
+from lite_vton.given import Witnesses, check_person
 from lite_vton.mask import agnostic_mask
 from lite_vton.parsed_mask import parsed_mask
 from lite_vton.people import Person, check_usable, choose_person, find_people
@@ -113,7 +113,9 @@ class PhotoConversion:
         if fit < _FITS:
             raise DroppedError(Reason.DOES_NOT_FIT, f"intersection over union is {fit:.2f}, {_FITS} is needed")
         try:
-            check_torso(Path("the mask"), mask, moved)
+            check_person(
+                moved, *size, mask=np.where(mask > 0.5, np.uint8(255), np.uint8(0)), witnesses=Witnesses((moved,))
+            )
         except UserError as error:
             raise DroppedError(Reason.NOT_REPAINTED, str(error)) from error
         pair = Pair(take_crop(photo.pixels, crop, *size), worn, moved, shop.cloth, shop.mask, category)

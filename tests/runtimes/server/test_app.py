@@ -199,7 +199,9 @@ def as_bmp(photo: bytes) -> bytes:
     """Beyond the megabyte at which uploads are usually moved to the disk."""
     content = io.BytesIO()
     with Image.open(io.BytesIO(photo)) as image:
-        Image.fromarray(np.asarray(image)).resize((768, 1024)).save(content, "BMP")
+        larger = Image.new("RGB", (768, 1024), "white")  # beside the person, whose keypoints stay where they are
+        larger.paste(image)
+        larger.save(content, "BMP")
     return content.getvalue()
 
 
