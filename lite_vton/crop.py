@@ -21,6 +21,7 @@ __all__ = [
     "leg_crop",
     "paste_back",
     "paste_mask",
+    "photo_part",
     "take_crop",
     "take_labels",
     "torso_crop",
@@ -41,12 +42,20 @@ class Crop:
         if self.width < 1 or self.height < 1:
             raise ValueError(f"a crop needs a positive size, not {self.width}x{self.height}")
 
+    def divided(self, scale: float) -> Crop:
+        """The same in a picture `scale` times as small, to the nearest pixel."""
+        size = (max(1, round(side / scale)) for side in (self.width, self.height))
+        return Crop(round(self.left / scale), round(self.top / scale), *size)
+
 
 # From head to upper thigh, in torso lengths (neck to middle of the hips), as VITON-HD frames its models.
 _ABOVE_NECK = 0.9
 _BELOW_HIPS = 0.55
 _ARMS = 0.25  # room beside the outermost elbow or wrist
 _ASPECT = 3 / 4
+
+_FEATHER = 0.015  # of the crop's width, over which a result is blended into its photo
+_STRIP = 128  # rows pasted at a time
 
 _BELOW_KNEES = 0.15  # of the torso's crop, for a dress
 
@@ -150,12 +159,24 @@ def take_crop(pixels: NDArray[np.uint8], crop: Crop, height: int, width: int) ->
     """`crop` of pixels (H, W[, C]) resized to (height, width[, C]); outside the photo its edge is repeated."""
     import cv2
 
-    rows = np.clip(np.arange(crop.top, crop.top + crop.height), 0, pixels.shape[0] - 1)
-    columns = np.clip(np.arange(crop.left, crop.left + crop.width), 0, pixels.shape[1] - 1)
-    part = pixels[rows[:, None], columns]
+    rows, columns = photo_part(crop, *pixels.shape[:2])
+    above, beside = max(0, rows.start - crop.top), max(0, columns.start - crop.left)
+    below = max(0, crop.height - above - (rows.stop - rows.start))
+    beyond = max(0, crop.width - beside - (columns.stop - columns.start))
+    part = pixels[rows, columns]
+    if above or below or beside or beyond:
+        framed = cv2.copyMakeBorder(part, above, below, beside, beyond, cv2.BORDER_REPLICATE)
+        part = np.asarray(framed, np.uint8)[: crop.height, : crop.width]
     shrinks = crop.height > height or crop.width > width
     resized = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
     return np.asarray(resized, np.uint8)
+
+
+def photo_part(crop: Crop, height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns of a photo (height, width) that a crop shows or whose edge it repeats: at least one each."""
+    top, left = min(max(crop.top, 0), height - 1), min(max(crop.left, 0), width - 1)
+    bottom, right = min(max(crop.top + crop.height, 1), height), min(max(crop.left + crop.width, 1), width)
+    return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
 
 
 def take_labels(labels: NDArray[np.uint8], crop: Crop, height: int, width: int) -> NDArray[np.uint8]:
@@ -167,59 +188,96 @@ def take_labels(labels: NDArray[np.uint8], crop: Crop, height: int, width: int) 
 
 
 def paste_mask(
-    mask: NDArray[np.float32], crop: Crop, picture_height: int, picture_width: int, feather: float = 0.015
+    mask: NDArray[np.float32], crop: Crop, picture_height: int, picture_width: int, feather: float = _FEATHER
 ) -> NDArray[np.float32]:
     """The crop's repaint mask (h, w) at the photo's resolution, (H, W) float32 in [0, 1].
 
     It falls to 0 inside the mask over `feather` of the crop's width, so exactly 0 everywhere outside it.
     """
-    import cv2
-
     full = np.zeros((picture_height, picture_width), np.float32)
-    inside = _overlap(crop, picture_height, picture_width)
-    if inside is None:
-        return full
-    hard = cv2.resize(mask.astype(np.float32), (crop.width, crop.height), interpolation=cv2.INTER_LINEAR) > 0.5
-    # A frame of one pixel makes the crop's own border an edge too.
-    framed = np.pad(hard.astype(np.uint8), 1)
-    distance = cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1]
-    ramp = np.clip(distance / max(1.0, feather * crop.width), 0, 1)
-    target, source = inside
-    full[target] = (ramp * ramp * (3 - 2 * ramp))[source]
+    blended = _blended(mask, crop, picture_height, picture_width)
+    if blended is not None:
+        full[blended.target] = blended.share(slice(None), feather)
     return full
 
 
 def paste_back(
-    photo: NDArray[np.uint8], crop: Crop, result: NDArray[np.uint8], mask: NDArray[np.float32]
+    photo: NDArray[np.uint8],
+    crop: Crop,
+    result: NDArray[np.uint8],
+    mask: NDArray[np.float32],
+    as_own: Callable[[NDArray[np.uint8], slice, slice], NDArray[np.uint8]] | None = None,
 ) -> NDArray[np.uint8]:
     """photo (H, W, 3) with `result` (h, w, 3) in `crop`, blended by `paste_mask` of mask (h, w).
 
+    `as_own` gives what is pasted, some rows and columns of the photo, the colours that the photo would have for them.
     Every pixel where that mask is 0 is the photo's own, bit for bit.
     """
     import cv2
 
-    height, width = photo.shape[:2]
-    inside = _overlap(crop, height, width)
     pasted = photo.copy()
-    if inside is None:
+    blended = _blended(mask, crop, *photo.shape[:2])
+    if blended is None:
         return pasted
-    target, source = inside
-    alpha = paste_mask(mask, crop, height, width)[target][..., None]
     shrinks = crop.height < result.shape[0] or crop.width < result.shape[1]
-    painted = cv2.resize(
-        result, (crop.width, crop.height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    )[source].astype(np.float32)
-    original = photo[target].astype(np.float32)
-    blend = np.rint(original + alpha * (painted - original))
-    pasted[target] = np.where(alpha > 0, blend, original).astype(np.uint8)
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    painted = cv2.resize(result, (crop.width, crop.height), interpolation=method)[blended.source]
+    rows, columns = blended.target
+    # A strip at a time: the rest of a large photo is not needed in floating point.
+    for top in range(rows.start, rows.stop, _STRIP):
+        strip = slice(top, min(top + _STRIP, rows.stop))
+        within = slice(strip.start - rows.start, strip.stop - rows.start)
+        own, new = photo[strip, columns], np.asarray(painted[within], np.uint8)
+        if as_own is not None:
+            new = as_own(new, strip, columns)
+        share = blended.share(within)
+        shown, rim = pasted[strip, columns], (share > 0) & (share < 1)
+        np.copyto(shown, new, where=(share == 1)[..., None])
+        before = own[rim].astype(np.float32)
+        shown[rim] = np.rint(before + share[rim, None] * (new[rim] - before)).astype(np.uint8)
     return pasted
 
 
-def _overlap(crop: Crop, height: int, width: int) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
-    """Slices of the photo and of the crop that show the same pixels; None where they do not meet."""
-    top, bottom = max(0, crop.top), min(height, crop.top + crop.height)
-    left, right = max(0, crop.left), min(width, crop.left + crop.width)
-    if top >= bottom or left >= right:
+@dataclass(frozen=True)
+class _Blended:
+    """The part of a photo that a result changes: `target` in the photo, `source` in the crop at the photo's scale.
+
+    `depth` (h, w) float32 is how many pixels each of them lies inside the mask, 0 outside; the crop is `width` wide.
+    """
+
+    target: tuple[slice, slice]
+    source: tuple[slice, slice]
+    depth: NDArray[np.float32]
+    width: int
+
+    def share(self, rows: slice, feather: float = _FEATHER) -> NDArray[np.float32]:
+        """Of the result in these rows, in [0, 1]."""
+        ramp = self.depth[rows] * np.float32(1 / max(1.0, feather * self.width))
+        np.minimum(ramp, 1, out=ramp)
+        return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
+
+
+def _blended(mask: NDArray[np.float32], crop: Crop, height: int, width: int) -> _Blended | None:
+    """None where the mask is empty or does not meet the photo."""
+    import cv2
+
+    soft = cv2.resize(np.rint(255 * mask).astype(np.uint8), (crop.width, crop.height), interpolation=cv2.INTER_LINEAR)
+    marked = soft > 127
+    rows, columns = (np.flatnonzero(marked.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
         return None
-    source = slice(top - crop.top, bottom - crop.top), slice(left - crop.left, right - crop.left)
-    return (slice(top, bottom), slice(left, right)), source
+    first, end = (int(rows[0]), int(columns[0])), (int(rows[-1]) + 1, int(columns[-1]) + 1)
+    # A frame of one pixel makes the crop's own border an edge too.
+    framed = np.pad(marked[first[0] : end[0], first[1] : end[1]].astype(np.uint8), 1)
+    depth = np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
+    corner = crop.top, crop.left
+    starts = [max(0, at + begin) for at, begin in zip(corner, first, strict=True)]
+    stops = [min(side, at + stop) for side, at, stop in zip((height, width), corner, end, strict=True)]
+    if starts[0] >= stops[0] or starts[1] >= stops[1]:
+        return None
+
+    def seen_from(row: int, column: int) -> tuple[slice, slice]:
+        return slice(starts[0] - row, stops[0] - row), slice(starts[1] - column, stops[1] - column)
+
+    within = seen_from(corner[0] + first[0], corner[1] + first[1])
+    return _Blended(seen_from(0, 0), seen_from(*corner), depth[within], crop.width)

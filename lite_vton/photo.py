@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lite_vton.atomic import whole_file
-from lite_vton.crop import Crop, paste_back, paste_mask, take_crop, torso_crop, worn_crop
+from lite_vton.colour_profiles import ColourSpace, colour_space, in_srgb, is_rgb
+from lite_vton.crop import Crop, paste_back, paste_mask, photo_part, take_crop, torso_crop, worn_crop
 from lite_vton.errors import UserError
 from lite_vton.photo_encoding import encode_picture, written_format
 from lite_vton.photo_file import MIN_SIDE, PHOTO_FORMATS, NotAPhotoError, TooLargeError, open_picture
+from lite_vton.transparency import from_white, over_white
 
 __all__ = [
     "MIN_SIDE",
@@ -37,26 +40,66 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture as the networks' inputs are made from it.
+    """A picture, upright.
 
-    `pixels` (H, W, 3) uint8 RGB, upright, composited on white where the file was transparent.
-    `alpha` (H, W) uint8, 255 = opaque; None where the file had no transparency.
-    `icc_profile` the file's colour profile if it is an RGB one, to be saved with the result.
+    `own` (H, W, 3) uint8 RGB, as the file has them: in the space of its profile, and beneath what is transparent.
+    `icc_profile` the file's colour profile if it is a sound RGB one, to be saved with the result.
+    `alpha` (H, W) uint8, 255 = opaque; None where nothing is transparent.
     """
 
-    pixels: NDArray[np.uint8]
+    own: NDArray[np.uint8]
     icc_profile: bytes | None = None
     alpha: NDArray[np.uint8] | None = None
+
+    @cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 in sRGB, on white where the picture is transparent: what the networks' inputs are made of."""
+        return self._shown(self.own, self.alpha)
 
     @property
     def height(self) -> int:
         """In pixels."""
-        return int(self.pixels.shape[0])
+        return int(self.own.shape[0])
 
     @property
     def width(self) -> int:
         """In pixels."""
-        return int(self.pixels.shape[1])
+        return int(self.own.shape[1])
+
+    @property
+    def space(self) -> ColourSpace | None:
+        """What `own` is in; None for sRGB."""
+        return colour_space(self.icc_profile)
+
+    def taken(self, crop: Crop, height: int, width: int) -> NDArray[np.uint8]:
+        """`take_crop` of `pixels`, of which no more is made than that crop."""
+        if "pixels" in self.__dict__ or (self.alpha is None and self.space is None):
+            return take_crop(self.pixels, crop, height, width)
+        inside = photo_part(crop, self.height, self.width)
+        alpha = None if self.alpha is None else self.alpha[inside]
+        seen = self.own[inside] if alpha is None else over_white(self.own[inside], alpha)
+        moved = Crop(crop.left - inside[1].start, crop.top - inside[0].start, crop.width, crop.height)
+        return self._shown(take_crop(seen, moved, height, width), None)
+
+    def smaller(self, side: int) -> Photo:
+        """In sRGB, with a longer side of at most `side` pixels; itself if it is that small and in sRGB already."""
+        import cv2
+
+        scale = side / max(self.height, self.width)
+        if scale >= 1:
+            return self if self.space is None else Photo(self._shown(self.own, None), None, self.alpha)
+        size = max(1, round(self.width * scale)), max(1, round(self.height * scale))
+        own, alpha = self.own, self.alpha
+        if alpha is not None:
+            own = over_white(own, alpha)  # colours beneath what is transparent must not mix in
+            alpha = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.uint8)
+        small = np.asarray(cv2.resize(own, size, interpolation=cv2.INTER_AREA), np.uint8)
+        shown = self._shown(small, None)
+        return Photo(shown if alpha is None else from_white(shown, alpha), None, alpha)
+
+    def _shown(self, own: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+        seen = own if alpha is None else over_white(own, alpha)
+        return seen if self.space is None else self.space.to_srgb(seen)
 
 
 def load_photo(path: str | Path, max_megapixels: float = 50) -> Photo:
@@ -95,18 +138,20 @@ def _marked(image: Image.Image) -> NDArray[np.uint8]:
 
 def _decode(image: Image.Image) -> Photo:
     profile = image.info.get("icc_profile")
-    # A profile made for ink or grey values means nothing for RGB pixels.
-    keeps_profile = isinstance(profile, bytes) and image.mode in ("RGB", "RGBA", "P", "PA")
+    profile = profile if isinstance(profile, bytes) else None
     transparent = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
     if image.mode.startswith(("I", "F")):
-        image = _eight_bit(image)
-    if not transparent:
-        return Photo(np.array(image.convert("RGB")), profile if keeps_profile else None)
-    rgba = image.convert("RGBA")
-    white = Image.new("RGBA", rgba.size, "white")
-    flat = np.array(Image.alpha_composite(white, rgba).convert("RGB"))
-    alpha = np.array(rgba.getchannel("A"))
-    return Photo(flat, profile if keeps_profile else None, None if alpha.min() == 255 else alpha)
+        image, transparent = _eight_bit(image), False
+    alpha = None
+    if transparent:
+        image = image.convert("LA" if image.mode in ("LA", "La") else "RGBA")
+        alpha = np.asarray(image.getchannel("A"))
+        alpha = None if alpha.min() == 255 else alpha
+        image = image.convert("L" if image.mode == "LA" else "RGB")
+    if image.mode in ("L", "CMYK", "LAB"):
+        return Photo(np.asarray(in_srgb(image, profile)), None, alpha)
+    own = np.asarray(image.convert("RGB"))
+    return Photo(own, profile if profile is not None and is_rgb(profile) else None, alpha)
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

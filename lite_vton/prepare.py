@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.crop import Crop, take_crop, take_labels, worn_crop
+from lite_vton.crop import Crop, take_labels, worn_crop
 from lite_vton.errors import UserError
 from lite_vton.garment import Cutout, on_white
 from lite_vton.given import Witnesses, check_person
@@ -71,7 +71,7 @@ def prepare(
     kind = as_category(category)
     check_person(keypoints, person.height, person.width, kind, parse=parse, mask=repaint, witnesses=witnesses)
     crop = worn_crop(keypoints, person.height, person.width, category)
-    person_crop = take_crop(person.pixels, crop, height, width)
+    person_crop = person.taken(crop, height, width)
     moved = keypoints.moved(crop, height, width)
     warped, warped_mask = warp_garment(garment.pixels, garment.mask, moved, height, width, category, garment.cut)
     seen = None if sight is None else sight.moved(crop, height, width)

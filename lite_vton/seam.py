@@ -25,14 +25,22 @@ _SAME = 80.0  # of 255: what differs by more is another thing, not another light
 
 
 def into_photo(photo: Photo, prepared: Prepared, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The photo (H, W, 3) with the result in its place, colours matched at the seam and blended over a feather.
+    """The photo with the result in its place, colours matched at the seam and blended over a feather.
 
-    `picture` (h, w, 3) is the finished crop. Every pixel outside the mask is the photo's own, bit for bit.
+    `picture` (h, w, 3) is the finished crop in sRGB. The answer is in the photo's own colours, to be saved with its
+    `icc_profile`: (H, W, 3), or (H, W, 4) with the photo's own alpha if it is transparent somewhere. Every pixel
+    outside the mask is the photo's own, bit for bit.
     """
     from lite_vton.crop import paste_back
+    from lite_vton.transparency import from_white
+
+    def as_own(painted: NDArray[np.uint8], rows: slice, columns: slice) -> NDArray[np.uint8]:
+        own = painted if photo.space is None else photo.space.from_srgb(painted)
+        return own if photo.alpha is None else from_white(own, photo.alpha[rows, columns], photo.own[rows, columns])
 
     matched = match_seam(picture, prepared.person_crop, prepared.mask, prepared.warped_mask)
-    return paste_back(photo.pixels, prepared.crop, matched, prepared.mask)
+    pasted = paste_back(photo.own, prepared.crop, matched, prepared.mask, as_own)
+    return pasted if photo.alpha is None else np.dstack([pasted, photo.alpha])
 
 
 def match_seam(

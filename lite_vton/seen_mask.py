@@ -28,15 +28,17 @@ _Points = NDArray[np.float64]
 class Sight:
     """What was seen of a person in a picture (H, W).
 
-    `silhouette` (H, W) float32 in [0, 1] and `hands` (2, 4, 2) in pixels, as `lite_vton.people.Person` has them.
+    `silhouette` (H / scale, W / scale) float32 in [0, 1] and `hands` (2, 4, 2) in pixels of the picture, as
+    `lite_vton.people.Person` has them. A large picture is looked at on a smaller `scale`.
     """
 
     silhouette: NDArray[np.float32]
     hands: _Points
+    scale: float = 1.0
 
     def moved(self, crop: Crop, height: int, width: int) -> Sight:
         """The same in `crop` resized to (height, width); nobody is beyond the picture's edge but who is cut by it."""
-        shown = take_crop(np.rint(255 * self.silhouette).astype(np.uint8), crop, height, width)
+        shown = take_crop(np.rint(255 * self.silhouette).astype(np.uint8), crop.divided(self.scale), height, width)
         scale = np.array([width / crop.width, height / crop.height])
         hands = (self.hands - np.array([crop.left, crop.top])) * scale
         return Sight(shown.astype(np.float32) / 255, hands)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lite_vton.crop import Crop, take_crop
 from lite_vton.garment import Cutout, cut_out
 from lite_vton.given import Witnesses, look
 from lite_vton.people import Person, check_usable, choose_person, find_people, installed
@@ -70,14 +71,20 @@ def prepare_photos(
 
 def find_wearer(photo: Photo) -> Person | None:
     """Who wears the garment in its photo: None where nobody does, or MediaPipe, which sees people, is not installed."""
-    if photo.alpha is not None or not installed():
+    if not installed():
         return None
     people = find_people(photo.pixels, most=1)
     return people[0] if people and is_worn(people[0].keypoints, people[0].silhouette) else None
 
 
+_LARGEST = 2048  # pixels along the longer side: more of a photo shows the networks nothing
+
+
 def _garment(photo: Photo, mask: NDArray[np.uint8] | None, category: str) -> Cutout:
     """Cut out; where somebody wears it, and MediaPipe is there to see it, laid flat first."""
+    if mask is None or mask.shape[:2] == (photo.height, photo.width):
+        whole, photo = Crop(0, 0, photo.width, photo.height), photo.smaller(_LARGEST)
+        mask = None if mask is None else take_crop(mask, whole, photo.height, photo.width)
     wearer = None if mask is not None else find_wearer(photo)
     if wearer is not None:
         return lay_flat(photo.pixels, wearer.keypoints, wearer.silhouette, category)
@@ -85,12 +92,16 @@ def _garment(photo: Photo, mask: NDArray[np.uint8] | None, category: str) -> Cut
 
 
 def _seen(photo: Photo, index: int | None, pose_model: Path | None) -> tuple[Keypoints, Sight | None]:
+    view = photo.smaller(_LARGEST)
+    whole, scale = Crop(0, 0, view.width, view.height), photo.width / view.width
     if pose_model is None:
-        chosen = choose_person(find_people(photo.pixels), index)
-        check_usable(chosen.keypoints, photo.height, photo.width)
-        return chosen.keypoints, Sight(chosen.silhouette, chosen.hands)
+        chosen = choose_person(find_people(view.pixels), index)
+        keypoints = chosen.keypoints.moved(whole, photo.height, photo.width)
+        check_usable(keypoints, photo.height, photo.width)
+        return keypoints, Sight(chosen.silhouette, scale * chosen.hands, scale)
     from lite_vton.dwpose import dwpose_people
 
-    keypoints = choose_person(dwpose_people(photo.pixels, pose_model), index)
+    found = choose_person(dwpose_people(view.pixels, pose_model), index)
+    keypoints = found.moved(whole, photo.height, photo.width)
     check_usable(keypoints, photo.height, photo.width)
     return keypoints, None

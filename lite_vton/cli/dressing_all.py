@@ -133,7 +133,7 @@ def _dressed(model: TryOn, person: Path, garment: Path, category: str, how: How)
     result = model(prepared.inputs, steps=how.steps, sampler=how.sampler, seed=how.seed, detail=how.detail)
     pasted = into_photo(photo, prepared, result.picture)
     outside = paste_mask(prepared.mask, prepared.crop, photo.height, photo.width) == 0
-    damaged = bool(np.any(pasted[outside] != photo.pixels[outside]))
+    damaged = bool(np.any(pasted[outside, :3] != photo.own[outside]))
     return _Tile(
         prepared.person_crop, take_crop(pasted, prepared.crop, config.height, config.width), preparing_s, damaged
     )

@@ -208,8 +208,8 @@ class Dresser:
         assert self._save_photos is not None
         stem = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
         garment = read_photo(form.file("garment"), "the photo of the garment")
-        save_photo(self._save_photos / f"{stem}-person.png", person.pixels, person.icc_profile)
-        save_photo(self._save_photos / f"{stem}-garment.png", garment.pixels, garment.icc_profile)
+        save_photo(self._save_photos / f"{stem}-person.png", person.own, person.icc_profile)
+        save_photo(self._save_photos / f"{stem}-garment.png", garment.own, garment.icc_profile)
         save_photo(self._save_photos / f"{stem}-result.png", pasted, person.icc_profile)
 
     def _choice(self, options: TryOnOptions) -> tuple[str, str]:
