@@ -29,8 +29,9 @@ from torch import nn
 from lite_vton.atomic import claim_inside
 from lite_vton.choices import suggestion
 from lite_vton.errors import UserError
-from training.checkpoint import Settings, begin, save
-from training.run_log import Log
+from training.checkpoint import begin, save
+from training.run_log import LOG, Log
+from training.run_settings import Settings
 from training.weights_held import hold
 
 __all__ = ["SCHEDULES", "BatchLoss", "LoopConfig", "Loss", "Observer", "OnStep", "fit", "step_generator"]
@@ -135,10 +136,11 @@ def fit(
     model, ema = held.model, held.ema
 
     with claim_inside(folder) if accelerator.is_main_process else nullcontext():
-        first = begin(accelerator, held, _settings(config, about or {}), folder, resume)
+        settings = _settings(config, about or {})
+        first = begin(accelerator, held, settings, folder, resume)
         ema.to(accelerator.device)
         model.train()
-        log = Log(folder / "log.csv", accelerator.is_main_process)
+        log = Log(folder / LOG, accelerator.is_main_process)
         for step in range(first, config.steps):
             held.optimizer.zero_grad()
             terms = _gradient(accelerator, model, parts, config, step)
@@ -157,7 +159,7 @@ def fit(
                     if on_step is not None:
                         on_step(step, values)
             if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-                save(accelerator, held, step + 1, folder)
+                save(accelerator, held, settings, step + 1, folder)
     held.finish()
     module.eval()
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["Log"]
+__all__ = ["LOG", "Log"]
+
+LOG = "log.csv"
 
 
 class Log:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +17,8 @@ from diffusers.training_utils import EMAModel
 from torch import nn
 
 from lite_vton.errors import UserError
+from training.kept_state import KeptState
+from training.shard_files import SHARDS, Process
 
 __all__ = ["Held", "hold"]
 
@@ -43,8 +44,11 @@ class Held(Protocol):
     def save(self, folder: Path) -> None:
         """Everything, into a folder that all processes see; called by all."""
 
-    def load(self, folder: Path) -> None:
-        """What `save` wrote; `UserError` for a checkpoint of the other kind."""
+    def load(self, folder: Path, names: Collection[str], done: int) -> None:
+        """What `save` wrote after `done` steps, in the files `names`.
+
+        `UserError` for a checkpoint of the other kind; else as `training.kept_state.KeptState.load`.
+        """
 
     def finish(self) -> None:
         """The averaged weights into the module that `hold` was given, whole, in every process."""
@@ -78,7 +82,7 @@ class _Replica:
         self._accelerator, self._module = accelerator, module
         optimizer, schedule, self.ema = make(module)
         self.model, self.optimizer, self.schedule = accelerator.prepare(module, optimizer, schedule)
-        accelerator.register_for_checkpointing(self.ema)
+        self._kept = KeptState(module, optimizer, schedule, self.ema, Process())
 
     def clip(self, norm: float) -> torch.Tensor:
         found: torch.Tensor = self._accelerator.clip_grad_norm_(self.model.parameters(), norm)
@@ -89,12 +93,13 @@ class _Replica:
         yield
 
     def save(self, folder: Path) -> None:
-        self._accelerator.save_state(str(folder))
+        if self._accelerator.is_main_process:
+            self._kept.save(folder)
 
-    def load(self, folder: Path) -> None:
-        if (folder / "shards").exists():
+    def load(self, folder: Path, names: Collection[str], done: int) -> None:
+        if _are_cut(names):
             raise UserError(f"{folder} is cut into shards: resume it with --use_fsdp, in two processes or more")
-        self._accelerator.load_state(str(folder))
+        self._kept.load(folder, names, done)
 
     def finish(self) -> None:
         self.ema.copy_to(self._module.parameters())
@@ -110,6 +115,8 @@ class _Share:
             parameter.data = parameter.data.new_empty(0)
         module.to(accelerator.device)
         self.optimizer, self.schedule, self.ema = make(self.model)
+        process = Process(accelerator.process_index, accelerator.num_processes)
+        self._kept = KeptState(self.model, self.optimizer, self.schedule, self.ema, process)
 
     def clip(self, norm: float) -> torch.Tensor:
         found: torch.Tensor = _gathered(nn.utils.clip_grad_norm_(self.model.parameters(), norm))
@@ -127,52 +134,20 @@ class _Share:
             parameter.data = parameter.data.new_empty(0)
 
     def save(self, folder: Path) -> None:
-        from torch.distributed.checkpoint.api import CheckpointException
-        from torch.distributed.checkpoint.state_dict_saver import save
+        self._kept.save(folder)
 
-        try:
-            save(self._tensors(), checkpoint_id=folder / "shards")
-        except CheckpointException as error:  # a BaseException that holds each process's own
-            raise OSError(_first_failure(error)) from error
-        if self._accelerator.is_main_process:
-            numbers = {"schedule": self.schedule.state_dict(), "averaged": self.ema.optimization_step}
-            (folder / "numbers.json").write_text(json.dumps(numbers), encoding="utf-8")
-
-    def load(self, folder: Path) -> None:
-        from torch.distributed.checkpoint.api import CheckpointException
-        from torch.distributed.checkpoint.state_dict import set_state_dict
-        from torch.distributed.checkpoint.state_dict_loader import load
-
-        if not (folder / "shards").is_dir():
+    def load(self, folder: Path, names: Collection[str], done: int) -> None:
+        if not _are_cut(names):
             raise UserError(f"{folder} is not cut into shards: resume it without --use_fsdp")
-        tensors = self._tensors()
-        try:
-            load(tensors, checkpoint_id=folder / "shards")
-        except CheckpointException as error:
-            raise OSError(_first_failure(error)) from error
-        # The averages were read into their place.
-        set_state_dict(
-            self.model,
-            self.optimizer,
-            model_state_dict=tensors["model"],
-            optim_state_dict=tensors["optimizer"],
-        )
-        numbers = json.loads((folder / "numbers.json").read_text(encoding="utf-8"))
-        self.schedule.load_state_dict(numbers["schedule"])
-        self.ema.optimization_step = numbers["averaged"]
+        self._kept.load(folder, names, done)
 
     def finish(self) -> None:
         for parameter, share in zip(self._module.parameters(), self.ema.shadow_params, strict=True):
             parameter.data = _gathered(share)
 
-    def _tensors(self) -> dict[str, Any]:
-        """By name, so that another number of processes finds its own shares."""
-        from torch.distributed.checkpoint.state_dict import get_state_dict
 
-        model, optimizer = get_state_dict(self.model, self.optimizer)
-        names = [name for name, _ in self.model.named_parameters()]
-        averages = dict(zip(names, self.ema.shadow_params, strict=True))
-        return {"model": model, "optimizer": optimizer, "average": averages}
+def _are_cut(names: Collection[str]) -> bool:
+    return any(name.startswith(f"{SHARDS}/") for name in names)
 
 
 def _cut(module: nn.Module, accelerator: Accelerator) -> nn.Module:
@@ -208,7 +183,3 @@ def _gathered(tensor: torch.Tensor) -> torch.Tensor:
     assert isinstance(tensor, DTensor)
     whole: torch.Tensor = tensor.full_tensor()
     return whole
-
-
-def _first_failure(error: Any) -> str:
-    return str(next(iter(error.failures.values()))[0])

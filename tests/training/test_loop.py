@@ -87,9 +87,12 @@ def test_training_lowers_the_loss(tmp_path: Path) -> None:
 
 def test_resuming_with_other_settings_is_refused(tmp_path: Path) -> None:
     fit(fresh_module(), line_fit, CONFIG, tmp_path)
-    other = LoopConfig(steps=7, batch_size=4, learning_rate=1e-2, warmup_steps=2, checkpoint_every=2)
-    with pytest.raises(UserError, match="other settings"):
+    other = LoopConfig(steps=6, batch_size=5, learning_rate=1e-2, warmup_steps=2, checkpoint_every=2)
+    with pytest.raises(UserError, match=r"begun with other settings \(batch_size 4, not 5\)"):
         fit(fresh_module(), line_fit, other, tmp_path, resume=True)
+    for changed in ({"warmup_steps": 3}, {"checkpoint_every": 3}, {"steps": 7, "seed": 1}):
+        with pytest.raises(UserError, match="other settings"):
+            fit(fresh_module(), line_fit, replace(CONFIG, **changed), tmp_path, resume=True)
 
 
 def test_mixed_precision_computes_in_bfloat16_and_keeps_weights_whole(tmp_path: Path) -> None:
