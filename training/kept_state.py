@@ -42,13 +42,14 @@ class KeptState:
         for part, tensors in parts.items():
             write(part, tensors, folder, self.process)
 
+    @torch.no_grad()
     def load(self, folder: Path, names: Collection[str], done: int) -> None:
         """Go on after `done` steps, with what is in the files `names` of `folder`.
 
         `UnfitError` where something is missing, of another network, or not finite. By then some may have been read.
         """
         for part, tensors in (("model", self.model.state_dict()), ("average", self._averages())):
-            with opened(part, folder, names, self.process) as files, torch.no_grad():
+            with opened(part, folder, names, self.process) as files:
                 files.check_names(tensors)
                 for name, tensor in tensors.items():
                     local(tensor).copy_(files.read(name, tensor))
@@ -83,7 +84,7 @@ class KeptState:
             raise UnfitError(f"{name}.step in optimizer is {float(step):g} after {done} steps")
         state = {"step": step}
         for moment in _MOMENTS[1:]:
-            state[moment] = torch.zeros_like(weight).detach()  # in the weight's layout, where the weight is
+            state[moment] = torch.zeros_like(weight)  # in the weight's layout, where the weight is
             local(state[moment]).copy_(files.read(f"{name}.{moment}", weight))
         return state
 
