@@ -197,16 +197,12 @@ def _ship_weights(networks: Networks, folder: Path) -> None:
     float16 where that loses nothing, as with weights that came in float16; else float32.
     """
     import torch
-    from safetensors import SafetensorError
 
     modules = (networks.autoencoder, networks.unet, networks.image_encoder)
     weights = (weight for module in modules if module is not None for weight in module.state_dict().values())
     lossless = all(torch.equal(w, w.half().to(w.dtype)) for w in weights if w.is_floating_point())
     paths = (folder / "autoencoder.safetensors", folder / "unet.safetensors")
-    try:
-        save_networks(networks, *paths, dtype=torch.float16 if lossless else torch.float32)
-    except SafetensorError as error:  # how safetensors reports a full disk
-        raise UserError(f"cannot write the weights ({error}): free some space, or choose another output") from error
+    save_networks(networks, *paths, dtype=torch.float16 if lossless else torch.float32)
     check_saved(networks, *paths)
 
 

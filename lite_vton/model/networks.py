@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from lite_vton.commands import command
@@ -20,6 +20,7 @@ from lite_vton.model.autoencoder_tiny import TinyAutoencoder
 from lite_vton.model.finite_weights import refuse_not_finite
 from lite_vton.model.image_encoder import build_image_encoder
 from lite_vton.model.unet import build_unet
+from lite_vton.model.weights_file import write_weights
 from lite_vton.presets import AutoencoderConfig, AutoencoderKLConfig, ModelConfig, preset
 from lite_vton.weights_metadata import SAME_SCALE, latent_scale_of, metadata_of
 
@@ -107,12 +108,11 @@ def save_networks(networks: Networks, autoencoder: Path, unet: Path, dtype: torc
     """Write the weights as safetensors files, an image tower's beside the U-Net's (`image_encoder_file`).
 
     Preset and latent scale go into the metadata, and, where they are not as in its preset, how the model
-    is conditioned and in how many steps it samples.
+    is conditioned and in how many steps it samples. Each file is written whole or not at all.
     """
     metadata = weights_metadata(networks.config, networks.latent_scale)
     for path, module in weight_files(networks, autoencoder, unet).items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: tensor.to(dtype).contiguous() for name, tensor in module.state_dict().items()}, path, metadata)
+        write_weights({name: tensor.to(dtype) for name, tensor in module.state_dict().items()}, path, metadata)
 
 
 def weights_metadata(config: ModelConfig, latent_scale: float) -> dict[str, str]:
@@ -166,9 +166,8 @@ def load_autoencoder(config: ModelConfig, file: Path) -> tuple[Autoencoder, floa
 
 def save_autoencoder(config: ModelConfig, autoencoder: Autoencoder, latent_scale: float, file: Path) -> None:
     """Write an autoencoder of `config` alone, as `save_networks` writes one: what `load_autoencoder` reads."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"preset": config.name, "latent_scale": repr(latent_scale), **to_metadata(config)}
-    save_file({name: tensor.contiguous() for name, tensor in autoencoder.state_dict().items()}, file, metadata)
+    write_weights(autoencoder.state_dict(), file, metadata)
 
 
 def shipped_networks(config: ModelConfig) -> Networks:

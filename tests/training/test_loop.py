@@ -250,7 +250,7 @@ def test_learning_rates_warm_up_and_follow_their_schedule(name: str, tmp_path: P
 def test_an_unknown_schedule_names_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="did you mean 'cosine'"):
         fit(fresh_module(), line_fit, replace(CONFIG, schedule="cosin"), tmp_path)
-    with pytest.raises(UserError, match="cosine, linear.* constant"):
+    with pytest.raises(UserError, match=r"cosine, linear.* constant"):
         fit(fresh_module(), line_fit, replace(CONFIG, schedule="stairs"), tmp_path)
 
 

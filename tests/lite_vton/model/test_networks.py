@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import torch
 from diffusers.models.attention import BasicTransformerBlock
 from safetensors.torch import load_file, save_file
 
+from lite_vton.conditioning import Conditioning
 from lite_vton.errors import UserError
 from lite_vton.model.components import COMPONENTS, components_of
 from lite_vton.model.networks import (
@@ -25,6 +28,7 @@ from lite_vton.model.networks import (
     weight_files,
 )
 from lite_vton.presets import PRESETS, ModelConfig, preset
+from lite_vton.weights_metadata import metadata_of
 
 TINY = preset("tiny")
 
@@ -122,6 +126,42 @@ def test_one_changed_weight_is_found_and_a_nan_that_was_saved_is_not_one(tmp_pat
     weight[0] = torch.nextafter(weight[0], torch.tensor(9.0))
     with pytest.raises(UserError, match=r"unet.safetensors holds another .* than was written"):
         check_saved(networks, *paths)
+
+
+def test_equal_weights_are_equal_bytes_of_the_usual_mode(tmp_path: Path) -> None:
+    config = replace(Conditioning(mask="plain", pose=False).applied_to(TINY), default_steps=7)
+    written = set()
+    before = os.umask(0o022)
+    try:
+        for copy in range(6):
+            paths = tmp_path / f"{copy}/autoencoder.safetensors", tmp_path / f"{copy}/unet.safetensors"
+            save_networks(random_networks(config), *paths)
+            written.add(tuple(path.read_bytes() for path in paths))
+            assert {path.stat().st_mode & 0o777 for path in paths} == {0o644}
+    finally:
+        os.umask(before)
+    assert len(written) == 1
+    assert metadata_of(paths[1]) == {
+        "preset": "tiny",
+        "latent_scale": "1.0",
+        "mask": "plain",
+        "pose": "off",
+        "default_steps": "7",
+    }
+
+
+def test_a_full_disk_leaves_the_weights_that_were_there(tmp_path: Path) -> None:
+    paths = tmp_path / "autoencoder.safetensors", tmp_path / "unet.safetensors"
+    save_networks(random_networks(TINY), *paths)
+    before, limits = [path.read_bytes() for path in paths], resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
+    try:
+        with pytest.raises(UserError, match=r"cannot write .*autoencoder.safetensors .*free some space"):
+            save_networks(random_networks(TINY, seed=1), *paths)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.read_bytes() for path in paths] == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["autoencoder.safetensors", "unet.safetensors"]
 
 
 def test_the_kl_autoencoder_is_diffusers_with_its_mean() -> None:
