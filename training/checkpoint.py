@@ -27,12 +27,12 @@ from lite_vton.atomic import whole_folder, write_text
 from lite_vton.errors import UserError
 from training.json_object import read_object
 from training.run_log import LOG
-from training.run_settings import CONFIG, Settings
+from training.run_settings import CONFIG, LENGTH, Settings
 from training.sealed_folder import SEAL, seal, sealed_files
 from training.shard_files import UnfitError
 from training.weights_held import Held
 
-__all__ = ["begin", "is_begun", "save", "steps_of"]
+__all__ = ["begin", "is_begun", "length_of", "save"]
 
 _STEP = "step.txt"
 _CHECKPOINT = "checkpoint"
@@ -58,17 +58,18 @@ def is_begun(folder: Path) -> bool:
     return (folder / _CHECKPOINT).is_dir()
 
 
-def steps_of(folder: Path) -> int:
-    """How many steps the last checkpoint of the run in `folder` was to have in all.
+def length_of(folder: Path) -> dict[str, int]:
+    """The settings in `training.run_settings.LENGTH` that the last checkpoint of the run in `folder` was taken with.
 
     `UserError` where it is damaged, or there is none.
     """
     checkpoint = folder / _CHECKPOINT
     _verified(checkpoint)
-    steps = read_object(checkpoint / CONFIG).get("steps")
-    if not isinstance(steps, int):
-        raise UserError(f"{checkpoint / CONFIG} does not say how many steps the run has: start anew in another folder")
-    return steps
+    written = read_object(checkpoint / CONFIG)
+    length = {name: value for name in LENGTH if isinstance(value := written.get(name), int)}
+    if len(length) < len(LENGTH):
+        raise _unusable(checkpoint, f"{CONFIG} does not say how many steps the run has")
+    return length
 
 
 def begin(accelerator: Accelerator, held: Held, settings: Settings, folder: Path, resume: bool) -> int:
@@ -144,15 +145,18 @@ def _found(settings: Settings, folder: Path) -> _Checkpoint | None:
 
 
 def _refuse_lost(folder: Path) -> None:
-    """`UserError` for a run that is further than its first checkpoint, and has none."""
-    if not (folder / LOG).is_file():
+    """`UserError` for a run that is further than its first checkpoint and has none, and for what is no run."""
+    log, config = folder / LOG, folder / CONFIG
+    if not log.is_file() and not config.is_file():
         return
-    steps = (folder / LOG).read_bytes().count(b"\n") - 1
     try:
-        every = read_object(folder / CONFIG).get("checkpoint_every")
-    except UserError:
-        every = None
-    if not isinstance(every, int) or steps > every:
+        every = read_object(config).get("checkpoint_every")
+    except UserError as error:
+        raise UserError(f"{error}, and there is no checkpoint: start anew in another folder") from error
+    if not isinstance(every, int):
+        raise UserError(f"{config} is not a training run's: choose another folder")
+    steps = log.read_bytes().count(b"\n") - 1 if log.is_file() else 0
+    if steps > every:
         raise UserError(
             f"{folder} has the log of {steps} steps and no checkpoint: "
             f"put its folder {_CHECKPOINT} back, or start anew in another folder"

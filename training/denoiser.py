@@ -6,7 +6,7 @@ own: they train, are saved and are resumed with the student, and are left behind
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -74,11 +74,13 @@ def train_denoiser(
     resume: bool = False,
     on_step: OnStep | None = None,
     observers: Sequence[Observer] = (),
+    about: Mapping[str, object] | None = None,
 ) -> UNet2DConditionModel:
     """A U-Net of `config` fitted to `pairs`; `distill` names a row of `training.losses.DISTILLATIONS`.
 
     `start` is a U-Net of `config` to go on from (`training.slimming` makes one), and is changed; without it weights are
     random. `image_encoder` is the tower that the tokens of `pairs` come from: a resumed run has to have the same.
+    `about` says what `pairs` are of, as JSON: a resumed run has to have the same, and the same teacher and `start`.
     `observers` are handed the student's `Denoiser`. Student and teacher are each told what their own preset
     says: one may have CLIP's tokens or the pose and the other not, as long as `pairs` hold them.
 
@@ -96,15 +98,18 @@ def train_denoiser(
     watching = [_of_student(observe) for observe in observers]
     if teacher is not None and losses.similarity_every:
         watching.append(_similarity(teacher, loss, losses.similarity_every))
-    about = {
+    run = {
         "preset": config.name,
         "conditioning": asdict(Conditioning.of(config)),
         "distill": distill,
         "start": "random" if start is None else "given",
         "losses": asdict(losses),
         "image_encoder": None if image_encoder is None else weights_digest(image_encoder),
+        "teacher": None if teacher is None else weights_digest(teacher),
+        "first_weights": None if start is None else weights_digest(start),
+        **(about or {}),
     }
-    fit(module, loss, loop, folder, resume=resume, on_step=on_step, about=about, observers=watching)
+    fit(module, loss, loop, folder, resume=resume, on_step=on_step, about=run, observers=watching)
     unet = denoiser.unet
     assert isinstance(unet, UNet2DConditionModel)
     return unet

@@ -29,10 +29,12 @@ from lite_vton.conditioning import Conditioning
 from lite_vton.errors import UserError
 from lite_vton.model.denoiser import Denoiser, alpha_bars
 from lite_vton.presets import ModelConfig, UNetConfig
+from training.checkpoint import is_begun
 from training.latents import LatentPairs, Pairs
-from training.loop import LoopConfig, OnStep, fit
+from training.loop import LoopConfig, OnStep, as_begun, fit
 from training.losses import Prediction, noise_term
 from training.noise_loss import OUTSIDE_WEIGHT, Lot, timestep_weight
+from training.weights_digest import weights_digest
 
 __all__ = [
     "METHODS",
@@ -215,11 +217,13 @@ def train_few_steps(
     *,
     resume: bool = False,
     on_step: OnStep | None = None,
+    about: Mapping[str, object] | None = None,
 ) -> UNet2DConditionModel:
     """`student`, a U-Net of `config` that samples in many steps, taught in place to sample in `jumps.counts`.
 
-    `teacher` may be the student as it was: it is not changed, and is copied if it is the very same network. Raises
-    `UserError` for a method, a count or a number of substeps that there is not, and as `training.loop.fit`.
+    `teacher` may be the student as it was: it is not changed, and is copied if it is the very same network. `about`
+    says what `pairs` are of, as JSON: a resumed run has to have the same, and the same teacher.
+    Raises `UserError` for a method, a count or a number of substeps that there is not, and as `training.loop.fit`.
     """
     one_of("way to few steps", jumps.method, METHODS)
     if jumps.substeps < 1 or not jumps.counts:
@@ -230,8 +234,14 @@ def train_few_steps(
         teacher = deepcopy(teacher)
     teacher.eval().requires_grad_(False)
     loss = FewStepLoss(pairs, alpha_bars(config.schedule), loop.batch_size, config.unet, teacher, jumps)
-    about = {"preset": config.name, "conditioning": asdict(Conditioning.of(config)), "few_steps": asdict(jumps)}
-    fit(Denoiser(config, student), loss, loop, folder, resume=resume, on_step=on_step, about=about)
+    run = {
+        "preset": config.name,
+        "conditioning": asdict(Conditioning.of(config)),
+        "few_steps": asdict(jumps),
+        "teacher": weights_digest(teacher),
+        **(about or {}),
+    }
+    fit(Denoiser(config, student), loss, loop, folder, resume=resume, on_step=on_step, about=run)
     return student
 
 
@@ -245,18 +255,23 @@ def train_progressively(
     *,
     resume: bool = False,
     on_step: OnStep | None = None,
+    about: Mapping[str, object] | None = None,
 ) -> dict[int, UNet2DConditionModel]:
     """Progressive distillation (arXiv:2202.00512): a stage a count, each doing two of the last one's steps in one.
 
     The first stage's teacher is `student` itself, changed in place, at twice `counts[0]`. Every stage trains for
-    `loop.steps` in a folder of its own. Returns the network of each stage, by its count.
+    `loop.steps` in a folder of its own; a resumed one that the next stage was begun on stays as long as it is. Returns
+    the network of each stage, by its count.
     """
     found = {}
-    for count in counts:
+    stages = [folder / f"{count}-steps" for count in counts]
+    for count, stage, following in zip(counts, stages, [*stages[1:], None], strict=True):
         taught = Denoiser(config, deepcopy(student))
         jumps = FewStepConfig(counts=(count,), substeps=2)
+        built_on = resume and following is not None and is_begun(following)
+        length = as_begun(loop, stage) if built_on else loop
         train_few_steps(
-            config, pairs, student, taught, loop, folder / f"{count}-steps", jumps, resume=resume, on_step=on_step
+            config, pairs, student, taught, length, stage, jumps, resume=resume, on_step=on_step, about=about
         )
         found[count] = deepcopy(student)
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -29,12 +29,12 @@ from torch import nn
 from lite_vton.atomic import claim_inside
 from lite_vton.choices import suggestion
 from lite_vton.errors import UserError
-from training.checkpoint import begin, save
+from training.checkpoint import begin, is_begun, length_of, save
 from training.run_log import LOG, Log
 from training.run_settings import Settings
 from training.weights_held import hold
 
-__all__ = ["SCHEDULES", "BatchLoss", "LoopConfig", "Loss", "Observer", "OnStep", "fit", "step_generator"]
+__all__ = ["SCHEDULES", "BatchLoss", "LoopConfig", "Loss", "Observer", "OnStep", "as_begun", "fit", "step_generator"]
 
 Loss = Callable[[nn.Module, torch.Generator], dict[str, torch.Tensor]]
 """Draws its own batch with the generator it is given and returns weighted scalar terms; their sum is minimised."""
@@ -106,6 +106,22 @@ def step_generator(seed: int, step: int) -> torch.Generator:
     return torch.Generator().manual_seed((seed * SEED_STRIDE + step) % 2**32)
 
 
+def as_begun(config: LoopConfig, folder: Path) -> LoopConfig:
+    """`config` with as many steps as the run in `folder` was begun with: it stays as it is, since others build on it.
+
+    `UserError` where its checkpoint is damaged.
+    """
+    if not is_begun(folder):
+        return config
+    length = length_of(folder)
+    return replace(
+        config,
+        steps=length["steps"],
+        warmup_steps=length["warmup_steps"],
+        checkpoint_every=length["checkpoint_every"],
+    )
+
+
 def fit(
     module: nn.Module,
     loss: Loss | BatchLoss,
@@ -121,7 +137,8 @@ def fit(
 
     `folder` receives `config.json` (with `about`, what else the run depends on), `log.csv` and, every
     `checkpoint_every` steps and at the end, `checkpoint/`. With `resume` the run goes on from there and, on a CPU, ends
-    with the very weights of a run that was never stopped.
+    with the very weights of a run that was never stopped. It may be given more steps than it was begun with: from there
+    on its learning rates are those of a run of the new length. A finished run ends at once.
 
     Raises `UserError` when another process trains in `folder`, the checkpoint belongs to another configuration or
     cannot be saved or read, or the batch cannot be shared as asked; and `FloatingPointError`, naming the step and the

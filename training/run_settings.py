@@ -10,7 +10,7 @@ from pathlib import Path
 from lite_vton.errors import UserError
 from training.json_object import read_object, same
 
-__all__ = ["CONFIG", "Settings"]
+__all__ = ["CONFIG", "LENGTH", "Settings"]
 
 CONFIG = "config.json"
 

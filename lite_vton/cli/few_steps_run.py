@@ -18,6 +18,7 @@ from lite_vton.cli.training_data import (
     open_training_pairs,
     read,
     refuse_no_folder,
+    said_of_pairs,
 )
 from lite_vton.cli.training_run import Schooling
 from lite_vton.cli.weights import config_of, load_model
@@ -94,9 +95,20 @@ def distill_steps(
         else:
             pairs = encoded_on_disk(samples, data.shards, *autoencoder, tower)
         loop, folder = schooling.loop(), output / "unet"
+        about = said_of_pairs(samples, *autoencoder, tower)
         with step_bar("fewer steps", schooling.steps) as on_step:
             if jumps.way == "progressive":
-                train_progressively(config, pairs, student, loop, folder, jumps.counts, resume=resume, on_step=on_step)
+                train_progressively(
+                    config,
+                    pairs,
+                    student,
+                    loop,
+                    folder,
+                    jumps.counts,
+                    resume=resume,
+                    on_step=on_step,
+                    about=about,
+                )
             else:
                 lesson = FewStepConfig(counts=jumps.counts, method=jumps.way, truth=jumps.truth)
                 train_few_steps(
@@ -109,6 +121,7 @@ def distill_steps(
                     lesson,
                     resume=resume,
                     on_step=on_step,
+                    about=about,
                 )
-    steps = jumps.counts[-1] if jumps.way == "progressive" else jumps.counts[0]
-    return save_run(replace(taught, config=replace(config, default_steps=steps), unet=student), output)
+        steps = jumps.counts[-1] if jumps.way == "progressive" else jumps.counts[0]
+        return save_run(replace(taught, config=replace(config, default_steps=steps), unet=student), output)

@@ -80,7 +80,9 @@ Data = Annotated[Path, typer.Option("--data", help="Folder of VITON-HD or DressC
 RunFolder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the run: checkpoints, logs and weights.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on where the run in the output folder stopped.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on where the run in the output folder stopped; --steps may be more.")
+]
 Seed = Annotated[
     int,
     typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of the noise: same seed, same picture, any backend."),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lite_vton.atomic import claim_inside, is_vacant, write_text
 from lite_vton.cli.failures import StoppedError
 from lite_vton.cli.processes import first_process
 from lite_vton.cli.screen import progress_bar
@@ -27,20 +28,27 @@ START_FILE = "start.json"
 
 
 def refuse_folder(output: Path, resume: bool) -> None:
-    """A `UserError` for a folder in use, unless it is to be gone on with."""
+    """A `UserError` for a folder that another process trains in, and for one in use that is not to be gone on with."""
     if not first_process():
         return  # the first one may have begun to write by now
     if output.exists() and not output.is_dir():
         raise UserError(f"{output} is a file: choose a folder for the run")
-    if not resume and output.is_dir() and any(output.iterdir()):
-        raise UserError(f"{output} exists: go on with it with --resume, or choose another folder")
+    with claim_inside(output):
+        if not resume and not is_vacant(output):
+            raise UserError(f"{output} exists: go on with it with --resume, or choose another folder")
+        if any(file.exists() for file in run_files(output)) and not (output / "unet").is_dir():
+            raise UserError(
+                f"{output} holds finished weights and no training to go on with: "
+                f"choose another folder (and `--start {output}`, to train on from these)"
+            )
 
 
 @contextmanager
 def resumable(output: Path) -> Iterator[None]:
-    """Ctrl-C inside becomes a `StoppedError` that says how to go on."""
+    """Nobody else trains in `output` inside, and Ctrl-C becomes a `StoppedError` that says how to go on."""
     try:
-        yield
+        with claim_inside(output) if first_process() else nullcontext():
+            yield
     except KeyboardInterrupt as error:
         raise StoppedError(f"stopped; go on with the same command and --resume (the run is in {output})") from error
 
@@ -58,9 +66,8 @@ def step_bar(name: str, steps: int) -> Iterator[OnStep]:
 
 def record_start(first: FirstAnswer, output: Path) -> None:
     """Write `START_FILE` into the run's folder: what `training.starts.FirstAnswer` says, and whether it is equal."""
-    output.mkdir(parents=True, exist_ok=True)
     content = {**asdict(first), "is_equal": first.is_equal}
-    (output / START_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_text(output / START_FILE, json.dumps(content, indent=2) + "\n")
 
 
 def save_run(networks: Networks, output: Path) -> tuple[Path, ...]:

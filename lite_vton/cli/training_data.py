@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ __all__ = [
     "open_training_pairs",
     "read",
     "refuse_no_folder",
+    "said_of_pairs",
     "some",
 ]
 
@@ -121,6 +122,17 @@ def encoded_on_disk(
         while not all(file.exists() for file in about.files(folder)):
             time.sleep(1)
     return LatentShards(folder, about)
+
+
+def said_of_pairs(
+    samples: PairFolder, autoencoder: Autoencoder, scale: float, tower: nn.Module | None
+) -> dict[str, object]:
+    """What the pairs that a U-Net is trained on are of, for its run's settings: files of a dataset, and an encoder."""
+    from training.shards import ShardedLatents
+
+    about = asdict(ShardedLatents.of(samples, autoencoder, scale, tower))
+    # Scales differ in their last digits where another device computes them.
+    return {"pairs": {name: about[name] for name in ("pairs", "names", "height", "width", "autoencoder")}}
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from lite_vton.cli.training_data import (
     open_training_pairs,
     read,
     refuse_no_folder,
+    said_of_pairs,
     some,
 )
 from lite_vton.cli.weights import config_of, load_model
@@ -174,8 +175,9 @@ def train_model(
                 resume=resume,
                 on_step=on_step,
                 observers=_observers(config, pairs, *given, output, schooling),
+                about=said_of_pairs(samples, *given, tower),
             )
-    return save_run(Networks(config, given[0].eval(), unet, given[1], tower), output)
+        return save_run(Networks(config, given[0].eval(), unet, given[1], tower), output)
 
 
 def distill_model(
@@ -253,9 +255,10 @@ def distill_model(
                 resume=resume,
                 on_step=on_step,
                 observers=_observers(config, pairs, *latents, output, schooling),
+                about=said_of_pairs(samples, *latents, tower),
             )
-    kept = None if config.image_encoder is None else tower
-    return save_run(Networks(config, taught.autoencoder, unet, taught.latent_scale, kept), output)
+        kept = None if config.image_encoder is None else tower
+        return save_run(Networks(config, taught.autoencoder, unet, taught.latent_scale, kept), output)
 
 
 def _refuse_at_once(data: TrainingData, output: Path, conditions: Conditions, resume: bool) -> None:
@@ -303,14 +306,17 @@ def _autoencoder(
     import numpy as np
 
     from training.autoencoder import train_autoencoder
+    from training.checkpoint import is_begun
+    from training.loop import as_begun
 
     # Composites too: the encoder will meet their grey holes.
     faces = np.concatenate([pictures.person, pictures.masked_person])
-    whole = replace(schooling, accumulation=1, gradient_checkpointing=False)  # it is small
-    with step_bar("autoencoder", schooling.steps) as on_step:
-        return train_autoencoder(
-            config, list(faces), whole.loop(), output / "autoencoder", resume=resume, on_step=on_step
-        )
+    folder = output / "autoencoder"
+    loop = replace(schooling, accumulation=1, gradient_checkpointing=False).loop()  # it is small
+    if resume and is_begun(output / "unet"):
+        loop = as_begun(loop, folder)  # its latents are what the U-Net was begun on
+    with step_bar("autoencoder", loop.steps) as on_step:
+        return train_autoencoder(config, list(faces), loop, folder, resume=resume, on_step=on_step)
 
 
 def _image_encoder(config: ModelConfig, folder: Path | None) -> nn.Module | None:

@@ -195,8 +195,49 @@ def test_a_run_is_not_trained_over(teacher: Path, dataset: Path, refused: Refuse
 
 
 def test_a_run_is_not_resumed_with_other_settings(teacher: Path, dataset: Path, refused: Refused) -> None:
-    words = ["train", "tiny-teacher", "--data", dataset, "-o", teacher, "--resume", "--steps", "3"]
-    assert "begun with other settings" in refused(*words)
+    words = ["train", "tiny-teacher", "--data", dataset, "-o", teacher, "--resume", *SHORT]
+    assert "begun with other settings" in refused(*words, "--batch-size", "1")
+    assert "made longer but not shorter" in refused(*words, "--steps", "1")
+
+
+def test_a_run_is_made_longer_and_a_finished_one_ends_at_once(
+    teacher: Path, dataset: Path, tmp_path: Path, refused: Refused
+) -> None:
+    run = Path(shutil.copytree(teacher, tmp_path / "run"))
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+    assert train("tiny-teacher", dataset, run, "--resume") == 0
+    assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
+
+    assert train("tiny-teacher", dataset, run, "--resume", "--steps", "4") == 0
+    steps = [(run / f"{part}/checkpoint/step.txt").read_text() for part in ("autoencoder", "unet")]
+    assert steps == ["2", "4"], "the U-Net was begun on that autoencoder's latents"
+    assert len((run / "unet/log.csv").read_text().splitlines()) == 5
+    assert (run / "autoencoder.safetensors").read_bytes() == (teacher / "autoencoder.safetensors").read_bytes()
+    assert (run / "unet.safetensors").read_bytes() != (teacher / "unet.safetensors").read_bytes()
+
+    other = tmp_path / "data"
+    shutil.copytree(dataset, other)
+    lines = (other / "train_pairs.txt").read_text().splitlines()
+    (other / "train_pairs.txt").write_text("\n".join(reversed(lines)) + "\n")
+    words = ("train", "tiny-teacher", "--data", other, "-o", run, "--resume", *SHORT, "--steps", "4")
+    assert "begun with other settings (pairs " in refused(*words)
+
+
+def test_finished_weights_are_not_trained_over(teacher: Path, dataset: Path, tmp_path: Path, refused: Refused) -> None:
+    imported = tmp_path / "imported"
+    imported.mkdir()
+    for name in ("autoencoder.safetensors", "unet.safetensors"):
+        shutil.copyfile(teacher / name, imported / name)
+    said = refused("train", "tiny-teacher", "--data", dataset, "-o", imported, "--resume", *SHORT)
+    assert "holds finished weights and no training to go on with" in said
+
+
+def test_a_folder_that_is_no_run_is_not_trained_in(dataset: Path, tmp_path: Path, refused: Refused) -> None:
+    pipeline = tmp_path / "pipeline"
+    (pipeline / "autoencoder").mkdir(parents=True)
+    (pipeline / "autoencoder/config.json").write_text('{"_class_name": "AutoencoderTiny"}')
+    said = refused("train", "tiny-teacher", "--data", dataset, "-o", pipeline, "--resume", *SHORT)
+    assert "autoencoder/config.json is not a training run's" in said
 
 
 @pytest.mark.parametrize(
