@@ -51,6 +51,8 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
         "fastapi": "serve",
         "uvicorn": "serve",
         "python_multipart": "serve",
+        "prometheus_client": "serve",
+        "fastapi_swagger": "serve",
     }
 )
 """Import name of each optional package to the smallest extra that brings it."""
@@ -66,6 +68,8 @@ DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
         "tensorrt_rtx": "tensorrt-rtx",
         "sklearn": "scikit-learn",
         "python_multipart": "python-multipart",
+        "prometheus_client": "prometheus-client",
+        "fastapi_swagger": "fastapi-swagger",
     }
 )
 """Packages that are installed under another name than they are imported."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -40,12 +41,23 @@ def serve(
     save_photos: Annotated[
         Path | None, typer.Option("--save-photos", metavar="FOLDER", help="Keep photos and results; default: nowhere.")
     ] = None,
+    cors_origins: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cors-origin", metavar="SITE", help="Let pages of this site ask, as https://example.com; repeatable."
+        ),
+    ] = None,
 ) -> None:
     """Open a page for two photos and a bundle, in the browser or on this machine's backends.
 
-    Photos stay in memory. Ctrl-C ends it.
+    Photos stay in memory. Ctrl-C or SIGTERM ends it: requests under way have ten seconds. Its calls: /docs.
     """
     from lite_vton.cli.serving import Serving, serve_bundle
 
-    serve_bundle(path, Serving(host, port, backends, max_upload_mb, queue, timeout, open_page, save_photos))
-    print("stopped")
+    origins = tuple(cors_origins or ())
+    has_ended = serve_bundle(
+        path, Serving(host, port, backends, max_upload_mb, queue, timeout, open_page, save_photos, origins)
+    )
+    print("stopped", flush=True)
+    if not has_ended:
+        os._exit(0)  # a network that cannot be stopped between two steps would be waited for

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import sys
+import threading
 import webbrowser
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,15 +22,20 @@ from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
     from runtimes.server.dresser import Backends
+    from runtimes.server.one_queue import OneQueue
 
 __all__ = ["Serving", "serve_bundle"]
 
-_NEEDS = ("fastapi", "uvicorn", "python_multipart")
+_NEEDS = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "fastapi_swagger")
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True)
 class Serving:
-    """Where to listen, which backends to offer (comma-separated; none: all that work here), and how much to take on."""
+    """Where to listen, which backends to offer (comma-separated; none: all that work here), and how much to take on.
+
+    `origins` are sites beside the server's own page that may ask.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -37,13 +45,16 @@ class Serving:
     timeout_s: int = 120
     open_page: bool = False
     save_photos: Path | None = None
+    origins: Sequence[str] = ()
 
 
-def serve_bundle(path: Path, serving: Serving) -> None:
-    """Serve the bundle at `path`; returns after Ctrl-C.
+def serve_bundle(path: Path, serving: Serving) -> bool:
+    """Serve the bundle at `path`; returns after Ctrl-C or SIGTERM: whether all work has ended.
 
     `UserError` for a bundle that will not do, a page that is not built, or an address that cannot be had.
     """
+    for origin in serving.origins:
+        _check_origin(origin)
     missing = missing_of(_NEEDS)
     if missing:
         raise UserError(f"this needs {', '.join(missing)}: {how_to_install(missing)}")
@@ -66,6 +77,7 @@ def serve_bundle(path: Path, serving: Serving) -> None:
         page,
         limits=Limits(serving.max_upload_mb * 1_000_000, serving.queue, serving.timeout_s),
         hosts=_names(serving.host),
+        origins=serving.origins,
         note=NOTES.get(bundle.manifest.source.checkpoint, ""),
     )
     if not _is_this_machine(serving.host):
@@ -74,9 +86,17 @@ def serve_bundle(path: Path, serving: Serving) -> None:
     def ready(address: str) -> None:
         print(f"serving {path} at {address} (Ctrl-C ends)", flush=True)
         if serving.open_page:
-            webbrowser.open(address)
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
-    listen(app, serving.host, serving.port, ready)
+    queue: OneQueue = app.state.queue
+    listen(app, serving.host, serving.port, ready, queue)
+    return queue.has_ended
+
+
+def _check_origin(origin: str) -> None:
+    """As browsers send it: a scheme and a host, in lower case, with a port that is not the scheme's own."""
+    if not _ORIGIN.fullmatch(origin):
+        raise UserError(f"--cors-origin {origin!r} is no site: give it as https://example.com or http://localhost:3000")
 
 
 def _backends(bundle: Bundle, asked: str) -> Backends:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from types import TracebackType
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -12,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from runtimes.server.refusals import RefusedError
 
-__all__ = ["Form", "discard_body", "read_form"]
+__all__ = ["Form", "Memory", "discard_body", "read_form"]
 
 _MOST_FILES, _MOST_FIELDS = 8, 16
 _MOST_FIELD = 1000  # bytes; fields are numbers and names
@@ -32,17 +33,59 @@ class Form:
         raise RefusedError("form", f"the form has no file {name!r}: send it as multipart/form-data")
 
 
-async def read_form(request: Request, most: int, seconds: float) -> Form:
+class Memory:
+    """What all forms of a server may hold together, in bytes. One upload that creeps along takes little of it."""
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+
+    def share(self) -> Share:
+        """One request's part of it: a context manager that gives back what was taken."""
+        return Share(self)
+
+    def take(self, count: int) -> None:
+        """`RefusedError` ("busy") where there is not as much."""
+        if count > self._free:
+            raise RefusedError("busy", "too many photos are being sent at once: try again in a few seconds")
+        self._free -= count
+
+    def give_back(self, count: int) -> None:
+        """Free what was taken."""
+        self._free += count
+
+
+class Share:
+    """What one request has taken of a `Memory`."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._taken = 0
+
+    def take(self, count: int) -> None:
+        """As `Memory.take`."""
+        self._memory.take(count)
+        self._taken += count
+
+    def __enter__(self) -> Share:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._memory.give_back(self._taken)
+
+
+async def read_form(request: Request, most: int, seconds: float, share: Share) -> Form:
     """The request's multipart form of at most `most` bytes, sent within `seconds`; a file input left empty is no file.
 
-    Raises a `RefusedError`: "too-large", "form", "out-of-time" or "cancelled".
+    Raises a `RefusedError`: "too-large", "form", "out-of-time", "busy" or "cancelled".
     """
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
         raise RefusedError("form", "this is no form: send the photos as multipart/form-data")
     _check_length(request, most)
     parser = MultiPartParser(
         request.headers,
-        _bounded(request, most),
+        _bounded(request, most, share),
         max_files=_MOST_FILES,
         max_fields=_MOST_FIELDS,
         max_part_size=_MOST_FIELD,
@@ -53,6 +96,8 @@ async def read_form(request: Request, most: int, seconds: float) -> Form:
             form = await parser.parse()
     except MultiPartException as error:
         raise RefusedError("form", f"the form cannot be read ({error.message}): send it again") from error
+    except (LookupError, UnicodeError) as error:  # its charset is one of Python's codecs that decode no text
+        raise RefusedError("form", f"the form cannot be read ({error}): send it as UTF-8") from error
     except TimeoutError as error:
         raise RefusedError("out-of-time", f"the upload took more than {seconds:g} s: send smaller photos") from error
     except ClientDisconnect as error:
@@ -87,12 +132,14 @@ def _check_length(request: Request, most: int) -> None:
         raise _too_large(most)
 
 
-async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:
+async def _bounded(request: Request, most: int, share: Share | None = None) -> AsyncGenerator[bytes, None]:
     length = 0
     async for piece in request.stream():
         length += len(piece)
         if length > most:
             raise _too_large(most)
+        if share is not None:
+            share.take(len(piece))
         yield piece
 
 

@@ -55,11 +55,12 @@ def is_known_host(host: str, names: Collection[str]) -> bool:
 
 
 class Guard:
-    """`app`, for requests to known hosts that come from its own page or from no page at all."""
+    """`app`, for requests to known hosts that come from its own page, from one of `origins` or from no page at all."""
 
-    def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, names: Collection[str], origins: Collection[str] = ()) -> None:
         self._app = app
         self._names = frozenset(name.lower() for name in names) | {"localhost"}
+        self._origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -90,6 +91,6 @@ class Guard:
         if not is_known_host(host, self._names):
             return "this server goes by another name: use the address that lite-vton serve printed"
         origin = headers.get("origin")
-        if origin is not None and origin.partition("://")[2] != host:
+        if origin is not None and origin not in self._origins and origin.partition("://")[2] != host:
             return "another site's page asks: open this server's own page"
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import TypeVar
@@ -16,6 +16,7 @@ __all__ = ["OneQueue", "Place", "Stop"]
 T = TypeVar("T")
 
 _LOOK = 0.1  # seconds between two looks at the clock and at the client
+_STOPPING = "the server is stopping: try again later"
 
 
 class Stop:
@@ -77,12 +78,24 @@ class OneQueue:
         self._pool = ThreadPoolExecutor(1, "try-on")
         self._places = places
         self._taken: set[Place] = set()
+        self.is_taking = True
+        """Whether new places are given, until `stop_taking`."""
+
+    def __len__(self) -> int:
+        """Places taken."""
+        return len(self._taken)
+
+    def check(self) -> None:
+        """A `RefusedError` where no place is to be had: "busy", or "stopping"."""
+        if not self.is_taking:
+            raise RefusedError("stopping", _STOPPING)
+        if len(self._taken) >= self._places:
+            raise RefusedError("busy", f"{self._places} try-ons are waiting already: try again in a few seconds")
 
     @asynccontextmanager
     async def place(self, seconds: float) -> AsyncIterator[Place]:
-        """A place for `seconds`; a `RefusedError` ("busy") where none is free."""
-        if len(self._taken) >= self._places:
-            raise RefusedError("busy", f"{self._places} try-ons are waiting already: try again in a few seconds")
+        """A place for `seconds`, or a `RefusedError` as `check`."""
+        self.check()
         place = Place(self._pool, Stop(seconds))
         self._taken.add(place)
         try:
@@ -90,11 +103,26 @@ class OneQueue:
         finally:
             self._left(place)
 
-    def close(self) -> None:
-        """Stop what is under way at its next step, and wait for that."""
+    def stop_taking(self) -> None:
+        """Give no more places; what has one goes on."""
+        self.is_taking = False
+
+    def stop(self) -> None:
+        """Refuse ("stopping") what waits, and what is under way at its next step."""
+        self.stop_taking()
         for place in self._taken:
-            place.stop.ask(RefusedError("gone", "the server is stopping: start it again"))
-        self._pool.shutdown(cancel_futures=True)
+            place.stop.ask(RefusedError("stopping", _STOPPING))
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no work is under way."""
+        return all(place.job is None or place.job.done() for place in self._taken)
+
+    def close(self, seconds: float = 10) -> None:
+        """Stop, and wait at most `seconds` for the work under way."""
+        self.stop()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        wait([place.job for place in self._taken if place.job is not None], seconds)
 
     def _left(self, place: Place) -> None:
         if place.job is None or place.job.done():

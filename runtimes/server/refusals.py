@@ -17,12 +17,14 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "stranger": 403,
         "gone": 404,
         "method": 405,
+        "slow": 408,
         "too-large": 413,
         "not-a-photo": 415,
         "photo": 422,
         "cancelled": 499,  # nginx's, for a client that has gone; nobody reads it
         "internal": 500,
         "busy": 503,
+        "stopping": 503,
         "out-of-time": 504,
     }
 )

@@ -79,11 +79,12 @@ def serve(bundle: Bundle, page: Path) -> Iterator[Serve]:
     """An application with these limits; `save_photos` is a folder."""
     clients: list[TestClient] = []
 
-    def started(save_photos: Path | None = None, **limits: float) -> Served:
+    def started(save_photos: Path | None = None, origins: tuple[str, ...] = (), **limits: float) -> Served:
         offered = (("onnxruntime", "fp32"),)
         backends = Backends(offered, lambda backend, precision: TryOn(bundle, backend, precision))
         dresser = Dresser(bundle, backends, prepare_photos, save_photos)
-        app = application(bundle, dresser, backends, page, limits=Limits(**limits))  # type: ignore[arg-type]
+        bounds = Limits(**limits)  # type: ignore[arg-type]
+        app = application(bundle, dresser, backends, page, limits=bounds, origins=origins)
         client = TestClient(app, base_url="http://localhost:8000", raise_server_exceptions=False)
         clients.append(client.__enter__())
         return Served(client, bundle)
