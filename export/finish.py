@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from export.artifacts import Failed
-from export.formats import caveats
 from export.fused_verify import fused_with_figures
 from export.verify import ArtifactReport, Report, VerificationError, verify
+from export.verify_file import VERIFY_FILE, read_rows, write_rows
 from lite_vton.bundle import Artifact, Bundle, FusedArtifact, Manifest, Parity, write_manifest
 from runtimes.freed_memory import return_to_the_system
 
@@ -34,10 +33,8 @@ def take_over(bundle: Bundle, folder: Path, without: Iterable[str], *, link: boo
             os.link(bundle.path(relative), target)
         except OSError:  # or another file system
             shutil.copyfile(bundle.path(relative), target)
-    report = bundle.root / "verify.json"
-    if report.is_file():
-        rows = json.loads(report.read_text(encoding="utf-8")).get("artifacts", [])
-        _write_report(folder, [row for row in rows if row["artifact"] not in without])
+    if (bundle.root / VERIFY_FILE).is_file():
+        write_rows(folder, [row for row in read_rows(bundle.root) if row["artifact"] not in without])
 
 
 def finish(
@@ -71,28 +68,14 @@ def finish(
     files = {name: record for name, record in manifest.files.items() if not name.startswith(gone)}
     others_fused = {name: one for name, one in manifest.fused.items() if name not in fused}
     written = {"artifacts": others | passed, "fused": others_fused | whole, "files": files}
-    earlier = folder / "verify.json"
-    rows = json.loads(earlier.read_text(encoding="utf-8"))["artifacts"] if earlier.is_file() else []
-    _write_report(
-        folder, [*rows, *Report(tuple(row for row in report.artifacts if _stays(row))).to_json()["artifacts"]]
-    )
+    kept = Report(tuple(row for row in report.artifacts if _stays(row)))
+    write_rows(folder, [*read_rows(folder), *kept.to_json()["artifacts"]])
     write_manifest(folder, manifest.model_copy(update=written))
 
 
 def _stays(row: ArtifactReport) -> bool:
     """Whether an artifact may be in the bundle: it passed, or could not be run here and was read back without fault."""
     return bool(row) or (not row.failures and bool(row.read_back))
-
-
-def _write_report(folder: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    said = caveats(str(row["artifact"]).partition("-")[0] for row in rows if row["skipped"] is None)
-    content = {
-        "kind": "lite-vton-verify",
-        "passed": all(row["passed"] for row in rows),
-        "artifacts": rows,
-        "caveats": list(said),
-    }
-    (folder / "verify.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _stop_unless_passed(report: Report) -> None:

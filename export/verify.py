@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
@@ -14,6 +13,7 @@ from export.manifest import tool_versions
 from export.parity import closeness, echo, picture_psnr
 from export.regression import machine, regressions
 from export.shares import Shares, too_little
+from export.verify_file import write_verdicts
 from export.verify_report import ArtifactReport, CallReport, Report, VerificationError
 from lite_vton.bundle import Artifact, Bundle
 from lite_vton.errors import UserError
@@ -36,8 +36,9 @@ def verify(
     Per artifact: the precision its files really have; each component on the golden inputs of every step; the
     whole sampling, whose picture is compared; and whether it answers as when it was exported (`export.regression`),
     unless `min_psnr` is given. `artifacts` are folder names such as "onnx-fp16" (default
-    all), `min_psnr` replaces the component gate in dB. `write` puts `verify.json` into the bundle.
-    Raises `UserError` if the bundle has no golden trajectory or no artifact of that name.
+    all), `min_psnr` replaces the component gate in dB. `write` puts the verdicts into the bundle
+    (`export.verify_file`).
+    Raises `UserError` if that cannot be done, the bundle has no golden trajectory or no artifact of that name.
     """
     manifest = bundle.manifest
     if manifest.golden is None:
@@ -58,7 +59,7 @@ def verify(
             reports.append(_verify_artifact(bundle, name, manifest.artifacts[name], golden, min_psnr))
     report = Report(tuple(reports))
     if write:
-        (bundle.root / "verify.json").write_text(json.dumps(report.to_json(), indent=1) + "\n", encoding="utf-8")
+        write_verdicts(bundle, report)
     return report
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from lite_vton.atomic import is_vacant, write_text
 from lite_vton.cli.contact_sheet import Column, contact_sheet
 from lite_vton.cli.exporting import export_model
 from lite_vton.cli.measuring import combinations, measure
@@ -68,7 +68,7 @@ def show_chain(model: str, folder: Path, pairs: int, *, overwrite: bool = False)
 
     sheet = folder / "contact-sheet.png"
     save_photo(sheet, contact_sheet([*_given(samples), *(Column(name, rows) for name, rows in results.items())]))
-    shutil.copyfile(target / "verify.json", folder / "verify.json")
+    write_text(folder / "verify.json", (target / "verify.json").read_text(encoding="utf-8"))
     return Chain(
         written=(sheet, folder / "verify.json", *measured.written, target),
         bundle=target,
@@ -82,7 +82,7 @@ def show_chain(model: str, folder: Path, pairs: int, *, overwrite: bool = False)
 def _refuse(folder: Path, overwrite: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file: choose a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+    if folder.is_dir() and not is_vacant(folder) and not overwrite:
         raise UserError(f"{folder} exists: choose another output or pass --overwrite")
 
 

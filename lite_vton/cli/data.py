@@ -11,6 +11,7 @@ import typer
 from lite_vton.cli.data_ccp import ccp
 from lite_vton.cli.data_garments import garments
 from lite_vton.cli.options import LARGEST_SEED, Height, Overwrite, Width, Workers, finite, help_unless_a_verb_follows
+from lite_vton.cli.outputs import claim_output
 
 __all__ = ["app", "synthesize"]
 
@@ -44,6 +45,7 @@ def synthesize(
 
     require("data synthesize")
     watch = Watch()
+    claim_output(output)
     with progress_bar("drawing pairs", pairs) as update:
         draw(
             output,

@@ -9,6 +9,7 @@ import typer
 
 from lite_vton.cli.names import completing
 from lite_vton.cli.options import Overwrite
+from lite_vton.cli.outputs import claim_filled_folder
 
 __all__ = ["demo"]
 
@@ -37,6 +38,7 @@ def demo(
 
     require("demo")
     watch = Watch()
+    claim_filled_folder(output)
     chain = show_chain(model, output, pairs, overwrite=overwrite)
     print(chain.report)
     print(f"same picture as torch on every backend within {chain.lowest_psnr_db:.1f} dB PSNR")

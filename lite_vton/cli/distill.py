@@ -28,6 +28,7 @@ from lite_vton.cli.options import (
     TrainingSteps,
     finite,
 )
+from lite_vton.cli.outputs import claim_filled_folder
 
 __all__ = ["distill"]
 
@@ -120,6 +121,7 @@ def distill(
 
     require("distill")
     watch = Watch()
+    claim_filled_folder(output)
     pairs = TrainingData(data, shards, skip_broken)
     schooling = Schooling(
         steps, batch_size, learning_rate, seed, bf16, accumulation, gradient_checkpointing, sample_every

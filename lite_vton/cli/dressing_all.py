@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from lite_vton.atomic import write_text
 from lite_vton.cli.backends import usable_precision
 from lite_vton.cli.contact_sheet import Column, contact_sheet
 from lite_vton.cli.dressing import How, refuse_existing
@@ -103,7 +104,7 @@ def dress_all(
     save_photo(output, contact_sheet(columns))
     tried = _summed(list(tiles.values()), (output, report))
     content = asdict(tried) | {"written": [file.name for file in tried.written]}
-    report.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(report, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return tried
 
 

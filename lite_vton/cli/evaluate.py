@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lite_vton.atomic import write_text
 from lite_vton.cli.names import completing
 from lite_vton.cli.options import LARGEST_SEED, LARGEST_SIDE, MOST, Json, Mask, Overwrite, Sampler, Steps
+from lite_vton.cli.outputs import claim_filled_folder
 from lite_vton.conditioning import as_mask
 from lite_vton.errors import UserError
 
@@ -80,6 +82,9 @@ def evaluate(
     PSNR, SSIM, HaarPSI, LPIPS, FID and KID: of the model, its teacher, the pasted warp, and the autoencoder alone.
     """
     from lite_vton.cli.extras import require
+
+    if output is not None:
+        claim_filled_folder(output)
     from lite_vton.cli.judging import Sampling, TestPairs, judge
     from lite_vton.cli.judging_results import judge_results
     from lite_vton.cli.sampling import check_sampling
@@ -174,7 +179,7 @@ def _written(judgement: Judgement, output: Path, shown: SideBySide | None) -> li
         output / "eval.md": as_markdown(judgement),
     }
     for file, text in files.items():
-        file.write_text(text, encoding="utf-8")
+        write_text(file, text)
     written = list(files)
     if shown is not None:
         written.append(output / "side-by-side.jpg")

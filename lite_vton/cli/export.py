@@ -9,6 +9,7 @@ import typer
 
 from lite_vton.cli.names import completing
 from lite_vton.cli.options import Autoencoder, MinPsnr, Overwrite, Seed, Steps
+from lite_vton.cli.outputs import claim_output
 
 __all__ = ["export"]
 
@@ -84,6 +85,8 @@ def export(
     require("export")
     asked = (words(formats), words(precisions))
     output = target_of(model, output, overwrite or dry_run)
+    if not dry_run:
+        claim_output(output)
     planned = plan(model, output, *asked, autoencoder, fused)
     options = export_options(
         asked[0], {"target": coreml_target, "compute_units": compute_units, "attention": attention}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lite_vton.atomic import is_vacant
 from lite_vton.cli.screen import stages
 from lite_vton.cli.weights import config_of, is_bundle, load_model
 from lite_vton.data.held_out import held_out_pairs
@@ -106,7 +107,7 @@ def export_model(
     needed = DEFAULT_PEOPLE if plan(model, output, formats, precisions, autoencoder, fused).is_calibrated else 0
     if calibration is not None and not needed:
         raise UserError("nothing asked for is calibrated: add --precision int8, or leave --calibration out")
-    if output.exists() and not overwrite and not (output.is_dir() and not any(output.iterdir())):
+    if output.exists() and not overwrite and not (output.is_dir() and is_vacant(output)):
         raise UserError(f"{output} exists: choose another output or pass --overwrite")
     failures: list[str] = []
 

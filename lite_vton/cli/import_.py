@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lite_vton.cli.names import completing
+from lite_vton.cli.outputs import claim_output
 
 __all__ = ["import_"]
 
@@ -60,6 +61,7 @@ def import_(
     from lite_vton.commands import command
 
     watch = Watch()
+    claim_output(output)
     refuse_import(source, model, output, layout)
     require("import")
     if is_onnx(source):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from lite_vton.atomic import whole_folder
+from lite_vton.atomic import is_vacant, whole_folder
 from lite_vton.choices import one_of
 from lite_vton.cli.names import LAYOUTS
 from lite_vton.cli.weights import run_files
@@ -21,7 +21,7 @@ def refuse_import(source: Path, model: str, output: Path, layout: str | None) ->
     preset(model)
     if layout is not None:
         one_of("layout", layout, LAYOUTS)
-    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+    if output.exists() and not (output.is_dir() and is_vacant(output)):
         raise UserError(f"{output} exists: choose another folder")
     if not source.exists():
         raise UserError(f"no file or folder {source}: check its name")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lite_vton.atomic import AtWorkError, claim_inside
 from lite_vton.bundle import Bundle
 from lite_vton.choices import one_of, several_of, words
 from lite_vton.cli.backends import usable_backends
@@ -49,7 +51,6 @@ def measure(
     `targets` are component names or "try_on", by default all of them.
     """
     from runtimes.benchmark import benchmark
-    from runtimes.benchmark_report import write_report
 
     opened = Bundle.open(path, check=False)
     if output is None and not path.is_dir():
@@ -59,24 +60,50 @@ def measure(
         raise UserError(f"{folder} is a file: choose a folder for the report")
     check_sampling(opened.manifest.model.schedule, sampler, steps)
     pairs = combinations(opened, backends or ",".join(usable_backends(opened)[0]), precisions)
-    with stages("benchmark") as say:
-        report = benchmark(
-            path,
-            pairs,
-            targets=targets or None,
-            warmup=warmup,
-            runs=runs,
-            method=sampler,
-            steps=steps,
-            seed=seed,
-            on_progress=say,
-        )
-    written = write_report(report, folder)
-    if not can_import("matplotlib"):
-        return Measured(report, written, (f"the chart: it needs matplotlib, {how_to_install(['matplotlib'])}",))
-    from runtimes.chart import draw_chart
+    with ExitStack() as claimed:
+        unwritable = _why_not_writable(folder, claimed)
+        if unwritable is not None and output is not None:
+            raise unwritable
+        with stages("benchmark") as say:
+            report = benchmark(
+                path,
+                pairs,
+                targets=targets or None,
+                warmup=warmup,
+                runs=runs,
+                method=sampler,
+                steps=steps,
+                seed=seed,
+                on_progress=say,
+            )
+        if unwritable is not None:
+            return Measured(report, (), (f"the report: {unwritable}",))
+        return _written(report, folder)
 
-    return Measured(report, (*written, draw_chart(report, folder / "benchmark.png")), ())
+
+def _why_not_writable(folder: Path, claimed: ExitStack) -> UserError | None:
+    """Claim the report's folder; why it cannot be written to, as a bundle that is read-only cannot."""
+    try:
+        claimed.enter_context(claim_inside(folder))
+    except AtWorkError:
+        raise
+    except UserError as error:
+        return error
+    return None
+
+
+def _written(report: BenchmarkReport, folder: Path) -> Measured:
+    from runtimes.benchmark_report import write_report
+
+    try:
+        written = write_report(report, folder)
+        if not can_import("matplotlib"):
+            return Measured(report, written, (f"the chart: it needs matplotlib, {how_to_install(['matplotlib'])}",))
+        from runtimes.chart import draw_chart
+
+        return Measured(report, (*written, draw_chart(report, folder / "benchmark.png")), ())
+    except UserError as error:  # what was measured is told all the same
+        return Measured(report, (), (f"the report: {error}",))
 
 
 def combinations(bundle: Bundle, backends: str, precisions: str) -> tuple[tuple[str, str], ...]:

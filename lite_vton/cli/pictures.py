@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,12 +39,23 @@ def pictures_on_the_way(prepared: Prepared) -> dict[str, _Picture]:
 
 
 def save_pictures(folder: Path, pictures: Mapping[str, _Picture]) -> None:
-    """As `NAME.png` in `folder`, which is made if need be; `UserError` where it cannot be written."""
+    """As `NAME.png` in `folder`, which appears whole; it may replace one of such pictures alone.
+
+    `UserError` where it cannot be written, and for a folder with anything else in it.
+    """
+    from lite_vton.atomic import whole_folder
     from lite_vton.photo import save_photo
 
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, picture in pictures.items():
-        save_photo(folder / f"{name}.png", picture)
+    with whole_folder(folder, _holds_pictures_alone) as draft:
+        for name, picture in pictures.items():
+            save_photo(draft / f"{name}.png", picture)
+
+
+_NAMES = re.compile(r"(garment|landmarks|person|pose|silhouette|mask|warp|masked-person|result|step-\d+-t\d+)\.png")
+
+
+def _holds_pictures_alone(folder: Path) -> bool:
+    return folder.is_dir() and all(_NAMES.fullmatch(file.name) for file in folder.iterdir())
 
 
 def _grey(values: NDArray[np.float32]) -> _Picture:

@@ -34,6 +34,7 @@ from lite_vton.cli import (
 )
 from lite_vton.cli.failures import NOBODY_READS, describe
 from lite_vton.cli.options import help_unless_a_verb_follows
+from lite_vton.cli.outputs import outputs_held
 from lite_vton.cli.process_start import BEGAN, process_start
 from lite_vton.cli.streams import open_what_is_closed, say_error, shut_output, take_any_letter
 from lite_vton.errors import UserError
@@ -111,7 +112,7 @@ def _run(arguments: Sequence[str]) -> int:
     words = [word for word in arguments if word != "--verbose"]
     try:
         _refuse_null(words)
-        with _terminated_like_interrupted():
+        with _terminated_like_interrupted(), outputs_held():
             code = app(words, prog_name="lite-vton", standalone_mode=False)
             sys.stdout.flush()
     except SystemExit as ended:

@@ -9,6 +9,7 @@ import typer
 
 from lite_vton.cli.names import completing
 from lite_vton.cli.options import Backend, BundlePath, Overwrite, Precision, Sampler, Seed, Steps
+from lite_vton.cli.outputs import claim_output, claim_picture
 
 __all__ = ["run"]
 
@@ -82,6 +83,9 @@ def run(
     from lite_vton.cli.weights import NOTES
 
     watch = Watch()
+    claim_picture(output)
+    if save_steps is not None:
+        claim_output(save_steps)
     dressed = dress(
         path,
         Photographs(person, garment, keypoints, pose_model, garment_mask, parse, mask, category, person_index),

@@ -9,6 +9,7 @@ import typer
 
 from lite_vton.cli.names import completing
 from lite_vton.cli.options import Backend, BundlePath, Overwrite, Precision, Sampler, Seed, Steps
+from lite_vton.cli.outputs import claim_output, claim_picture
 
 __all__ = ["sheet"]
 
@@ -48,6 +49,8 @@ def sheet(
 
     require("sheet")
     watch = Watch()
+    claim_picture(output)
+    claim_output(output.with_suffix(".json"))
     tried = dress_all(
         path,
         persons,

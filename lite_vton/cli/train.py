@@ -26,6 +26,7 @@ from lite_vton.cli.options import (
     TrainingSeed,
     TrainingSteps,
 )
+from lite_vton.cli.outputs import claim_filled_folder
 
 __all__ = ["train"]
 
@@ -74,6 +75,7 @@ def train(
 
     require("train")
     watch = Watch()
+    claim_filled_folder(output)
     pairs = TrainingData(data, shards, skip_broken)
     schooling = Schooling(
         steps, batch_size, learning_rate, seed, bf16, accumulation, gradient_checkpointing, sample_every

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lite_vton.cli.options import BundlePath, Json, MinPsnr
+from lite_vton.errors import UserError
+
+if TYPE_CHECKING:
+    from export.verify import Report
+    from lite_vton.bundle import Bundle
 
 __all__ = ["verify"]
 
@@ -34,13 +41,25 @@ def verify(
     present = (*bundle.manifest.artifacts, *bundle.manifest.fused)
     chosen = None if artifacts is None else several_of("artifact", artifacts, present)
     with stages(f"verifying {path}") as say:
-        # Of a zip, a report would land in the temporary copy.
-        report = check(bundle, artifacts=chosen, min_psnr=min_psnr, write=path.is_dir(), on_progress=say)
+        report = check(bundle, artifacts=chosen, min_psnr=min_psnr, write=False, on_progress=say)
+    written = _written(path, bundle, report)
     if as_json:
         print_json(report.to_json())
     else:
         print(report)
-        wrote = [path / "verify.json"] if path.is_dir() else []
-        watch.wrote(wrote, benchmark_command(path) if report else None)
+        watch.wrote(written, benchmark_command(path) if report else None)
     if report.exit_code:
         raise typer.Exit(report.exit_code)
+
+
+def _written(path: Path, bundle: Bundle, report: Report) -> list[Path]:
+    """The report's file, if it could be written; the verdict counts without."""
+    from export.verify_file import VERIFY_FILE, write_verdicts
+
+    if not path.is_dir():  # of a zip, it would land in the temporary copy
+        return []
+    try:
+        return [path / VERIFY_FILE] if write_verdicts(bundle, report) else []
+    except UserError as error:
+        print(f"the report is not written: {error}", file=sys.stderr)
+        return []

@@ -290,7 +290,9 @@ def test_options_that_will_not_do_are_refused(
 def test_another_kind_of_picture_file_is_refused(
     bundle: Path, options: Options, tmp_path: Path, refused: Refused
 ) -> None:
-    assert ".png, .jpg or .jpeg" in refused("run", bundle, *options(), "-o", tmp_path / "result.gif", "--steps", "1")
+    assert ".png, .jpg, .jpeg or .webp" in refused(
+        "run", bundle, *options(), "-o", tmp_path / "result.gif", "--steps", "1"
+    )
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(
