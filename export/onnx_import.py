@@ -32,6 +32,7 @@ from lite_vton.bundle import (
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
 from lite_vton.model.components import component_tensors
+from lite_vton.model.noise_settings import check_noise
 from lite_vton.presets import AutoencoderConfig, AutoencoderKLConfig, ModelConfig, UNetConfig
 from runtimes.onnxruntime_runtime import OnnxRuntime
 
@@ -44,8 +45,6 @@ REFERENCE = "onnxruntime-fp32"
 """What the golden trajectory of such a bundle was recorded on."""
 
 _ARTIFACT = "onnx-fp32"
-_STABLE_DIFFUSION = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012}
-_SAID_OTHERWISE = {"beta_schedule": "scaled_linear", "prediction_type": "epsilon"}
 
 
 def is_onnx_folder(folder: Path) -> bool:
@@ -59,15 +58,14 @@ def config_of_folder(folder: Path, model: ModelConfig) -> tuple[ModelConfig, flo
     What the folder's own settings say of its networks goes into it. Raises `UserError` for parts that no try-on of ours
     has, and for noise that is not the preset's.
     """
-    for part in ("text_encoder", "text_encoder_2", "tokenizer", "transformer"):
-        if (folder / part).is_dir():
-            raise UserError(
-                f"{folder} has a {part}, which a try-on has no use for: export a model without cross-attention"
-            )
+    # A text encoder and its tokenizer may lie beside a U-Net that reads none of their tokens; one that does is refused.
+    if (folder / "transformer").is_dir():
+        raise UserError(f"{folder} has a transformer: this network is another kind, which no preset is built as")
     for name in model.components:
         if not (folder / name / "model.onnx").is_file():
             raise UserError(f"{folder} has no {name}/model.onnx, which {model.name} needs: copy the whole folder")
-    _check_noise(folder / "scheduler/scheduler_config.json", model)
+    scheduler = folder / "scheduler/scheduler_config.json"
+    check_noise(_settings(scheduler), scheduler, model.schedule)
     autoencoder = _settings(folder / "vae_encoder/config.json")
     found = replace(
         model,
@@ -227,19 +225,3 @@ def _settings(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path} holds no JSON object: copy it again")
     return content
-
-
-def _check_noise(path: Path, model: ModelConfig) -> None:
-    """That the noise is Stable Diffusion's, of which a preset's is the first part, or the preset's own."""
-    said = _settings(path)
-    ours = {name: getattr(model.schedule, name) for name in _STABLE_DIFFUSION}
-    fits = any(
-        all(_near(said.get(name, value), value) for name, value in wanted.items())
-        for wanted in (_STABLE_DIFFUSION, ours)
-    )
-    if not fits or any(said.get(name, value) != value for name, value in _SAID_OTHERWISE.items()):
-        raise UserError(f"{path} has other noise than {model.name} was made for: choose a preset with the same")
-
-
-def _near(said: object, value: float) -> bool:
-    return isinstance(said, int | float) and abs(said - value) < 1e-9

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lite_vton.errors import UserError
+from lite_vton.hub_cache import checkpoint_at
 from lite_vton.picture_network import PictureNetwork, open_network
 from lite_vton.pose import Joint, Keypoints
 from lite_vton.yolox import person_boxes
@@ -55,9 +56,10 @@ _COCO: Mapping[Joint, int] = MappingProxyType(
 def dwpose_people(pixels: NDArray[np.uint8], folder: Path) -> list[Keypoints]:
     """The people in pixels (H, W, 3) RGB, largest box first; empty where nobody is found.
 
-    `folder` holds `DETECTOR_FILE` and `POSE_FILE`. It may also be the pose network's file alone, whatever its name:
-    then the whole photo is one person's box. Points are in pixels of the photo; one that the network is not sure of
-    is 0, 0 with confidence 0. `UserError` for files that are missing, no ONNX, or other networks.
+    `folder` holds `DETECTOR_FILE` and `POSE_FILE`, itself, in a folder `dwpose` or as a model of Hugging Face's cache.
+    It may also be the pose network's file alone, whatever its name: then the whole photo is one person's box. Points
+    are in pixels of the photo; one that the network is not sure of is 0, 0 with confidence 0. `UserError` for files
+    that are missing, no ONNX, or other networks.
     """
     detector = None if folder.is_file() else _file_in(folder, DETECTOR_FILE)
     network = open_network(folder if detector is None else _file_in(folder, POSE_FILE), outputs=2)
@@ -73,12 +75,13 @@ def _file_in(folder: Path, name: str) -> Path:
             f"there is no {folder}: give the folder with DWPose's {DETECTOR_FILE} and {POSE_FILE}, "
             "or the pose network's file"
         )
-    if not (folder / name).is_file():
-        raise UserError(
-            f"{folder} has no {name}: put DWPose's {DETECTOR_FILE} and {POSE_FILE} there, "
-            "or give the pose network's file alone"
-        )
-    return folder / name
+    for place in (folder, *(each for each in sorted(folder.iterdir()) if each.name.lower() == "dwpose")):
+        if (found := checkpoint_at(place) / name).is_file():
+            return found
+    raise UserError(
+        f"{folder} has no {name}: put DWPose's {DETECTOR_FILE} and {POSE_FILE} there, "
+        "or give the pose network's file alone"
+    )
 
 
 def _person(pixels: NDArray[np.uint8], box: NDArray[np.float64], network: PictureNetwork) -> Keypoints:

@@ -59,11 +59,13 @@ def import_(
     from lite_vton.cli.next_steps import export_command
     from lite_vton.cli.screen import Watch
     from lite_vton.commands import command
+    from lite_vton.hub_cache import checkpoint_at
 
     watch = Watch()
     claim_output(output)
     refuse_import(source, model, output, layout)
     require("import")
+    source = checkpoint_at(source)
     if is_onnx(source):
         require("import of ONNX files")
         weights_only = {"--layout": layout, "--autoencoder": autoencoder, "--attention": attention}

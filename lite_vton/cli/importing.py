@@ -11,6 +11,7 @@ from lite_vton.cli.names import LAYOUTS
 from lite_vton.cli.weights import run_files
 from lite_vton.commands import command
 from lite_vton.errors import UserError
+from lite_vton.hub_cache import linkless
 from lite_vton.presets import preset
 
 __all__ = ["import_bundle", "import_run", "is_onnx", "refuse_import", "training_command"]
@@ -48,12 +49,13 @@ def import_bundle(source: Path, model: str, output: Path, weights_only: Mapping[
     for name, value in weights_only.items():
         if value is not None:
             raise UserError(f"{name} is for weights, {source} holds ONNX files: leave it out")
-    config_of_folder(source, config)  # refuses what does not fit before anything slow
-    with (
-        stages(f"importing {source}") as say,
-        held_out_pairs(1, config.height, config.width, mask=config.mask) as pairs,
-    ):
-        import_onnx(source, config, pairs[0].inputs, output, on_progress=say)
+    with linkless(source) as folder:
+        config_of_folder(folder, config)  # refuses what does not fit before anything slow
+        with (
+            stages(f"importing {source}") as say,
+            held_out_pairs(1, config.height, config.width, mask=config.mask) as pairs,
+        ):
+            import_onnx(folder, config, pairs[0].inputs, output, on_progress=say)
 
 
 def import_run(

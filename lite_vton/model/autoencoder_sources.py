@@ -11,8 +11,8 @@ from diffusers import AutoencoderKL
 
 from lite_vton.autoencoders import with_autoencoder
 from lite_vton.errors import UserError
+from lite_vton.hub_cache import checkpoint_at
 from lite_vton.model.checkpoint_files import Weights, read_component, read_json, read_weights
-from lite_vton.model.hub_cache import checkpoint_at
 from lite_vton.model.original_format import autoencoder_names, averaged, find_autoencoder
 from lite_vton.model.settings import compare
 from lite_vton.presets import AutoencoderKLConfig, ModelConfig

@@ -8,8 +8,8 @@ from pathlib import Path
 from torch import nn
 
 from lite_vton.errors import UserError
+from lite_vton.hub_cache import checkpoint_at
 from lite_vton.model.checkpoint_files import Weights, read_component, read_weights
-from lite_vton.model.hub_cache import checkpoint_at
 from lite_vton.presets import ModelConfig
 
 __all__ = ["self_attention"]

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from lite_vton.errors import UserError
 from lite_vton.model.pickled_checkpoint import unpickled
 
-__all__ = ["COMPONENT", "Weights", "read_component", "read_json", "read_weights"]
+__all__ = ["COMPONENT", "NoWeightsError", "Weights", "read_component", "read_json", "read_weights"]
 
 Weights = dict[str, torch.Tensor]
 """Tensors by name, in whatever precision they are stored in."""
@@ -30,6 +30,10 @@ _WRAPPERS = ("model_ema", "ema", "params_ema", "state_dict", "model_state_dict",
 """Under what name trainers put the weights into a checkpoint, the moving average first."""
 
 _DEPTH = 4  # a wrapper in a wrapper
+
+
+class NoWeightsError(UserError):
+    """A file that can be read and holds no tensors by name."""
 
 
 def read_component(folder: Path, stems: tuple[str, ...] = (COMPONENT,)) -> Weights:
@@ -66,7 +70,7 @@ def read_weights(file: Path) -> Weights:
             raise UserError(f"{file} is not a readable safetensors file ({reason[:200]}): copy it again") from error
     tensors = _tensors(unpickled(file))
     if not tensors:
-        raise UserError(f"{file} holds no weights by name: choose a checkpoint of the whole model")
+        raise NoWeightsError(f"{file} holds no weights by name: choose a checkpoint of the whole model")
     return tensors
 
 

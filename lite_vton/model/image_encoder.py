@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from lite_vton.errors import UserError
+from lite_vton.hub_cache import checkpoint_at
 from lite_vton.model.checkpoint_files import read_component, read_json
 from lite_vton.model.finite_weights import refuse_not_finite
-from lite_vton.model.hub_cache import checkpoint_at
 from lite_vton.presets import ImageEncoderConfig
 
 if TYPE_CHECKING:

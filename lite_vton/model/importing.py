@@ -11,13 +11,13 @@ from torch import nn
 
 from lite_vton.autoencoders import with_autoencoder
 from lite_vton.errors import UserError
+from lite_vton.hub_cache import checkpoint_at
 from lite_vton.model.autoencoder_sources import FoundAutoencoder, read_autoencoder
 from lite_vton.model.catvton import self_attention
 from lite_vton.model.channel_layouts import in_our_order, layout_of
 from lite_vton.model.checkpoint_files import Weights
 from lite_vton.model.finite_weights import finite_float32
 from lite_vton.model.garment_token import token_left_out
-from lite_vton.model.hub_cache import checkpoint_at
 from lite_vton.model.image_encoder import load_image_encoder
 from lite_vton.model.kinds import MisfitError, advice
 from lite_vton.model.networks import Networks, build_networks, weights_metadata

@@ -38,12 +38,13 @@ def check_noise(settings: Mapping[str, object], file: Path, ours: NoiseSchedule)
     """
     kind = str(settings.get("_class_name", ""))
     if kind.startswith(_OTHER_NOISE):
-        raise UserError(f"{file} says its scheduler is {kind[:60]}, whose noise no preset has: choose another source")
+        raise UserError(f"{file} has other noise ({kind[:60]}), which no preset has: choose another source")
     for name, allowed in _FIXED.items():
         said = settings.get(name, allowed[0])
         if not any(type(said) is type(value) and said == value for value in allowed):
             raise UserError(
-                f"{file} says {name} is {str(said)[:60]}, the preset has {allowed[0]}: choose another preset or source"
+                f"{file} has other noise (it says {name} is {str(said)[:60]}, the preset has {allowed[0]}): "
+                "choose another preset or source"
             )
     wanted = ("num_train_timesteps", "beta_start", "beta_end")
     if not any(

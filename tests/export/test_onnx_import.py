@@ -179,7 +179,8 @@ def said(part: str, **values: object) -> Callable[[Path], object]:
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "inpainting": (rewritten("unet", nine_channels), "takes sample as anyx9xanyxany, a try-on 1x13x8x6"),
     "cross-attention": (rewritten("unet", reads_tokens), "reads encoder_hidden_states"),
-    "a text encoder": (lambda folder: (folder / "text_encoder").mkdir(), "has a text_encoder"),
+    "a transformer": (lambda folder: (folder / "transformer").mkdir(), "has a transformer"),
+    "zero terminal noise": (said("scheduler/scheduler_config.json", rescale_betas_zero_snr=True), "has other noise"),
     "random numbers": (rewritten("vae_encoder", draws), "draws random numbers"),
     "another output": (rewritten("unet", renamed), "no out_sample"),
     "a missing part": (lambda folder: shutil.rmtree(folder / "vae_decoder"), "no vae_decoder/model.onnx"),
@@ -259,3 +260,30 @@ def test_what_optimums_own_exporter_wrote_becomes_a_bundle(tmp_path: Path, input
             component, _, tensor = key.partition(".")
             found = runtime.components[component](given)[tensor]
             assert closeness(found, torch_answered[key]).psnr_db > 100, key
+
+
+def test_a_text_encoder_beside_a_unet_that_reads_no_token_is_of_no_matter(theirs: Path) -> None:
+    for part in ("text_encoder", "tokenizer"):
+        (theirs / part).mkdir()
+    assert config_of_folder(theirs, TINY)
+
+
+def test_a_folder_of_links_in_the_hubs_cache_is_read_as_files(theirs: Path, tmp_path: Path) -> None:
+    from lite_vton.hub_cache import checkpoint_at, linkless
+
+    model = tmp_path / "models--owner--tryon-onnx"
+    (model / "blobs").mkdir(parents=True)
+    (tmp_path / "secret.json").write_text("{}", encoding="utf-8")
+    snapshot = model / "snapshots/0123abc"
+    for number, file in enumerate(sorted(each for each in theirs.rglob("*") if each.is_file())):
+        link = snapshot / file.relative_to(theirs)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(file.rename(model / "blobs" / f"blob{number}"))
+    (snapshot / "unet/secret.json").symlink_to(tmp_path / "secret.json")
+    with linkless(checkpoint_at(model)) as folder:
+        assert folder.name == "tryon-onnx"
+        assert not any(file.is_symlink() for file in folder.rglob("*"))
+        assert not (folder / "unet/secret.json").exists()
+        assert config_of_folder(folder, TINY)[0].name == "tryon-onnx"
+    with linkless(theirs) as folder:
+        assert folder == theirs

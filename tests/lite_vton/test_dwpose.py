@@ -544,3 +544,19 @@ def test_another_input_is_refused(tmp_path: Path, kind: int, shape: list[int | s
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(UserError, match=r"expected one tensor\(float\) \(1, 3, height, width\) of fixed size"):
         dwpose_people(sky(300, 200), tmp_path / "other.onnx")
+
+
+def test_the_folder_may_lie_below_the_one_that_is_named_or_in_a_cache(folder: Path, tmp_path: Path) -> None:
+    """FASHN's `weights/` has it as `dwpose`; Hugging Face's cache keeps links to blobs."""
+    from lite_vton.dwpose import _file_in
+
+    snapshot = tmp_path / "models--yzd-v--DWPose/snapshots/abc"
+    for place in (tmp_path / "weights/dwpose", snapshot):
+        place.mkdir(parents=True)
+        for name in (DETECTOR_FILE, POSE_FILE):
+            (place / name).symlink_to(folder / name)
+    for named in (tmp_path / "weights", tmp_path / "models--yzd-v--DWPose", snapshot):
+        for name in (DETECTOR_FILE, POSE_FILE):
+            assert _file_in(named, name).samefile(folder / name)
+    pixels = np.zeros((80, 60, 3), np.uint8)
+    assert dwpose_people(pixels, tmp_path / "weights") == dwpose_people(pixels, folder)

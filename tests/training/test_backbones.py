@@ -59,6 +59,54 @@ def test_a_named_file_comes_before_the_cache_and_may_be_safetensors(cache: Path,
     assert [left_out.metrics for left_out in found.left_out] == ["FID and KID"]
 
 
+class Holder(torch.nn.Module):
+    """A module of a program that only holds weights."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+def as_clean_fid_has_it(weights: Weights, file: Path) -> None:
+    """The same weights as a TorchScript program with TensorFlow's names for each convolution."""
+    from training.metrics.inception_names import _PARTS, _units
+
+    root, ours = Holder(), {unit: place for place, unit in _units()}
+    for name, tensor in {**weights, "fc.weight": torch.zeros(1008, 2048)}.items():
+        unit, _, part = name.partition(".conv.") if ".conv." in name else name.partition(".bn.")
+        kind = f"conv.{part}" if ".conv." in name else f"bn.{part}"
+        if unit not in ours and name != "fc.weight":
+            continue
+        if kind == "bn.weight":
+            continue
+        theirs = {value: key for key, value in _PARTS.items()}
+        path = "output.weight" if name == "fc.weight" else f"layers.{ours[unit]}.{theirs[kind]}"
+        *places, last = _nested(path).split(".")
+        module = root
+        for place in places:
+            if not hasattr(module, place):
+                module.add_module(place, Holder())
+            module = module.get_submodule(place)  # type: ignore[assignment]
+        module.register_buffer(last, tensor.clone())
+    torch.jit.script(root).save(str(file))
+
+
+def _nested(path: str) -> str:
+    """`tower_1_conv_2` as the published program has it, a module within a module, but for the last two blocks."""
+    import re
+
+    return path if re.search(r"mixed_(9|10)\.", path) else re.sub(r"\.(tower(?:_\d)?)_conv", r".\1.conv", path)
+
+
+def test_clean_fids_program_is_read_without_being_run(cache: Path, inception: Weights) -> None:
+    plain = {name: torch.ones_like(w) if name.endswith("bn.weight") else w for name, w in inception.items()}
+    as_clean_fid_has_it(plain, cache / "inception-2015-12-05.pt")
+    found = find_backbones()
+    assert found.inception is not None
+    state = found.inception.state_dict()
+    assert all(torch.equal(state[name], weight) for name, weight in plain.items() if name in state)
+    assert [source.file for source in found.sources] == ["inception-2015-12-05.pt"]
+
+
 class Code:
     """What a pickle with code in it would run."""
 

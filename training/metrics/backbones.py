@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,8 @@ import torch
 from torch import Tensor
 
 from lite_vton.errors import UserError
+from lite_vton.model.checkpoint_files import NoWeightsError, read_weights
+from lite_vton.model.finite_weights import refuse_not_finite
 from training.metrics.inception import Inception
 from training.metrics.lpips import Lpips
 
@@ -22,7 +23,7 @@ __all__ = ["ALEXNET", "INCEPTION", "Backbone", "Backbones", "LeftOut", "Source",
 class Backbone:
     """A published network: the metrics it is for, the option that names its file, and the names it is published as.
 
-    Those names end with the first 8 digits of the file's SHA-256.
+    Those names end with the first 8 digits of the file's SHA-256, but for the one of clean-fid.
     """
 
     metrics: str
@@ -38,7 +39,11 @@ INCEPTION = Backbone(
     "FID and KID",
     "--inception-weights",
     "torch-fidelity's Inception",
-    ("weights-inception-2015-12-05-6726825d.pth", "pt_inception-2015-12-05-6726825d.pth"),
+    (
+        "weights-inception-2015-12-05-6726825d.pth",
+        "pt_inception-2015-12-05-6726825d.pth",
+        "inception-2015-12-05.pt",
+    ),
 )
 
 
@@ -73,8 +78,9 @@ class Backbones:
 def find_backbones(lpips: Path | None = None, inception: Path | None = None) -> Backbones:
     """Those whose weights are at the given file or, without one, in torch's cache (`$TORCH_HOME/hub/checkpoints`).
 
-    A `.safetensors` file, or a PyTorch one without code in it. `UserError` for a given file that is missing, unreadable
-    or of another network; a network that was not given and is not in the cache is only left out.
+    A `.safetensors` file, a PyTorch one without code in it, or clean-fid's TorchScript, whose code is not run.
+    `UserError` for a given file that is missing, unreadable or of another network; a network that was not given and is
+    not in the cache is only left out.
     """
     sources: list[Source] = []
     left_out: list[LeftOut] = []
@@ -114,19 +120,15 @@ def _advice(backbone: Backbone) -> str:
 
 
 def _read(backbone: Backbone, path: Path) -> Mapping[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     try:
-        if path.suffix == ".safetensors":
-            state: object = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        state = read_weights(path)
+    except NoWeightsError as error:
+        raise UserError(f"{path} is no state dict: {backbone.option} wants the file of {backbone.network}") from error
+    except UserError as error:
         raise UserError(f"{path} holds no weights that can be read without running code: copy it again") from error
-    if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise UserError(f"{path} is no state dict: {backbone.option} wants the file of {backbone.network}")
-    return {name: tensor.float() for name, tensor in state.items()}
+    found = {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
+    refuse_not_finite(found, path)
+    return {name: tensor.float() for name, tensor in found.items()}
 
 
 def _source(backbone: Backbone, path: Path) -> Source:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lite_vton.errors import UserError
+from training.metrics.inception_names import by_our_names
 from training.metrics.similarity import Picture
 
 __all__ = ["FEATURES", "Inception", "layer_shapes"]
@@ -208,13 +209,14 @@ class Inception(nn.Module):
     """Pictures to the 2048 features before the classifier."""
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        """`weights` as torch-fidelity and pytorch-fid publish them; the classifier's are not used.
+        """`weights` as torch-fidelity and pytorch-fid publish them, or clean-fid; the classifier's are not used.
 
         `UserError` for weights of another network, torchvision's Inception trained on ImageNet included.
         """
         super().__init__()
         for name, layer in _layers():
             self.add_module(name, layer)
+        weights = by_our_names(weights)
         classes = weights["fc.weight"].shape[0] if "fc.weight" in weights else 1008
         wanted = layer_shapes()
         unlike = [name for name, shape in wanted.items() if name not in weights or weights[name].shape != shape]
@@ -222,7 +224,7 @@ class Inception(nn.Module):
             fault = f"it has {classes} classes instead of 1008" if not unlike else f"{unlike[0]} is missing or differs"
             raise UserError(
                 f"these are not the weights of FID's Inception ({fault}): "
-                "give weights-inception-2015-12-05-6726825d.pth"
+                "give weights-inception-2015-12-05-6726825d.pth, or clean-fid's inception-2015-12-05.pt"
             )
         self.load_state_dict({name: weights[name] for name in wanted}, strict=False)
         self.requires_grad_(False).eval()

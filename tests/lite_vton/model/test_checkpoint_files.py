@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from lite_vton.errors import UserError
+from lite_vton.hub_cache import checkpoint_at
 from lite_vton.model.checkpoint_files import read_component, read_json, read_weights
-from lite_vton.model.hub_cache import checkpoint_at
 from tests.lite_vton.model.poisoned import KINDS, RAN, poison, pretended
 
 WEIGHTS = {"conv.weight": torch.arange(12.0).view(3, 4), "conv.bias": torch.ones(3)}

@@ -13,6 +13,7 @@ from torch import nn
 from transformers import CLIPVisionConfig
 
 from lite_vton.errors import UserError
+from lite_vton.model.garment_token import _drawn_shirt
 from lite_vton.model.importing import import_networks
 from lite_vton.model.networks import Networks, build_networks, load_networks, save_networks
 from lite_vton.model.unet import EdgeConv
@@ -95,6 +96,67 @@ def test_paint_by_example_in_diffusers_brings_its_token_too(tmp_path: Path) -> N
     token = encoder.uncond_vector.detach()  # type: ignore[union-attr,operator]
     assert distance(theirs, plain.networks.unet, "paint-by-example", token.expand(2, -1, -1)) < 1e-5
     assert any("token for no garment" in note for note in plain.notes)
+
+
+def small_reader() -> PaintByExampleImageEncoder:
+    config = CLIPVisionConfig(
+        hidden_size=64, intermediate_size=32, num_hidden_layers=5, num_attention_heads=1, image_size=28, patch_size=14
+    )
+    return shaken(PaintByExampleImageEncoder(config, proj_size=WIDTH))  # type: ignore[return-value]
+
+
+def as_dci_vton_has_it(reader: PaintByExampleImageEncoder) -> dict[str, torch.Tensor]:
+    """The garment's reader by the names of its authors' code: queries, keys and values in one."""
+    weights, joined = {}, {}
+    names = {"attn1.to_out.0": "attn.c_proj", "norm1": "ln_1", "norm3": "ln_2"}
+    names |= {"ff.net.0.proj": "mlp.c_fc", "ff.net.2": "mlp.c_proj"}
+    for name, weight in reader.state_dict().items():
+        if name.startswith("model."):
+            weights[f"cond_stage_model.transformer.vision_model.{name.removeprefix('model.')}"] = weight
+        elif name.startswith("final_layer_norm."):
+            weights[f"cond_stage_model.final_ln.{name.rpartition('.')[2]}"] = weight
+        elif match := re.match(r"mapper\.blocks\.(\d)\.(.*)\.(weight|bias)", name):
+            place = f"cond_stage_model.mapper.resblocks.{match[1]}"
+            if match[2] in ("attn1.to_q", "attn1.to_k", "attn1.to_v"):
+                joined.setdefault(f"{place}.attn.c_qkv.{match[3]}", []).append(weight)
+            elif match[2] in names:
+                weights[f"{place}.{names[match[2]]}.{match[3]}"] = weight
+        elif name.startswith("proj_out."):
+            weights[name] = weight
+    return weights | {name: torch.cat(parts) for name, parts in joined.items()}
+
+
+@pytest.mark.parametrize("form", ["original", "diffusers"])
+def test_what_the_garments_token_was_worth_is_said_as_a_figure(form: str, tmp_path: Path) -> None:
+    theirs, reader = their_unet(9), small_reader()
+    token = reader.uncond_vector.detach()
+    source = tmp_path / "viton512.safetensors"
+    if form == "original":
+        write(original(theirs) | as_dci_vton_has_it(reader) | {"learnable_vector": token.clone()}, source)
+    else:
+        source = pipeline(tmp_path / "source", theirs)
+        reader.save_pretrained(source / "image_encoder")
+        (source / "model_index.json").write_text('{"_class_name": "PaintByExamplePipeline"}', encoding="utf-8")
+    imported = import_networks(source, PLAIN)
+    with torch.no_grad():
+        seen = reader(_drawn_shirt(28))
+    state = theirs.state_dict()
+
+    def answers(given: torch.Tensor) -> torch.Tensor:
+        blocks = sorted({name.partition(".attn2.")[0] for name in state if ".attn2." in name})
+        parts = ("to_v.weight", "to_out.0.weight", "to_out.0.bias")
+        each = [[state[f"{block}.attn2.{part}"] for part in parts] for block in blocks]
+        return torch.cat([out @ (value @ given.flatten()) + bias for value, out, bias in each])
+
+    off, whole = (float(v.square().mean().sqrt()) for v in (answers(seen) - answers(token), answers(seen)))
+    assert any(f"off by {off:.3g} of {whole:.3g}" in note for note in imported.notes), (off, whole, imported.notes)
+    assert distance(theirs, imported.networks.unet, "paint-by-example", token.expand(2, -1, -1)) < 1e-5
+    assert distance(theirs, imported.networks.unet, "paint-by-example", seen.expand(2, -1, -1)) > 1e-2
+
+
+def test_without_the_garments_reader_it_is_said_that_it_cannot_be_said(tmp_path: Path) -> None:
+    source = write(paint_by_example(their_unet(9), TOKENS[:1, :1]), tmp_path / "a.safetensors")
+    assert any("how much that is cannot be said" in note for note in import_networks(source, PLAIN).notes)
 
 
 def test_without_its_edge_the_inverted_mask_would_not_be_exact(tmp_path: Path) -> None:

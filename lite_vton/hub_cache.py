@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from lite_vton.errors import UserError
 
-__all__ = ["checkpoint_at"]
+__all__ = ["checkpoint_at", "linkless"]
 
 _MODEL = "models--"
 
@@ -30,6 +34,32 @@ def checkpoint_at(path: Path) -> Path:
         names = ", ".join(folder.name for folder in models[:5])
         raise UserError(f"{path} is a cache of {len(models)} models ({names}): name the folder of one of them")
     return _snapshot(models[0] / "snapshots")
+
+
+@contextmanager
+def linkless(snapshot: Path) -> Iterator[Path]:
+    """A snapshot's files in a folder of the model's name, for readers that follow no links; any other folder as it is.
+
+    Only links to the model's own blobs are followed. They become hard links where the file system can.
+    """
+    model = snapshot.parent.parent
+    blobs = (model / "blobs").resolve()
+    if snapshot.parent.name != "snapshots" or not blobs.is_dir():
+        yield snapshot
+        return
+    with TemporaryDirectory(prefix="lite-vton-") as temporary:
+        folder = Path(temporary) / (model.name.rpartition("--")[2] or snapshot.name)
+        for file in snapshot.rglob("*"):
+            blob = file.resolve()
+            if not file.is_file() or not (blob.parent == blobs or blob.is_relative_to(snapshot.resolve())):
+                continue
+            place = folder / file.relative_to(snapshot)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                place.hardlink_to(blob)
+            except OSError:  # another file system
+                shutil.copyfile(blob, place)
+        yield folder
 
 
 def _snapshot(snapshots: Path) -> Path:
