@@ -214,6 +214,9 @@ def _read_pose(path: Path) -> Keypoints:
     table = np.array(rows, np.float64).reshape(-1, 4)
     if len(table) != 18 or not np.isfinite(table[:, :2]).all() or np.abs(table[:, :2]).max() > 1e6:
         raise UserError(f"{path} is not DressCode's pose: it needs 18 rows of finite numbers")
+    if 0 < table[:, :2].max() <= 1:
+        height, width = _POSE_SIZE
+        raise UserError(f"{path} lies in 0..1, not in pixels of {width}x{height}: multiply by width and height")
     seen = (table[:, :2] > 1).all(axis=1)
     pose = Keypoints(np.where(seen[:, None], table[:, :2], 0).astype(np.float32), seen.astype(np.float32))
     try:

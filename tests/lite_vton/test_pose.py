@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from lite_vton.crop import Crop
 from lite_vton.errors import UserError
-from lite_vton.pose import Joint, Keypoints, read_keypoints, skeleton_picture, write_keypoints
+from lite_vton.pose import Joint, Keypoints, keypoints_of, read_keypoints, skeleton_picture, write_keypoints
 
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -74,6 +75,14 @@ def test_of_several_people_the_largest_or_the_one_asked_for(tmp_path: Path) -> N
         (json.dumps({"people": [{"pose_keypoints_2d": [float("nan")] * 75}]}), "NaN|not OpenPose"),
         (json.dumps({"people": [{"pose_keypoints_2d": [1e300] * 75}]}), "absurdly"),
         (json.dumps({"people": [{"pose_keypoints_2d": coco(without(person(), 2, 5))}]}), "no shoulders"),
+        (
+            json.dumps({"people": [{"pose_keypoints_2d": [[1, 2, 1]] * 18}]}),
+            "pose_keypoints_2d.0: input should be a val",
+        ),
+        (json.dumps({"people": [{"pose_keypoints": [1.0] * 54}]}), "pose_keypoints_2d: field required"),
+        (json.dumps({"people": [{"pose_keypoints_2d": [10, 20, -0.5] * 18}]}), "confidences from -0.5 to -0.5"),
+        (json.dumps({"people": [{"pose_keypoints_2d": [10, 20, 85] * 18}]}), "confidences from 85 to 85"),
+        ("[" * 100_000, "not OpenPose JSON"),
         (json.dumps({"people": [{"pose_keypoints_2d": coco(without(person(), 8, 11))}]}), "no hips"),
     ],
 )
@@ -138,3 +147,34 @@ def test_the_skeleton_shows_what_is_seen_in_openpose_colours() -> None:
     assert tuple(picture[100, 150]) == (255, 85, 0)  # the neck's own colour
     assert not picture[:90].any()
     assert not skeleton_picture(Keypoints(points, 0 * confidence), 200, 200).any()
+
+
+def test_a_byte_order_mark_is_passed_over_and_utf_16_is_named(tmp_path: Path) -> None:
+    text = json.dumps({"people": [{"pose_keypoints_2d": coco(person())}]})
+    (tmp_path / "kp.json").write_text(text, encoding="utf-8-sig")
+    np.testing.assert_allclose(read_keypoints(tmp_path / "kp.json").points, person().points, rtol=1e-5)
+    (tmp_path / "kp.json").write_text(text, encoding="utf-16")
+    with pytest.raises(UserError, match="is UTF-16"):
+        read_keypoints(tmp_path / "kp.json")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["people", "pose_keypoints_2d"]), inner)
+    ),
+    max_leaves=12,
+)
+PEOPLE = st.lists(st.lists(st.floats(width=32), min_size=54, max_size=54), max_size=2).map(
+    lambda people: {"people": [{"pose_keypoints_2d": values} for values in people]}
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(content=st.binary(max_size=60) | (JSON | PEOPLE).map(lambda value: json.dumps(value).encode()))
+def test_arbitrary_files_give_finite_keypoints_or_a_refusal(content: bytes) -> None:
+    with suppress(UserError):
+        read = keypoints_of(content, "it")
+        assert np.isfinite(read.points).all()
+        assert read.has_torso
+        assert ((read.confidence >= 0) & (read.confidence <= 1)).all()

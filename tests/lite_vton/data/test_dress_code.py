@@ -191,3 +191,39 @@ def test_a_model_can_be_trained_on_it(dress_code: Path, tmp_path: Path) -> None:
     words = ["train", "tiny", "--data", str(dress_code), "-o", str(run), "--steps", "1", "--batch-size", "2"]
     assert main(words) == 0
     assert (run / "unet.safetensors").is_file()
+
+
+def test_a_list_with_the_garment_first_is_read_right(dress_code: Path) -> None:
+    before = DressCode(dress_code, "test", paired=False, categories=["upper_body"])
+    (dress_code / "upper_body/test_pairs_unpaired.txt").write_text(
+        "000101_1.jpg\t000100_0.jpg\r\n000100_1.jpg\t000101_0.jpg\r\n"
+    )
+    after = DressCode(dress_code, "test", paired=False, categories=["upper_body"])
+    assert after.pairs == before.pairs
+
+
+def test_pictures_with_another_suffix_than_listed_are_found(dress_code: Path) -> None:
+    images = dress_code / "upper_body/images"
+    for file in list(images.glob("000100_*.jpg")):
+        Image.open(file).save(file.with_suffix(".png"))
+        file.unlink()
+    assert DressCode(dress_code, "test", height=64, width=48)[0].name == "000100_0.jpg"
+
+
+@pytest.mark.parametrize(
+    ("scale", "says"),
+    [(4, "outside the 384x512 photo"), (1 / 512, r"in 0\.\.1"), (0.5, "2 times smaller")],
+)
+def test_keypoints_of_another_size_are_refused(dress_code: Path, scale: float, says: str) -> None:
+    folder = dress_code / "upper_body"
+    labels = np.zeros((1024, 768), np.uint8)
+    labels[200:540, 240:530] = 4
+    labels[60:200, 320:450] = 11
+    (folder / "label_maps").mkdir()
+    Image.fromarray(labels).save(folder / "label_maps/000100_4.png")
+    file = folder / "keypoints/000100_2.json"
+    samples = DressCode(dress_code, "test", height=64, width=48)
+    assert samples.truth(0).mask.any()
+    file.write_text("\ufeff" + _pose([(scale * x, scale * y) for x, y in POINTS]), encoding="utf-8")  # type: ignore[misc]
+    with pytest.raises(UserError, match=says):
+        samples.truth(0)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from lite_vton.data.viton_hd import VitonHD
 from lite_vton.errors import UserError
 from lite_vton.inputs import to_picture
 from lite_vton.mask import agnostic_mask
-from lite_vton.pose import Keypoints, write_keypoints
+from lite_vton.pose import Keypoints, read_keypoints, write_keypoints
 
 # Someone who stands upright in a 768x1024 picture, in COCO-18 order; knees and ankles are below it.
 POINTS = np.array(
@@ -249,3 +251,142 @@ def test_the_person_alone_is_the_one_of_the_sample(published: Path) -> None:
     assert np.array_equal(truth.picture, to_picture(sample.target))
     assert np.array_equal(truth.mask, sample.inputs.mask[0, 0])
     assert [pair.person for pair in samples.first(1).pairs] == ["08909_00.jpg"]
+
+
+def _rewrite(file: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    Image.fromarray(np.ascontiguousarray(change(np.asarray(Image.open(file).convert("L"))))).save(file)
+
+
+def _scale_keypoints(file: Path, scale: float | np.ndarray) -> None:
+    keypoints = read_keypoints(file)
+    write_keypoints(file, Keypoints((keypoints.points * scale).astype(np.float32), keypoints.confidence))
+
+
+@pytest.mark.parametrize(
+    ("scale", "says"),
+    [
+        (4.0, "outside the 768x1024 photo, and within one 4 times as large"),
+        (2.0, "outside the 768x1024 photo|about 2 times as large"),
+        (0.5, "about 2 times smaller"),
+        (np.array([1 / 768, 1 / 1024]), r"in 0\.\.1, not in pixels of this 768x1024 photo"),
+    ],
+)
+def test_keypoints_of_another_size_are_refused_with_their_file_and_pair(
+    published: Path, scale: float | np.ndarray, says: str
+) -> None:
+    _scale_keypoints(published / "test/openpose_json/00891_00_keypoints.json", scale)
+    samples = VitonHD(published, "test", height=64, width=48)
+    for read in (samples.__getitem__, samples.truth):
+        with pytest.raises(UserError, match=says) as caught:
+            read(1)
+        assert str(caught.value).startswith("00891_00.jpg with 00891_00.jpg: ")
+        assert "openpose_json/00891_00_keypoints.json" in str(caught.value)
+    sound, faults = samples.without_broken()
+    assert (len(sound), len(faults)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda m: 255 - m, "looks inverted"),
+        (lambda m: np.full_like(m, 255), "all white"),
+        (lambda m: m[::-1, ::-1], "upside down|flipped from top"),
+        (lambda m: m[::2, ::2], "is 384x512, and its photo, 768x1024, is not"),
+        (lambda m: m.T, "is 1024x768, and its photo, 768x1024, is not: it looks turned by 90 degrees"),
+        (np.zeros_like, "cuts out nothing, it is empty, all black"),
+    ],
+)
+def test_a_cloth_mask_that_is_not_its_garment_s_is_refused_by_name(
+    published: Path, change: Callable[[np.ndarray], np.ndarray], says: str
+) -> None:
+    _rewrite(published / "test/cloth-mask/00891_00.jpg", change)
+    with pytest.raises(UserError, match=says) as caught:
+        VitonHD(published, "test", height=64, width=48).garment(1)
+    assert "cloth-mask/00891_00.jpg" in str(caught.value)
+
+
+def test_masks_painted_on_transparency_are_what_is_painted(published: Path) -> None:
+    before = VitonHD(published, "test", height=64, width=48)[1]
+    for file in (published / "test/cloth-mask/00891_00.jpg", published / "test/agnostic-mask/00891_00_mask.png"):
+        alpha = Image.open(file).convert("L").point(lambda value: 255 * (value > 127))
+        white = Image.new("RGBA", alpha.size, "white")
+        white.putalpha(alpha)
+        file.unlink()
+        white.save(file.with_suffix(".png"))
+    after = VitonHD(published, "test", height=64, width=48)[1]
+    np.testing.assert_array_equal(after.inputs.mask, before.inputs.mask)
+    assert np.abs(after.warped_mask - before.warped_mask).mean() < 0.05
+
+
+def test_copies_with_other_usual_names_are_read_too(published: Path) -> None:
+    before = VitonHD(published, "test", paired=False, height=64, width=48)[0]
+    split = published / "test"
+    for old, new in (
+        ("cloth-mask", "cloth_mask"),
+        ("openpose_json", "openpose-json"),
+        ("agnostic-mask", "agnostic_mask"),
+    ):
+        (split / old).rename(split / new)
+    (published / "test_pairs.txt").rename(split / "test_pairs.txt")
+    for file in (split / "cloth_mask").iterdir():
+        Image.open(file).save(file.with_suffix(".png"))
+        file.unlink()
+    after = VitonHD(published, "test", paired=False, height=64, width=48)[0]
+    np.testing.assert_array_equal(after.inputs.mask, before.inputs.mask)
+
+
+def test_a_picture_is_read_under_the_name_in_the_list_or_with_another_suffix(published: Path) -> None:
+    split = published / "test"
+    for folder in ("image", "cloth"):
+        Image.open(split / folder / "08909_00.jpg").save(split / folder / "my person.png")
+        Image.open(split / folder / "00891_00.jpg").save(split / folder / "OTHER.JPG", "JPEG")
+    for stem, source in (("my person", "08909_00"), ("OTHER", "00891_00")):
+        shutil.copy(split / f"cloth-mask/{source}.jpg", split / f"cloth-mask/{stem}.jpg")
+        shutil.copy(split / f"agnostic-mask/{source}_mask.png", split / f"agnostic-mask/{stem}_mask.png")
+        shutil.copy(split / f"openpose_json/{source}_keypoints.json", split / f"openpose_json/{stem}_keypoints.json")
+    (published / "test_pairs.txt").write_text("\ufeffmy person.png OTHER.jpg\r\nOTHER.JPG my person.jpg\r\n")
+    samples = VitonHD(published, "test", paired=False, height=64, width=48)
+    assert [(sample.name, sample.cloth_name) for sample in samples] == [
+        ("my person.png", "OTHER.jpg"),
+        ("OTHER.JPG", "my person.jpg"),
+    ]
+
+
+def test_names_that_differ_in_case_alone_are_two_files(published: Path) -> None:
+    split = published / "test"
+    for folder, ending in (("image", ".jpg"), ("cloth", ".jpg"), ("cloth-mask", ".jpg")):
+        for source, name in (("08909_00", "a"), ("00891_00", "A")):
+            shutil.copy(split / folder / f"{source}{ending}", split / folder / f"{name}{ending}")
+    (published / "test_pairs.txt").write_text("a.jpg A.jpg\n")
+    samples = VitonHD(published, "test", paired=False, height=64, width=48)
+    assert samples.garment(0).pixels[500, 384, 2] > 180, "the blue one"
+
+
+def test_a_list_with_the_garment_first_is_told_where_the_files_tell(published: Path) -> None:
+    split = published / "test"
+    (split / "cloth/00891_00.jpg").rename(split / "cloth/shirt.jpg")
+    (split / "cloth-mask/00891_00.jpg").rename(split / "cloth-mask/shirt.jpg")
+    (published / "test_pairs.txt").write_text("shirt.jpg 08909_00.jpg\n")
+    with pytest.raises(UserError, match=r"write the person first, then the garment"):
+        VitonHD(published, "test", paired=False, height=64, width=48)[0]
+
+
+def test_links_are_followed_and_what_is_no_file_is_left_out_as_a_broken_pair(published: Path) -> None:
+    split = published / "test"
+    elsewhere = published / "elsewhere.jpg"
+    (split / "cloth/08909_00.jpg").rename(elsewhere)
+    (split / "cloth/08909_00.jpg").symlink_to(elsewhere)
+    (split / "image/00891_00.jpg").unlink()
+    (split / "image/00891_00.jpg").mkdir()
+    long_name = "n" * 250
+    (published / "test_pairs.txt").write_text(f"08909_00.jpg b.jpg\n00891_00.jpg b.jpg\n{long_name}.jpg b.jpg\n")
+    (split / "image/loop.jpg").symlink_to(split / "image/loop.jpg")
+    sound, faults = VitonHD(published, "test", height=64, width=48).without_broken()
+    assert [pair.person for pair in sound.pairs] == ["08909_00.jpg"]
+    assert [fault.split(" with ")[0] for fault in faults] == ["00891_00.jpg", f"{long_name}.jpg"]
+
+
+def test_a_person_with_several_garments_is_one_paired_sample(published: Path) -> None:
+    (published / "test_pairs.txt").write_text("08909_00.jpg 00891_00.jpg\n08909_00.jpg 08909_00.jpg\n")
+    assert len(VitonHD(published, "test", paired=True, height=64, width=48)) == 1
+    assert len(VitonHD(published, "test", paired=False, height=64, width=48)) == 2
