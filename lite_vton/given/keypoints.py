@@ -20,7 +20,7 @@ _Points = NDArray[np.float64]
 _TORSO = (Joint.R_SHOULDER, Joint.L_SHOULDER, Joint.R_HIP, Joint.L_HIP)
 _OUTSIDE = 0.15  # of the picture's sides: pose networks guess at joints so far beyond it, of a person cut by the frame
 _SHORTEST = 0.01  # of the picture's longer side: a torso below it is no person's who can be dressed
-_SAME, _NEAR, _FAR = 0.85, 0.7, 0.3  # see `lies_like`: one body moved back, two estimates of one body, two bodies
+_SAME, _NEAR, _FAR = 0.85, 0.7, 0.5  # see `lies_like`: one body moved back, two estimates of one body, two bodies
 
 
 def check_in_picture(keypoints: Keypoints, height: int, width: int, name: str) -> None:

@@ -108,6 +108,9 @@ def _check_mask(mask: NDArray[np.uint8], keypoints: Keypoints, category: Categor
             if is_covered
             else f"{names.mask} does not repaint {garment} but what is around it: it looks inverted, invert it"
         )
+    other: Category = "upper" if category == "lower" else "lower"
+    if not is_covered and _fit(moved, region, other) >= _UNDONE:
+        raise UserError(f"{names.mask} is that of a garment of category {other!r}: give one for {category!r}")
     _blame(region, moved, lambda part, body: _fit(body, part, category), found, names.mask, names.keypoints)
     if not is_covered:
         raise UserError(

@@ -15,7 +15,7 @@ from lite_vton.pose import Keypoints
 __all__ = ["Witnesses", "look"]
 
 _ROOM = 0.8  # around keypoints that are looked at more closely, in torso lengths
-_THERE = 0.4  # agreement of what is seen there with what was given, see `lies_like`
+_THERE = 0.5  # agreement of what is seen there with what was given, see `lies_like`
 
 
 @dataclass(frozen=True)

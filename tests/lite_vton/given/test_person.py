@@ -123,6 +123,8 @@ def test_a_lower_garment_s_mask_has_to_cover_the_legs() -> None:
     check_person(pair.keypoints, HEIGHT, WIDTH, "lower", mask=legs)
     with pytest.raises(UserError, match="does not repaint the lower body"):
         check_person(pair.keypoints, HEIGHT, WIDTH, "lower", mask=255 - legs)
+    with pytest.raises(UserError, match="that of a garment of category 'lower': give one for 'upper'"):
+        check_person(pair.keypoints, HEIGHT, WIDTH, "upper", mask=legs)
 
 
 ATR = {Part.UPPER_CLOTHES: 4, Part.DRESS: 7, Part.SKIRT: 5, Part.TROUSERS: 6, Part.HAIR: 2, Part.FACE: 11}
