@@ -130,7 +130,7 @@ def complete(output: str | Path) -> None:
     places = [(target.parent, target.name), *((folder, "") for folder in target.parents)]
     for base, name in places:
         workspace = _workspace(base, name)
-        if workspace.is_dir():
+        if os.path.isdir(workspace):  # noqa: PTH112  # Path's raises for long names
             _sweep(workspace, base)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lite_vton.atomic import complete
 from lite_vton.bundle.manifest import MANIFEST_NAME, Manifest, parse_manifest
 from lite_vton.bundle.paths import confined, is_confined
 from lite_vton.errors import UserError
@@ -48,6 +49,7 @@ class Bundle:
         Raises `UserError` for what is not a bundle, of a newer schema, incomplete, altered or escaping.
         """
         path = Path(path)
+        complete(path)
         if path.is_dir():
             bundle = cls(path, _read_manifest(path))
         elif path.is_file() and zipfile.is_zipfile(path):

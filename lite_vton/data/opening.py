@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lite_vton.atomic import complete
 from lite_vton.data.dress_code import CATEGORIES, DressCode
 from lite_vton.data.sample import PairFolder, Split
 from lite_vton.data.viton_hd import VitonHD
@@ -28,6 +29,7 @@ def open_pairs(
     `UserError` as the readers raise it.
     """
     root = Path(root)
+    complete(root)
     if any((root / name).is_dir() for name in CATEGORIES):
         return DressCode(root, split, paired, height, width, None if category is None else (category,), mask)
     if category is not None:

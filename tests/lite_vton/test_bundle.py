@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lite_vton.atomic import claim
 from lite_vton.bundle import (
     SCHEMA_VERSION,
     Artifact,
@@ -319,6 +320,25 @@ def test_an_existing_bundle_is_replaced_only_when_asked(tmp_path: Path) -> None:
         write(tmp_path / name, "new", overwrite=True)
         assert Bundle.open(tmp_path / name).path("deep/er/file.bin").read_text() == "new"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "b.zip"]
+
+
+def test_a_bundle_whose_replacement_was_killed_between_two_renames_opens(tmp_path: Path) -> None:
+    write(tmp_path / "b", "new")
+    with claim(tmp_path / "b") as mine:
+        workspace = mine.workspace
+    workspace.mkdir()
+    (workspace / "0.journal").write_text('{"target": "b", "new": "ready", "old": "gone"}')
+    (tmp_path / "b").rename(workspace / "ready")
+    assert Bundle.open(tmp_path / "b").path("deep/er/file.bin").read_text() == "new"
+    assert list(tmp_path.iterdir()) == [tmp_path / "b"]
+
+
+def test_a_manifest_of_another_program_marks_no_bundle(tmp_path: Path) -> None:
+    (tmp_path / "extension").mkdir()
+    (tmp_path / "extension/manifest.json").write_text('{"manifest_version": 3}')
+    with pytest.raises(UserError, match="is no bundle"):
+        write(tmp_path / "extension", overwrite=True)
+    assert (tmp_path / "extension/manifest.json").is_file()
 
 
 def test_what_is_no_bundle_is_never_overwritten(tmp_path: Path) -> None:
