@@ -55,8 +55,11 @@ def benchmark(
     from lite_vton.cli.next_steps import say_your_own_photos
     from lite_vton.cli.screen import Watch, megabytes, print_json, print_table
     from lite_vton.commands import command
+    from lite_vton.errors import UserError
 
     watch = Watch()
+    if targets and not words(targets):
+        raise UserError("no target given: name components, try_on or fused, or leave --target out")
     measured = measure(
         path,
         output,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lite_vton.prepare import Prepared
     from runtimes.tryon import TryOnResult
 
-__all__ = ["Dressed", "How", "Photographs", "dress", "refuse_existing"]
+__all__ = ["Dressed", "How", "Photographs", "dress", "refuse_existing", "refuse_no_name"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ def dress(
     from lite_vton.photo import load_photo, save_photo
     from lite_vton.seam import into_photo
 
+    refuse_no_name(output)
     for target in (output, save_steps):
         if target is not None:
             refuse_existing(target, overwrite)
@@ -126,6 +127,12 @@ def dress(
     )
 
 
+def refuse_no_name(output: Path) -> None:
+    """A `UserError` for a picture's place that is a folder by its name alone, such as `.` or `/`."""
+    if output.name in ("", ".."):
+        raise UserError(f"{output} names no file: write where the picture goes, such as out.png")
+
+
 def refuse_existing(target: Path, overwrite: bool) -> None:
     """A `UserError` for a target that exists, before any work is done."""
     if target.exists() and not overwrite:
@@ -137,7 +144,7 @@ def _check_provider(how: How) -> None:
     if how.provider is None:
         return
     if how.backend != "onnxruntime":
-        raise UserError(f"backend {how.backend!r} has no execution provider {how.provider!r}: leave --provider out")
+        raise UserError(f"backend {how.backend!r} has no execution provider {how.provider!r}: leave it out")
     from runtimes.providers import known_provider
 
     known_provider(how.provider)

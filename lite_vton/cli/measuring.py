@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lite_vton.atomic import AtWorkError, claim_inside
 from lite_vton.bundle import Bundle
-from lite_vton.choices import one_of, several_of, words
+from lite_vton.choices import several_of
 from lite_vton.cli.backends import usable_backends
 from lite_vton.cli.extras import can_import, how_to_install
 from lite_vton.cli.sampling import check_sampling
@@ -111,7 +111,7 @@ def combinations(bundle: Bundle, backends: str, precisions: str) -> tuple[tuple[
     from lite_vton import BACKENDS
 
     known = tuple(dict.fromkeys(p for backend in BACKENDS.values() for p in backend.precisions))
-    asked = tuple(one_of("precision", word, known) for word in words(precisions)) or known
+    asked = several_of("precision", precisions, known) if precisions else known
     found = tuple(
         (name, precision)
         for name in several_of("backend", backends, BACKENDS)

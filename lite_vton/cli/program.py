@@ -111,7 +111,7 @@ def _run(arguments: Sequence[str]) -> int:
     verbose = "--verbose" in arguments
     words = [word for word in arguments if word != "--verbose"]
     try:
-        _refuse_null(words)
+        _refuse_no_word(words)
         with _terminated_like_interrupted(), outputs_held():
             code = app(words, prog_name="lite-vton", standalone_mode=False)
             sys.stdout.flush()
@@ -134,9 +134,11 @@ def _run(arguments: Sequence[str]) -> int:
     return int(code or 0)
 
 
-def _refuse_null(words: Sequence[str]) -> None:
-    # No file's name can hold one; what opens files would answer with an error of its own in each place.
+def _refuse_no_word(words: Sequence[str]) -> None:
+    """What no argument can be: `""` as a path would be the current folder, and no file's name holds a null."""
     for word in words:
+        if not word or (word.endswith("=") and word.startswith("--")):
+            raise UserError("an argument is empty: give it a value, or leave out the option before it")
         if "\0" in word:
             raise UserError(f"{word!r} holds a null character: leave it out")
 

@@ -93,7 +93,7 @@ def test_every_number_has_bounds_and_none_of_them_is_not_a_number(
         assert option.min is not None, (name, flag)
         assert option.max is not None, (name, flag)
         assert math.isfinite(option.max), (name, flag)
-        for word in ("nan", "inf", "-inf", "1e400", "-1", "99999999999999999999999999", "", "ten"):
+        for word in ("nan", "inf", "-inf", "1e400", "-1", "99999999999999999999999999", "ten"):
             assert main([*name.split(), flag, word]) == 2, (name, flag, word)
             out, err = capsys.readouterr()
             assert (out, err.count("\n")) == ("", 1), (name, flag, word, err)

@@ -39,6 +39,13 @@ json.dump(found, sys.stdout)
 """
 
 MODEL_SLIPS = [
+    (["export", "", "-o", "out"], "an argument is empty"),
+    (["export", "tiny", "-o", ""], "an argument is empty"),
+    (["export", "tiny", "--output="], "an argument is empty"),
+    (["export", "ti\0ny", "-o", "out"], "null character"),
+    (["sheet", ".", "--persons", ".", "--garments", ".", "-o", "."], ". names no file"),
+    (["run", ".", "--person", "a", "--garment", "b", "-o", "/", "--overwrite"], "/ names no file"),
+    (["eval", "tiny", "-o", "/dev/null"], "/dev/null is a file"),
     (["export", "no-such-run", "-o", "out"], "unknown preset 'no-such-run'"),
     (["export", "tinny", "-o", "out"], "did you mean 'tiny'?"),
     (["export", "tiny", "-o", "out", "--format", "onx"], "did you mean 'onnx'?"),
@@ -72,7 +79,7 @@ MODEL_SLIPS = [
 BUNDLE_SLIPS = [
     (["--provider", "cuda"], "no provider 'cuda'"),
     (["--provider", "kuda"], "did you mean 'cuda'?"),
-    (["--backend", "torch", "--provider", "cuda"], "leave --provider out"),
+    (["--backend", "torch", "--provider", "cuda"], "has no execution provider"),
     (["--backend", "toch"], "did you mean 'torch'?"),
     (["--precision", "fp61"], "did you mean 'fp16'?"),
     (["--sampler", "dim"], "did you mean 'ddim'?"),
@@ -110,6 +117,8 @@ def test_a_slip_is_one_line_before_torch_or_any_other_library_is_imported(bundle
         ([*sheet, "--backend", "toch"], "did you mean 'torch'?"),
         ([*benchmark, "--backend", "toch"], "did you mean 'torch'?"),
         ([*benchmark, "--sampler", "dim"], "did you mean 'ddim'?"),
+        ([*benchmark, "--target", ","], "no target given"),
+        ([*benchmark, "--precision", ","], "no precision given"),
         ([*benchmark, "--target", "unt"], "did you mean 'unet'?"),
         ([*benchmark, "--steps", "5000"], "5000"),
         (["verify", str(bundle), "--artifact", "onnx-fp1"], "did you mean 'onnx-fp16'?"),
