@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lite_vton.prepare import Prepared
     from runtimes.tryon import TryOnResult
 
-__all__ = ["Dressed", "How", "Photographs", "dress", "refuse_existing", "refuse_no_name"]
+__all__ = ["Dressed", "How", "Photographs", "dress", "refuse_existing"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,6 @@ def dress(
     from lite_vton.photo import load_photo, save_photo
     from lite_vton.seam import into_photo
 
-    refuse_no_name(output)
     for target in (output, save_steps):
         if target is not None:
             refuse_existing(target, overwrite)
@@ -125,12 +124,6 @@ def dress(
     return Dressed(
         written, person.height, person.width, model.runtime.name, bundle.manifest.source.checkpoint, sampling_s
     )
-
-
-def refuse_no_name(output: Path) -> None:
-    """A `UserError` for a picture's place that is a folder by its name alone, such as `.` or `/`."""
-    if output.name in ("", ".."):
-        raise UserError(f"{output} names no file: write where the picture goes, such as out.png")
 
 
 def refuse_existing(target: Path, overwrite: bool) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lite_vton.atomic import write_text
 from lite_vton.cli.backends import usable_precision
 from lite_vton.cli.contact_sheet import Column, contact_sheet
-from lite_vton.cli.dressing import How, refuse_existing, refuse_no_name
+from lite_vton.cli.dressing import How, refuse_existing
 from lite_vton.cli.sampling import check_sampling
 from lite_vton.cli.screen import progress_bar
 from lite_vton.errors import UserError
@@ -76,7 +76,6 @@ def dress_all(
     from lite_vton.mask import as_category
     from lite_vton.photo import save_photo
 
-    refuse_no_name(output)
     report = output.with_suffix(".json")
     for target in (output, report):
         refuse_existing(target, overwrite)

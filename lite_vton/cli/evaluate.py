@@ -103,8 +103,6 @@ def evaluate(
         raise UserError("--save-pictures needs a model and --output: the pictures go to OUTPUT/pictures")
     if sheet and (output is None or model is None):
         raise UserError("--sheet needs a model and --output: it goes to OUTPUT/side-by-side.jpg")
-    if output is not None and output.exists() and not output.is_dir():
-        raise UserError(f"{output} is a file: choose a folder for the scores")
     if output is not None and not overwrite and (output / "eval.json").exists():
         raise UserError(f"{output / 'eval.json'} is there already: name another folder, or add --overwrite")
 
