@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lite_vton.cut import Cut
 from lite_vton.errors import UserError
+from lite_vton.frame import cuts_out, within_alpha, without_frame
 from lite_vton.garment_region import find_region
 from lite_vton.garment_upright import completed, upright
 from lite_vton.given import check_garment_mask
@@ -61,11 +62,11 @@ def on_white(cutout: Cutout) -> NDArray[np.uint8]:
 def cut_out(
     photo: Photo, mask: NDArray[np.uint8] | None = None, cut: Cut | None = None, mask_name: str = "the garment mask"
 ) -> Cutout:
-    """The garment by `mask` if given, else by the photo's own alpha, else by its colours.
+    """The garment by `mask` if given, else by the photo's own alpha if that cuts it out, else by its colours.
 
-    `mask` (H, W) or (H, W, C) uint8, > 127 = garment. Where colours tell, a garment that lies askew is set upright, and
-    one that a side of the picture cuts is completed with its mirror image. `cut`, in pixels of the photo, goes with a
-    mask, which errors call `mask_name`.
+    `mask` (H, W) or (H, W, C) uint8, > 127 = garment. What frames a photo is no part of it. Where colours tell, a
+    garment that lies askew is set upright, and one that a side of the picture cuts is completed with its mirror image.
+    `cut`, in pixels of the photo, goes with a mask, which errors call `mask_name`.
     `UserError` where the mask cannot be of this photo (`lite_vton.given`); where nothing that could be a garment is
     found, several things that could, less than half of one, or one of less than about 100 pixels.
     """
@@ -73,10 +74,10 @@ def cut_out(
         flat = mask if mask.ndim == 2 else mask[..., :3].max(axis=2)
         check_garment_mask(flat, photo.pixels, mask_name)
         soft = flat.astype(np.float32) / 255
-    elif photo.alpha is not None:
+    elif photo.alpha is not None and cuts_out(photo.alpha):
         soft = photo.alpha.astype(np.float32) / 255
     else:
-        found = _trimmed(*upright(*completed(photo.pixels, find_region(photo.pixels))))
+        found = _found_by_colour(photo)
         size = max(int((found.mask > 0.5).any(axis=axis).sum()) for axis in (0, 1))
         if size < _SMALLEST:
             raise UserError(
@@ -87,6 +88,18 @@ def cut_out(
     if float((soft > 0.5).mean()) < 1e-3:
         raise UserError(f"{mask_name} is empty: mark the garment white, or leave the mask out")
     return _trimmed(photo.pixels, soft * _given_piece(soft > 0.5), cut)
+
+
+def _found_by_colour(photo: Photo) -> Cutout:
+    seen = photo.pixels if photo.alpha is None else within_alpha(photo.pixels, photo.alpha)
+    inside = without_frame(seen)
+    try:
+        return _trimmed(*upright(*completed(inside, find_region(inside))))
+    except UserError:
+        if inside.shape == seen.shape:
+            raise
+        # A garment of straight sides was taken for the picture in a frame.
+        return _trimmed(*upright(*completed(seen, find_region(seen))))
 
 
 def _given_piece(found: NDArray[np.bool_]) -> NDArray[np.bool_]:

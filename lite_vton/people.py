@@ -66,6 +66,7 @@ _SURE = 0.3  # MediaPipe guesses at every joint; below this it does not see it
 _OUTSIDE = 0.1  # of the picture's height or width: guesses farther out than this are no use
 _SMALLEST = 0.002  # of the picture's area; what is smaller is no person
 _SHORTEST_TORSO = 32  # pixels
+_SMALLEST_PART = 256  # pixels along a side of a picture's part that is worth a look
 _LARGEST_SIDE = 1024  # the networks see 256 pixels a side; more would only cost time
 
 
@@ -74,12 +75,24 @@ def installed() -> bool:
     return is_installed("mediapipe")
 
 
-def find_people(pixels: NDArray[np.uint8], most: int = 4) -> list[Person]:
+def find_people(pixels: NDArray[np.uint8], most: int = 4, closer: bool = True) -> list[Person]:
     """The people in pixels (H, W, 3) RGB, the largest first; none is an empty list.
 
     MediaPipe finds one person at a time: each one found is painted over and the rest looked at again, until nobody is
-    found or there are `most`. `UserError` where MediaPipe is not installed.
+    found or there are `most`. It overlooks people who are small in a wide picture: where it finds nobody, square parts
+    are looked at, unless not `closer`. `UserError` where MediaPipe is not installed.
     """
+    with _pose_estimator() as estimator:
+        people = _seen_in(pixels, estimator, most)
+        for part in () if people or not closer else _parts(*pixels.shape[:2]):
+            for person in _seen_in(np.ascontiguousarray(pixels[part]), estimator, most):
+                found = _of_whole(person, part, *pixels.shape[:2])
+                if not any(_is_same(found, other) for other in people):
+                    people.append(found)
+    return sorted(people, key=lambda person: -float(person.silhouette.sum()))[:most]
+
+
+def _seen_in(pixels: NDArray[np.uint8], estimator: Any, most: int) -> list[Person]:
     import cv2
 
     height, width = pixels.shape[:2]
@@ -88,21 +101,47 @@ def find_people(pixels: NDArray[np.uint8], most: int = 4) -> list[Person]:
     view = np.ascontiguousarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if scale < 1 else pixels)
     painted = np.zeros(view.shape[:2], bool)
     people: list[Person] = []
-    with _pose_estimator() as estimator:
-        while len(people) < most:
-            found = estimator.process(view)
-            if found.pose_landmarks is None or found.segmentation_mask is None:
-                break
-            seen = np.asarray(found.segmentation_mask, np.float32)
-            area = float((seen > 0.5).mean())
-            if area < _SMALLEST or float(((seen > 0.5) & painted).mean()) > 0.5 * area:
-                break  # nobody, or the shape that was painted over
-            people.append(_person(found.pose_landmarks.landmark, seen, height, width))
-            reach = 2 * max(1, round(0.01 * max(size))) + 1
-            painted |= cv2.dilate((seen > 0.3).astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
-            view = view.copy()
-            view[painted] = np.median(view.reshape(-1, 3), axis=0).astype(np.uint8)
-    return sorted(people, key=lambda person: -float(person.silhouette.sum()))
+    while len(people) < most:
+        found = estimator.process(view)
+        if found.pose_landmarks is None or found.segmentation_mask is None:
+            break
+        seen = np.asarray(found.segmentation_mask, np.float32)
+        area = float((seen > 0.5).mean())
+        if area < _SMALLEST or float(((seen > 0.5) & painted).mean()) > 0.5 * area:
+            break  # nobody, or the shape that was painted over
+        people.append(_person(found.pose_landmarks.landmark, seen, height, width))
+        reach = 2 * max(1, round(0.01 * max(size))) + 1
+        painted |= cv2.dilate((seen > 0.3).astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+        view = view.copy()
+        view[painted] = np.median(view.reshape(-1, 3), axis=0).astype(np.uint8)
+    return people
+
+
+def _parts(height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    """Squares that overlap by half: as large as the picture's shorter side, then half of that."""
+    for side in (min(height, width), min(height, width) // 2):
+        if side == max(height, width) or side < _SMALLEST_PART:
+            continue
+        starts = [
+            np.linspace(0, whole - side, -(-2 * (whole - side) // side) + 1).astype(int) for whole in (height, width)
+        ]
+        for top in starts[0]:
+            for left in starts[1]:
+                yield slice(top, top + side), slice(left, left + side)
+
+
+def _of_whole(person: Person, part: tuple[slice, slice], height: int, width: int) -> Person:
+    """Somebody seen in a part, in the pixels of the whole picture."""
+    corner = np.array([part[1].start, part[0].start])
+    silhouette = np.zeros((height, width), np.float32)
+    silhouette[part] = person.silhouette
+    points = Keypoints((person.keypoints.points + corner).astype(np.float32), person.keypoints.confidence)
+    return Person(points, silhouette, person.hands + corner)
+
+
+def _is_same(one: Person, other: Person) -> bool:
+    a, b = one.silhouette > 0.5, other.silhouette > 0.5
+    return float((a & b).sum()) > 0.4 * min(float(a.sum()), float(b.sum()))
 
 
 def choose_person(people: Sequence[_Found], index: int | None = None) -> _Found:

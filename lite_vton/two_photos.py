@@ -73,7 +73,7 @@ def find_wearer(photo: Photo) -> Person | None:
     """Who wears the garment in its photo: None where nobody does, or MediaPipe, which sees people, is not installed."""
     if not installed():
         return None
-    people = find_people(photo.pixels, most=1)
+    people = find_people(photo.pixels, most=1, closer=False)
     return people[0] if people and is_worn(people[0].keypoints, people[0].silhouette) else None
 
 

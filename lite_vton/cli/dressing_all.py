@@ -23,10 +23,11 @@ from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
     from lite_vton import TryOn
+    from lite_vton.crop import Crop
+    from lite_vton.photo import Photo
 
 __all__ = ["Refusal", "Tried", "dress_all"]
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 _LINE = 26  # letters of a refusal on a tile
 
 _Picture = NDArray[np.uint8]
@@ -75,7 +76,10 @@ def dress_all(
     from lite_vton import Bundle, TryOn
     from lite_vton.mask import as_category
     from lite_vton.photo import save_photo
+    from lite_vton.photo_encoding import written_format
+    from lite_vton.photo_file import photos_in
 
+    written_format(output)
     report = output.with_suffix(".json")
     for target in (output, report):
         refuse_existing(target, overwrite)
@@ -84,7 +88,7 @@ def dress_all(
     bundle = Bundle.open(path)
     check_sampling(bundle.manifest.model.schedule, how.sampler, how.steps)
     precision = usable_precision(bundle, how.backend, how.precision)
-    people, clothes = _photos(persons), _photos(garments)
+    people, clothes = photos_in(persons), photos_in(garments)
     tiles: dict[tuple[Path, Path], _Tile | Refusal] = {}
     with (
         TryOn(bundle, how.backend, precision) as model,
@@ -119,8 +123,8 @@ class _Tile:
 
 
 def _dressed(model: TryOn, person: Path, garment: Path, category: str, how: How) -> _Tile:
-    from lite_vton.crop import paste_mask, take_crop
-    from lite_vton.photo import load_photo
+    from lite_vton.crop import paste_mask
+    from lite_vton.photo import Photo, load_photo
     from lite_vton.seam import into_photo
     from lite_vton.two_photos import prepare_photos
 
@@ -135,18 +139,27 @@ def _dressed(model: TryOn, person: Path, garment: Path, category: str, how: How)
     pasted = into_photo(photo, prepared, result.picture)
     outside = paste_mask(prepared.mask, prepared.crop, photo.height, photo.width) == 0
     damaged = bool(np.any(pasted[outside, :3] != photo.own[outside]))
-    return _Tile(
-        prepared.person_crop, take_crop(pasted, prepared.crop, config.height, config.width), preparing_s, damaged
-    )
+    dressed = Photo(pasted[..., :3], photo.icc_profile, photo.alpha)
+    before, after = (_shown_part(each, prepared.crop, config.height, config.width) for each in (photo, dressed))
+    return _Tile(before, after, preparing_s, damaged)
 
 
-def _photos(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder: give one with photos in it")
-    found = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
-    if not found:
-        raise UserError(f"{folder} holds no photos: put {', '.join(sorted(_SUFFIXES))} files there")
-    return found
+def _shown_part(photo: Photo, crop: Crop, height: int, width: int) -> _Picture:
+    """What the photo shows of a crop, at its place on a white tile (height, width, 3).
+
+    Networks are given the photo's edge repeated where a crop leaves it; people see nothing there.
+    """
+    from lite_vton.crop import Crop, photo_part
+
+    rows, columns = photo_part(crop, photo.height, photo.width)
+    inside = Crop(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
+    scale = height / crop.height, width / crop.width
+    size = [max(1, round(side * by)) for side, by in zip((inside.height, inside.width), scale, strict=True)]
+    top, left = max(0, round((inside.top - crop.top) * scale[0])), max(0, round((inside.left - crop.left) * scale[1]))
+    size = [min(size[0], height - top), min(size[1], width - left)]
+    tile = np.full((height, width, 3), 255, np.uint8)
+    tile[top : top + size[0], left : left + size[1]] = photo.taken(inside, size[0], size[1])
+    return tile
 
 
 def _category_of(garment: Path) -> str:

@@ -113,3 +113,18 @@ def test_what_is_wrong_with_a_photo_is_said(spoil: object, said: str) -> None:
     with pytest.raises(UserError, match=said):
         check_usable(spoil(standing()), HEIGHT, WIDTH)
     check_usable(standing(), HEIGHT, WIDTH)
+
+
+def test_somebody_small_in_a_wide_picture_is_found_where_they_are(pairs: list[Pair]) -> None:
+    import cv2
+
+    small = cv2.resize(pairs[0].person, (180, 240), interpolation=cv2.INTER_AREA)
+    wide = np.full((1080, 1920, 3), 120, np.uint8)
+    wide[-300:-60, 300:480] = small
+    assert find_people(wide, closer=False) == []
+    person = choose_person(find_people(wide))
+    drawn = pairs[0].keypoints.points * (240 / HEIGHT) + np.array([300, 780])
+    joints = [Joint.NECK, Joint.R_SHOULDER, Joint.L_SHOULDER, Joint.R_HIP, Joint.L_HIP]
+    assert np.abs(person.keypoints.points - drawn)[joints].max() < 0.06 * 240
+    assert person.silhouette[-300:-60, 300:480].sum() > 0.95 * person.silhouette.sum()
+    check_usable(person.keypoints, 1080, 1920)

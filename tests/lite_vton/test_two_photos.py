@@ -61,6 +61,33 @@ def test_a_mask_that_is_given_is_the_mask(pair: Pair) -> None:
         prepare_photos(Photo(pair.person), Photo(pair.cloth), 256, 192, repaint=np.zeros_like(repaint))
 
 
+def test_a_cut_out_of_somebody_who_wears_the_garment_is_laid_flat_as_on_white() -> None:
+    pair = draw_pair(5, 0, 512, 384)
+    alpha = np.where(pair.parse > 0, 255, 0).astype(np.uint8)
+    beneath = np.where(alpha[..., None] > 0, pair.person, 7).astype(np.uint8)
+    on_white = np.where(alpha[..., None] > 0, pair.person, 255).astype(np.uint8)
+    cut, plain = (
+        prepare_photos(Photo(pair.person), garment, 64, 48, keypoints=pair.keypoints).garment
+        for garment in (Photo(beneath, None, alpha), Photo(on_white))
+    )
+    np.testing.assert_array_equal(cut.pixels, plain.pixels)
+    np.testing.assert_array_equal(cut.mask, plain.mask)
+    assert cut.cut is not None  # what laying flat knows
+
+
+def test_a_large_photo_is_prepared_as_its_smaller_copy() -> None:
+    import cv2
+
+    pair = draw_pair(5, 1, 512, 384)
+    large = cv2.resize(pair.person, (1920, 2560), interpolation=cv2.INTER_CUBIC)
+    one, other = (prepare_photos(Photo(person), Photo(pair.cloth), 64, 48) for person in (pair.person, large))
+    assert np.abs(np.array([one.crop.left, one.crop.top]) * 5 - [other.crop.left, other.crop.top]).max() < 60
+    assert one.silhouette is not None
+    assert other.silhouette is not None
+    assert np.abs(one.silhouette - other.silhouette).mean() < 0.03
+    assert np.abs(one.mask - other.mask).mean() < 0.05
+
+
 @needs_photos
 @pytest.mark.shared
 def test_a_real_garment_sits_on_every_real_body() -> None:
