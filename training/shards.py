@@ -13,7 +13,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from lite_vton.atomic import is_vacant, whole_file
 from lite_vton.data.sample import PairFolder
 from lite_vton.errors import UserError
 from lite_vton.model.autoencoder import Autoencoder
+from training.json_object import read_object, same
 from training.latents import ENCODED_TOGETHER, LatentPairs, encode_pairs
 from training.pictures import read_pieces
 from training.weights_digest import weights_digest
@@ -132,6 +133,8 @@ class LatentShards:
         """The shards of `about` in `folder`. `UserError` for one that is missing, damaged or of another shape."""
         self._about, self._files = about, about.files(folder)
         self._shapes = _shapes(self._files[0])
+        if not _NEEDED <= self._shapes.keys() <= _POSSIBLE:
+            raise UserError(f"{self._files[0]} does not hold the latents of pairs: {_MEND}")
         for shard, file in enumerate(self._files):
             rows = _length(about.rows(shard))
             wanted = {name: ((rows, *shape[1:]), kind) for name, (shape, kind) in self._shapes.items()}
@@ -159,6 +162,8 @@ class LatentShards:
                     column = file.get_slice(name)
                     for place, row in wanted:
                         tensor[place] = column[row : row + 1][0]
+                        if not tensor[place].isfinite().all():
+                            raise UserError(f"{self._files[shard]} holds {name} with NaN or infinity: {_MEND}")
         return LatentPairs(**batch)
 
     def part(self, rows: slice) -> LatentPairs:
@@ -167,6 +172,9 @@ class LatentShards:
 
 
 _MEND = "delete it, and the command that wrote it makes it anew"
+
+_POSSIBLE = {field.name for field in fields(LatentPairs)}
+_NEEDED = {field.name for field in fields(LatentPairs) if field.default is MISSING}
 
 _KINDS = {"F32": torch.float32, "F16": torch.float16}
 
@@ -179,9 +187,12 @@ def _claim(folder: Path, about: ShardedLatents) -> None:
     """Say in `folder` what its latents are of; `UserError` if it says something else."""
     file, text = folder / "shards.json", json.dumps(asdict(about), indent=2) + "\n"
     if file.exists():
-        written = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            written = read_object(file)
+        except UserError as error:
+            raise UserError(f"{error}: choose an empty folder for the shards, or a new one") from error
         wanted = json.loads(text)
-        other = [name for name in wanted if written.get(name) != wanted[name]]
+        other = [name for name in wanted if not same(written.get(name), wanted[name])]
         if other:
             raise UserError(
                 f"{folder} holds latents of something else ({', '.join(other)} differ): choose another folder"
@@ -219,4 +230,6 @@ def _shapes(file: Path) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
     """Of each tensor in a shard, by its header alone."""
     with _opened(file) as opened:
         columns = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118  # it is no dict
+        if other := [name for name, column in columns.items() if column.get_dtype() not in _KINDS]:
+            raise UserError(f"{file} is damaged at {other[0]}, which is of another type: {_MEND}")
         return {name: (tuple(column.get_shape()), _KINDS[column.get_dtype()]) for name, column in columns.items()}

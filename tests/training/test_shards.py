@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from lite_vton.atomic import claim
 from lite_vton.data.opening import open_pairs
@@ -39,12 +41,14 @@ def samples_of(data: Path) -> PairFolder:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three drawn people in each other's garments."""
+    """Three drawn people, each under six names."""
     folder = synthesize(tmp_path_factory.mktemp("data") / "drawn", 3, seed=1, test_share=0.0)
-    names = [f"{i:05d}_00.jpg" for i in range(3)]
-    assert (folder / "train_pairs.txt").read_text().split()[:2] == [names[0]] * 2
-    lines = [f"{names[i % 3]} {names[i // 3 % 3]}\n" for i in range(COUNT)]
-    (folder / "train_pairs.txt").write_text("".join(lines))
+    names = [f"{i:05d}_00" for i in range(COUNT)]
+    assert (folder / "train_pairs.txt").read_text().split()[:2] == [f"{names[0]}.jpg"] * 2
+    for i in range(3, COUNT):
+        for file in list((folder / "train").glob(f"*/{names[i % 3]}*")):
+            shutil.copyfile(file, file.with_name(file.name.replace(names[i % 3], names[i])))
+    (folder / "train_pairs.txt").write_text("".join(f"{name}.jpg {name}.jpg\n" for name in names))
     return folder
 
 
@@ -203,6 +207,43 @@ def test_a_shard_of_other_pairs_is_refused_by_name(data: Path, networks: Network
     (tmp_path / "s/shard-00000.safetensors").rename(tmp_path / "s/shard-00001.safetensors")
     with pytest.raises(UserError, match=r"shard-00001\.safetensors does not hold the 2 pairs"):
         shards(tmp_path / "s", data, networks)
+
+
+def _another(change: Callable[[dict[str, torch.Tensor]], object]) -> Callable[[Path], object]:
+    def damage(file: Path) -> None:
+        tensors = load_file(file)
+        change(tensors)
+        save_file(tensors, file)
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _another(lambda tensors: tensors["x_0"][0, 0, 0, 0].fill_(float("nan"))),
+        _another(lambda tensors: tensors.update(x_0=tensors["x_0"].double())),
+        _another(lambda tensors: tensors.pop("x_0")),
+        _another(lambda tensors: tensors.update(more=tensors["x_0"].clone())),
+        _another(lambda tensors: tensors.update(x_0=torch.tensor(1.0))),
+    ],
+)
+def test_a_shard_of_other_tensors_is_refused_by_name(
+    damage: Callable[[Path], object], folder: Path, data: Path, networks: Networks, tmp_path: Path
+) -> None:
+    shutil.copytree(folder, tmp_path / "s")
+    damage(tmp_path / "s/shard-00000.safetensors")
+    with pytest.raises(UserError, match=r"shard-00000\.safetensors .*: delete it, and the command"):
+        shards(tmp_path / "s", data, networks).part(slice(0, 2))
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 100_000, b"9" * 5000])
+def test_a_damaged_record_of_what_latents_are_of_is_refused(
+    text: bytes, data: Path, networks: Networks, tmp_path: Path
+) -> None:
+    (tmp_path / "shards.json").write_bytes(text)
+    with pytest.raises(UserError, match=r"shards.json .*: choose an empty folder"):
+        shards(tmp_path, data, networks)
 
 
 def test_latents_of_something_else_are_refused(folder: Path, data: Path, networks: Networks, tmp_path: Path) -> None:
