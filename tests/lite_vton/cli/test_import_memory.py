@@ -6,31 +6,35 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import save_file
 
 from tests.lite_vton.model.their_checkpoints import original, their_unet
 
 MEASURED = """
-import resource, sys
+import re, sys
 from pathlib import Path
-from lite_vton.model.importing import import_weights, read_source
-from lite_vton.model.unet import build_unet
+from lite_vton.model.importing import import_weights
 from lite_vton.presets import preset
 from dataclasses import replace
+
+def peak():  # KiB; getrusage's would be the parent's, where that was larger
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
 
 kl = preset("tiny-kl")
 shape = replace(kl.unet, channels=(256, 384), norm_groups=32)
 config = replace(kl, unet=shape)
 source, small, output = map(Path, sys.argv[1:])
 import_weights(small, kl).write(output / "a.safetensors", output / "b.safetensors")  # what importing itself takes
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 import_weights(source, config).write(output / "autoencoder.safetensors", output / "unet.safetensors")
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print((after - before) * 1024 / source.stat().st_size)
+print((peak() - before) * 1024 / source.stat().st_size)
 """
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a process's peak is read from /proc")
 def test_half_precision_takes_at_most_its_own_size_and_three_tenths(tmp_path: Path) -> None:
     from diffusers import UNet2DConditionModel
 
@@ -48,8 +52,9 @@ def test_half_precision_takes_at_most_its_own_size_and_three_tenths(tmp_path: Pa
     weights = {name: weight.half() for name, weight in original(large).items()}
     save_file(weights, tmp_path / "model.safetensors")
     save_file(original(their_unet(4)), tmp_path / "small.safetensors")
-    words = [sys.executable, "-c", MEASURED, tmp_path / "model.safetensors", tmp_path / "small.safetensors", tmp_path]
+    files = (str(tmp_path / name) for name in ("model.safetensors", "small.safetensors", "."))
+    words = [sys.executable, "-c", MEASURED, *files]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert float(done.stdout) <= 1.3
+    assert 0.5 < float(done.stdout) <= 1.3

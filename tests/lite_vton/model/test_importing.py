@@ -149,7 +149,7 @@ def test_what_the_garments_token_was_worth_is_said_as_a_figure(form: str, tmp_pa
         return torch.cat([out @ (value @ given.flatten()) + bias for value, out, bias in each])
 
     off, whole = (float(v.square().mean().sqrt()) for v in (answers(seen) - answers(token), answers(seen)))
-    assert any(f"off by {off:.3g} of {whole:.3g}" in note for note in imported.notes), (off, whole, imported.notes)
+    assert any(f"off by {off:.3g} of {whole:.3g}" in note for note in imported.notes)
     assert distance(theirs, imported.networks.unet, "paint-by-example", token.expand(2, -1, -1)) < 1e-5
     assert distance(theirs, imported.networks.unet, "paint-by-example", seen.expand(2, -1, -1)) > 1e-2
 
