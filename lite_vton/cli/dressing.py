@@ -84,8 +84,10 @@ def dress(
     from lite_vton import Bundle, TryOn
     from lite_vton.mask import as_category
     from lite_vton.photo import load_photo, save_photo
+    from lite_vton.photo_encoding import written_format
     from lite_vton.seam import into_photo
 
+    written_format(output)
     for target in (output, save_steps):
         if target is not None:
             refuse_existing(target, overwrite)
@@ -97,6 +99,7 @@ def dress(
     if how.fused:
         _check_fused(bundle, how, precision, save_steps)
     person = load_photo(photographs.person)
+    written_format(output, person.height, person.width)
     prepared = _prepare(bundle, photographs, person)
 
     with TryOn(

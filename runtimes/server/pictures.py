@@ -6,17 +6,17 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from lite_vton.photo_encoding import encode_png
 from lite_vton.prepare import Prepared
 
 __all__ = ["npz_of", "png_of"]
 
 
 def png_of(pixels: NDArray[np.uint8], icc_profile: bytes | None = None) -> bytes:
-    """(H, W, 3) uint8 RGB as PNG. Lightly compressed: Pillow's usual effort takes seconds for a camera's photo."""
+    """(H, W, 3) RGB or (H, W, 4) RGBA, uint8, as PNG; a little larger than need be, since somebody waits."""
     content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "PNG", compress_level=1, icc_profile=icc_profile)
+    encode_png(content, pixels, icc_profile)
     return content.getvalue()
 
 
