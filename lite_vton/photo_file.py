@@ -78,24 +78,28 @@ _BROKEN = (
 """What Pillow's decoders raise for broken files, each in its own way."""
 
 
-def open_picture(source: Path | bytes, name: str, max_megapixels: float = 50) -> Image.Image:
+def open_picture(source: Path | bytes, name: str, max_megapixels: float = 50, min_side: int = MIN_SIDE) -> Image.Image:
     """The picture in a file or in a file's bytes, which `name` calls in errors: decoded, and upright by its EXIF.
 
     Of several pictures in a file it is the first. Other metadata is passed over, and what of it cannot be read.
 
     `NotAPhotoError` for a file that is empty, damaged or in a format other than `PHOTO_FORMATS`, `TooLargeError`, and
-    `UserError` for one that cannot be read or has a side below `MIN_SIDE`. The size is checked from the header, so a
-    decompression bomb is never decoded.
+    `UserError` for one that cannot be read or has a side below `min_side`. Megapixels are checked from the header, so
+    a decompression bomb is never decoded.
     """
     if _is_empty(source, name):
         raise NotAPhotoError(f"{name} is empty: export or download the photo again")
     try:
-        return _decoded(source, name, max_megapixels)
+        picture = _decoded(source, name, max_megapixels)
     except NotAPhotoError:
         again = _decoded_otherwise(source, name, max_megapixels)
         if again is None:
             raise
-        return again
+        picture = again
+    if min(picture.size) < min_side:
+        size = f"{picture.width}x{picture.height}"
+        raise UserError(f"{name} is {size}: use a photo of at least {min_side} pixels a side")
+    return picture
 
 
 def is_animated(path: Path) -> bool:
@@ -236,8 +240,6 @@ def _check_size(name: str, size: tuple[int, int], max_megapixels: float) -> None
     width, height = size
     if width * height > max_megapixels * 1e6:
         raise TooLargeError(f"{name} is {width}x{height}, over {max_megapixels:g} megapixels: scale it down")
-    if min(width, height) < MIN_SIDE:
-        raise UserError(f"{name} is {width}x{height}: use a photo of at least {MIN_SIDE} pixels a side")
 
 
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})

@@ -109,12 +109,8 @@ def _picture(file: Path, size: tuple[int, int], exact: bool) -> Picture:
 def _decoded(file: Path) -> Photo:
     """Of any size: a try-on of a small model is smaller than photographs may be."""
     import numpy as np
-    from PIL import Image
 
     from lite_vton.photo import Photo
+    from lite_vton.photo_file import open_picture
 
-    try:
-        with Image.open(file) as image:
-            return Photo(np.array(image.convert("RGB")))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{file} is damaged or no picture ({error}): save it again as PNG") from error
+    return Photo(np.array(open_picture(file, str(file), min_side=1).convert("RGB")))

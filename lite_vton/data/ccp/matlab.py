@@ -25,18 +25,34 @@ _NUMBERS = frozenset({*range(1, 8), 9, 12, 13})
 _HELD_BY = {4: _NUMBERS | {16, 17, 18}, **dict.fromkeys(range(6, 16), _NUMBERS)}
 """Kinds of element by the class of a matrix, text and numbers; structs, objects and sparse matrices are left out."""
 _COMPLEX = 0x800
+_BROKEN = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    NotImplementedError,
+    RecursionError,
+    struct.error,
+    zlib.error,
+)
+"""What SciPy's reader, and the check before it, raise for broken files."""
 _LARGEST = 1 << 28  # bytes of a file once unpacked, and entries of an array
 
 
 def read_variable(path: Path, name: str) -> Any:
     """Variable `name` of the file, as SciPy gives it. `UserError` for a file that is broken or has none."""
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
     try:
         data = path.read_bytes()
         _check(data)
         content = loadmat(BytesIO(data), variable_names=[name])
-    except Exception as error:  # what its readers raise for broken files, each in its own way
+    except (*_BROKEN, MatReadError) as error:
         raise UserError(f"cannot read {path}: it should be a MATLAB file, version 5") from error
     if name not in content:
         raise UserError(f"{path} holds no {name}: copy the dataset again")

@@ -309,3 +309,31 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     assert done.stderr.count("\n") == 1, done.stderr
     assert "cannot save" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_masks_and_keypoints_of_something_else_are_refused_and_painted_transparency_is_read(
+    bundle: Path, options: Options, refused: Refused, photos: dict[str, Path], tmp_path: Path
+) -> None:
+    from lite_vton.pose import Keypoints, read_keypoints, write_keypoints
+
+    keypoints = read_keypoints(photos["keypoints"])
+    made = tmp_path / "made"
+    made.mkdir()
+    for name, scale in (("share.json", np.array([1 / 192, 1 / 256])), ("fourfold.json", 4.0)):
+        write_keypoints(made / name, Keypoints((keypoints.points * scale).astype(np.float32), keypoints.confidence))
+    given = np.asarray(Image.open(photos["person"].parents[1] / "agnostic-mask/00000_00_mask.png").convert("L"))
+    Image.fromarray(255 - given).save(made / "inverted.png")
+    painted = Image.new("RGBA", given.shape[::-1], "white")
+    painted.putalpha(Image.fromarray(given))
+    painted.save(made / "painted.png")
+    cloth = np.asarray(Image.open(photos["garment-mask"]).convert("L"))
+    Image.fromarray(255 - cloth).save(made / "cloth.png")
+
+    output = ("-o", tmp_path / "out.png")
+    assert "lie in 0..1" in refused("run", bundle, *options(keypoints=made / "share.json"), *output)
+    assert "4 times as large" in refused("run", bundle, *options(keypoints=made / "fourfold.json"), *output)
+    assert "looks inverted" in refused("run", bundle, *options(), "--mask", made / "inverted.png", *output)
+    words = [*options(), "--garment-mask", made / "cloth.png"]
+    assert "looks inverted" in refused("run", bundle, *words, *output)
+    words = ["run", str(bundle), *options(), "--mask", str(made / "painted.png"), "-o", str(tmp_path / "out.png")]
+    assert main([*words, "--steps", "1"]) == 0
