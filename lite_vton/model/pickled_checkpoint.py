@@ -182,7 +182,12 @@ def _without_code(file: Path) -> io.BytesIO | None:
     """
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
-        if not any(entry.filename.endswith("/constants.pkl") for entry in entries):
+        # torch compresses nothing but a program's code; a small file that unfolds to a large one is no checkpoint.
+        program = any(entry.filename.endswith("/constants.pkl") for entry in entries)
+        kept = [entry for entry in entries if not program or "/data/" in entry.filename]
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in kept):
+            raise ValueError("its content is compressed")
+        if not program:
             return None
         copied = io.BytesIO()
         with zipfile.ZipFile(copied, "w") as target:

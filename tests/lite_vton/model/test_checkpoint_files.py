@@ -7,6 +7,7 @@ import collections
 import json
 import sys
 import typing
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,15 @@ def test_the_weights_of_a_program_are_read_and_its_code_is_not(tmp_path: Path) -
     found = read_weights(tmp_path / "program.pt")
     assert found.keys() == layer.state_dict().keys()
     assert all(torch.equal(found[name], weight) for name, weight in layer.state_dict().items())
+
+
+def test_an_archive_that_unfolds_is_refused(tmp_path: Path) -> None:
+    torch.save(WEIGHTS, tmp_path / "a.ckpt")
+    with zipfile.ZipFile(tmp_path / "a.ckpt") as archive, zipfile.ZipFile(tmp_path / "b.ckpt", "w") as target:
+        for entry in archive.infolist():
+            target.writestr(entry.filename, archive.read(entry), zipfile.ZIP_DEFLATED)
+    with pytest.raises(UserError, match="its content is compressed"):
+        read_weights(tmp_path / "b.ckpt")
 
 
 def test_a_blob_without_a_suffix_is_read(tmp_path: Path) -> None:
