@@ -26,11 +26,14 @@ def garments(
 
     What cannot be trusted is dropped, and report.json says why. The same command goes on with an interrupted run.
     """
+    from lite_vton.cli.extras import require
     from lite_vton.cli.failures import StoppedError
     from lite_vton.cli.screen import Watch, progress_bar
     from lite_vton.data.garments.convert import convert_garments
     from lite_vton.data.garments.files import garment_files
 
+    if worn:
+        require("data garments --worn")
     watch = Watch()
     with progress_bar("cutting out", len(garment_files(source).files)) as update:
         try:

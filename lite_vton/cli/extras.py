@@ -111,6 +111,7 @@ VERB_NEEDS: Mapping[str, Needs] = MappingProxyType(
         "inspect --ranges": Needs("export", ("onnx",)),
         "sheet": Needs("photos", ("mediapipe",)),
         "data synthesize": Needs("data", ("skia",)),
+        "data garments --worn": Needs("photos", ("mediapipe",)),
         "data ccp": Needs("data,photos", ("scipy", "mediapipe")),
     }
 )

@@ -141,6 +141,7 @@ ENOUGH: dict[str, list[str]] = {
     "inspect --ranges": ["inspect", "empty", "--ranges"],
     "sheet": ["sheet", "empty", "--persons", "empty", "--garments", "empty", "-o", "out.png"],
     "data synthesize": ["data", "synthesize", "-o", "out"],
+    "data garments --worn": ["data", "garments", "empty", "-o", "out", "--worn"],
     "data ccp": ["data", "ccp", "empty", "-o", "out"],
 }
 
