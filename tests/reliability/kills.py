@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lite_vton.atomic import is_vacant
 from lite_vton.cli import main as lite_vton
 from lite_vton.data.synthetic import synthesize
 
@@ -147,7 +148,7 @@ def prepare(folder: Path, wanted: Sequence[str]) -> None:
     for kind, source in (("people", "image"), ("garments", "cloth")):
         (folder / kind).mkdir()
         shutil.copy(folder / f"drawn/train/{source}/00000_00.jpg", folder / kind)
-    if any(not name.startswith("data") for name in wanted):
+    if any(not name.startswith(("data", "train")) for name in wanted):
         words = ("export", "tiny", "--precision", "fp32", "--steps", "1", "--seed", "1", "-o", str(folder / "bundle"))
         assert finish(start(words)) == 0
         shutil.make_archive(str(folder / "bundle"), "zip", folder / "bundle")
@@ -227,7 +228,8 @@ def look(command: Command, output: Path, old: str | None, new: str, found: Found
     except (OSError, ValueError, KeyError, AssertionError):
         found.half += 1
     words = command.words
-    if command.again and (output.exists() or output.with_suffix(".json").exists()):
+    is_begun = not is_vacant(output) if output.is_dir() else output.exists() or output.with_suffix(".json").exists()
+    if command.again and is_begun:
         words = command.again
     elif output.exists() and not command.old and command.content(output) == new:
         return  # killed at its very end: the same command would be told that the output exists
