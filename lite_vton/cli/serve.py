@@ -50,7 +50,7 @@ def serve(
 ) -> None:
     """Open a page for two photos and a bundle, in the browser or on this machine's backends.
 
-    Photos stay in memory. Ctrl-C or SIGTERM ends it: requests under way have ten seconds. Its calls: /docs.
+    Photos stay in memory. Ctrl-C or SIGTERM ends it: requests under way have five seconds. Its calls: /docs.
     """
     from lite_vton.cli.serving import Serving, serve_bundle
 

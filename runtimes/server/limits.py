@@ -36,7 +36,7 @@ class Patience:
     head_seconds: float = 10.0
     window_seconds: float = 5.0
     bytes_per_second: float = 1000.0
-    finish_seconds: float = 10.0
+    finish_seconds: float = 5.0
 
     @property
     def window_bytes(self) -> float:
