@@ -27,12 +27,14 @@ from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
 from lite_vton.presets import ModelConfig
 from runtimes.base import Array, Component, Runtime
+from runtimes.methods import METHODS
 from runtimes.tryon import try_on
 
 __all__ = ["GOLDEN_PATH", "Call", "Trajectory", "load_trajectory", "record_trajectory", "save_trajectory"]
 
 GOLDEN_PATH = "golden/trajectory.npz"
 
+_MOST_STEPS = 1000
 _Arrays = Mapping[str, NDArray[np.generic]]
 
 
@@ -131,14 +133,29 @@ def _entries(trajectory: Trajectory) -> Iterator[tuple[str, NDArray[Any]]]:
 
 
 def load_trajectory(path: Path) -> Trajectory:
-    """Read it back; a `UserError` if a key is missing or the file is not an npz of plain arrays."""
+    """Read it back.
+
+    A `UserError` if the file is not an npz of plain arrays, a key is missing, a shape or a type is another, or a number
+    is not finite.
+    """
     arrays = load_arrays(path)
     try:
+        for key, array in arrays.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise ValueError(f"{key} holds NaN or infinity")
         given = {key.removeprefix("inputs."): array for key, array in arrays.items() if key.startswith("inputs.")}
-        inputs = TryOnInputs(**given)
-        scalars = str(arrays["method"]), int(arrays["steps"]), int(arrays["seed"])
-        return Trajectory(tuple(_calls(arrays)), inputs, arrays["picture"], arrays["decoded"], *scalars)
-    except (KeyError, ValueError, TypeError) as error:
+        inputs, calls = TryOnInputs(**given), tuple(_calls(arrays))
+        height, width = inputs.person.shape[2:]
+        due = {"picture": ((height, width, 3), np.uint8), "decoded": ((1, 3, height, width), np.float32)}
+        for key, (shape, dtype) in due.items():
+            if arrays[key].shape != shape or arrays[key].dtype != dtype:
+                raise ValueError(f"{key} is {arrays[key].dtype} {arrays[key].shape}, not {np.dtype(dtype)} {shape}")
+        method, steps, seed = (arrays[key][()] for key in ("method", "steps", "seed"))
+        if method not in METHODS or not 1 <= steps <= _MOST_STEPS or not seed >= 0:
+            raise ValueError(f"sampled by {method!r} in {steps} steps from {seed}")
+        return Trajectory(calls, inputs, arrays["picture"], arrays["decoded"], str(method), int(steps), int(seed))
+    # A part that is missing, or another kind of value than is compared; TryOnInputs says what is wrong with its own.
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path.name} is no golden trajectory ({error}): export the bundle again") from error
 
 
@@ -149,6 +166,14 @@ def _calls(arrays: _Arrays) -> Iterator[Call]:
         if len(parts) != 4 or parts[2] not in ("in", "out"):
             continue
         component, index, side, tensor = parts
+        if not index.isdecimal() or index != f"{int(index):03d}":
+            raise ValueError(f"{key} is no numbered call")
         calls.setdefault((component, int(index)), {"in": {}, "out": {}})[side][tensor] = array
+    for component in {component for component, _ in calls}:
+        numbers = sorted(number for name, number in calls if name == component)
+        if numbers != list(range(len(numbers))):
+            raise ValueError(f"calls of {component} are missing: there are {numbers}")
     for (component, number), sides in calls.items():
+        if not sides["in"] or not sides["out"]:
+            raise ValueError(f"call {number} of {component} lacks what it was given, or its answer")
         yield Call(component, number, sides["in"], sides["out"])

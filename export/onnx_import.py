@@ -7,7 +7,6 @@ another backend or a later version computes the same; whether the files are what
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,8 +23,11 @@ from lite_vton.bundle import (
     Artifact,
     Bundle,
     ComponentFiles,
+    check_beside,
     compact_metadata,
+    is_inside,
     record_files,
+    strict_json,
     write_bundle,
     write_manifest,
 )
@@ -156,6 +158,7 @@ def import_onnx(
         files = {}
         for name in config.components:
             say(name)
+            check_beside(folder / name / "model.onnx")
             found = found_precision(folder / name / "model.onnx")
             if found != "fp32":
                 raise UserError(f"{folder / name}/model.onnx is in {found}: export it in float32")
@@ -166,6 +169,8 @@ def import_onnx(
             _save(graph, path)
             files[name] = ComponentFiles(model=path.relative_to(target).as_posix(), precision_found=found)
         for settings in folder.rglob("*.json"):
+            if not is_inside(folder, settings):
+                raise UserError(f"{settings} is a link out of the folder: copy the file in its place")
             copied = target / _ARTIFACT / settings.relative_to(folder)
             if copied.parent.is_dir() or settings.parent.name == "scheduler":
                 copied.parent.mkdir(exist_ok=True)
@@ -219,8 +224,8 @@ def _settings(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        content = strict_json(path.read_bytes())
+    except ValueError as error:
         raise UserError(f"{path} is not readable JSON ({error}): copy it again") from error
     if not isinstance(content, dict):
         raise UserError(f"{path} holds no JSON object: copy it again")

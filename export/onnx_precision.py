@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from export.precision import FP32_NODES, PRODUCTS
 from export.shares import MOST, Product, Shares, overall, shares_of
+from lite_vton.bundle import strict_json
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["found_precision", "kept_in_float32", "precision_shares"]
+__all__ = ["found_precision", "kept_in_float32", "opened_graph", "precision_shares", "with_shapes"]
 
 
 def found_precision(path: Path) -> str:
@@ -37,9 +37,7 @@ def precision_shares(path: Path, without: Collection[str] = ()) -> Shares:
     runtimes compute it in integers, and "w8" if only the weights were. `without` names nodes that do not count. Raises
     `UserError` for what is no ONNX file.
     """
-    from onnx import shape_inference
-
-    model = _opened(path)
+    model = opened_graph(path)
     kinds = _kinds(model)
     sizes = _sizes(model)
     for tensor in _weights(model.graph):
@@ -47,7 +45,7 @@ def precision_shares(path: Path, without: Collection[str] = ()) -> Shares:
             tensor.ClearField("raw_data")  # shapes do not depend on it, and inference would copy it twice
     shapes = {
         value.name: tuple(axis.dim_value for axis in value.type.tensor_type.shape.dim)
-        for graph in _graphs(shape_inference.infer_shapes(model).graph)
+        for graph in _graphs(with_shapes(model, path).graph)
         for value in (*graph.value_info, *graph.input, *graph.output)
     }
     return shares_of(product for node, product in _products(model, kinds, sizes, shapes) if node not in without)
@@ -55,13 +53,24 @@ def precision_shares(path: Path, without: Collection[str] = ()) -> Shares:
 
 def kept_in_float32(path: Path) -> frozenset[str]:
     """Names of the products that an fp16 file says it keeps in float32; see `export.half_safety`. Errors as above."""
-    for entry in _opened(path).metadata_props:
+    for entry in opened_graph(path).metadata_props:
         if entry.key == FP32_NODES:
-            return frozenset(json.loads(entry.value))
+            return _names_in(entry.value, path)
     return frozenset()
 
 
-def _opened(path: Path) -> onnx.ModelProto:
+def _names_in(text: str, path: Path) -> frozenset[str]:
+    try:
+        names = strict_json(text.encode())
+    except ValueError as error:
+        raise UserError(f"{path.name} does not tell what it keeps in float32 ({error}): export it again") from error
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UserError(f"{path.name} does not tell what it keeps in float32: export it again")
+    return frozenset(names)
+
+
+def opened_graph(path: Path) -> onnx.ModelProto:
+    """An ONNX file without the weights that lie beside it; a `UserError` for what is none."""
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no types
 
@@ -71,13 +80,24 @@ def _opened(path: Path) -> onnx.ModelProto:
         raise UserError(f"{path.name} is not a readable ONNX file ({error}): export it again") from error
 
 
+def with_shapes(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    """The same with the shapes of its values, as far as they can be told; a `UserError` for a graph that is broken."""
+    from onnx import shape_inference
+
+    try:
+        return shape_inference.infer_shapes(model)
+    except (shape_inference.InferenceError, RuntimeError, ValueError, TypeError, IndexError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path.name} is not a sound ONNX graph ({reason}): export it again") from error
+
+
 def _products(
     model: onnx.ModelProto, kinds: dict[str, str], sizes: dict[str, int], shapes: dict[str, tuple[int, ...]]
 ) -> Iterator[tuple[str, Product]]:
     """Each with the name of its node."""
     quantised = _quantised_activations(model)
     for node in _nodes(model.graph):
-        if node.op_type not in PRODUCTS or len(node.input) < 2 or node.input[1] not in kinds:
+        if node.op_type not in PRODUCTS or len(node.input) < 2 or not node.output or node.input[1] not in kinds:
             continue
         kind = kinds[node.input[1]]
         if kind == "int8" and node.input[0] not in quantised:
@@ -115,8 +135,8 @@ def _sizes(model: onnx.ModelProto) -> dict[str, int]:
     """How many numbers each constant has, followed through what only moves or converts it."""
     sizes = {tensor.name: math.prod(tensor.dims) for tensor in _weights(model.graph)}
     for node in _nodes(model.graph):
-        if node.op_type in _MOVING and node.input[0] in sizes:
-            sizes[node.output[0]] = sizes[node.input[0]]
+        if node.op_type in _MOVING and _first(node) in sizes:
+            sizes.update(dict.fromkeys(node.output[:1], sizes[_first(node)]))
     return sizes
 
 
@@ -125,7 +145,7 @@ def _quantised_activations(model: onnx.ModelProto) -> set[str]:
     constants = {tensor.name for tensor in _weights(model.graph)}
     found: set[str] = set()
     for node in _nodes(model.graph):
-        first = node.input[0] if node.input else ""
+        first = _first(node)
         if (node.op_type == "DequantizeLinear" and first not in constants) or (
             node.op_type in _MOVING and first in found
         ):
@@ -148,11 +168,17 @@ def _kinds(model: onnx.ModelProto) -> dict[str, str]:
     }
     kinds = {i.name: names[i.data_type] for i in _weights(model.graph) if i.data_type in names}
     for node in _nodes(model.graph):
-        if node.op_type in ("DequantizeLinear", "Transpose", "Reshape", "Identity") and node.input[0] in kinds:
-            kinds[node.output[0]] = kinds[node.input[0]]
-        elif node.op_type == "Cast" and node.input[0] in kinds:
+        given = kinds.get(_first(node))
+        if node.op_type in ("DequantizeLinear", "Transpose", "Reshape", "Identity") and given is not None:
+            kinds.update(dict.fromkeys(node.output[:1], given))
+        elif node.op_type == "Cast" and given is not None and node.attribute:
             # What the product multiplies counts, not what the file stores.
-            kinds[node.output[0]] = names.get(node.attribute[0].i, "unknown")
+            kinds.update(dict.fromkeys(node.output[:1], names.get(node.attribute[0].i, "unknown")))
         elif node.op_type == "Constant" and node.attribute and node.attribute[0].t.data_type in names:
-            kinds[node.output[0]] = names[node.attribute[0].t.data_type]
+            kinds.update(dict.fromkeys(node.output[:1], names[node.attribute[0].t.data_type]))
     return kinds
+
+
+def _first(node: onnx.NodeProto) -> str:
+    """The name of a node's first input; no name where it takes none."""
+    return node.input[0] if node.input else ""

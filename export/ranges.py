@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from export.onnx_precision import opened_graph, with_shapes
 from export.watched_values import watched_values
 from lite_vton.errors import UserError
 
@@ -85,13 +86,11 @@ def measure_ranges(path: Path, calls: Sequence[_Arrays]) -> tuple[OpRange, ...]:
     computed beside it, in the graph, so that no more values are held than the network itself needs. Needs onnx and
     onnxruntime; runs on the CPU. Raises `UserError` without calls, or for a file that cannot be run on them.
     """
-    import onnx
-
     if not calls:
         raise UserError(f"no calls to measure {path.name} on: record a trajectory first")
-    model = onnx.load(path, load_external_data=False)
+    model = opened_graph(path)
     nodes = list(model.graph.node)
-    floats = _float32_values(model)
+    floats = _float32_values(model, path)
     sources = _sources(nodes)
     given = [name for node in nodes for name in node.output if name in floats and name not in sources]
     seen = {name: _Seen() for name in given}
@@ -151,11 +150,9 @@ def _seen_of(arrays: Sequence[NDArray[np.generic]]) -> _Seen:
     return seen
 
 
-def _float32_values(model: onnx.ModelProto) -> set[str]:
+def _float32_values(model: onnx.ModelProto, path: Path) -> set[str]:
     """Every value that is known to be float32."""
-    import onnx
-
-    inferred = onnx.shape_inference.infer_shapes(model).graph
+    inferred = with_shapes(model, path).graph
     return {value.name for value in (*inferred.value_info, *inferred.output) if value.type.tensor_type.elem_type == 1}
 
 
@@ -163,7 +160,7 @@ def _sources(nodes: Iterable[onnx.NodeProto]) -> dict[str, str]:
     """Of every value that was only moved: the value that it was."""
     sources: dict[str, str] = {}
     for node in nodes:
-        if node.op_type in _MOVING:
+        if node.op_type in _MOVING and node.input and node.output:
             sources[node.output[0]] = sources.get(node.input[0], node.input[0])
     return sources
 

@@ -5,16 +5,14 @@ No more values are held than the network needs: of each, a few numbers come out,
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from export.onnx_precision import opened_graph
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,10 +36,10 @@ def watched_values(
     Needs onnx and onnxruntime; runs on the CPU. Raises `UserError` for a file that cannot be run on the calls.
     """
     figures = _figures(watching)
-    with _session(path, names, watching, figures) as session:
-        for call in calls:
-            found = iter(_run(session, call, path))
-            yield {name: {figure: float(next(found)) for figure in figures} for name in names}
+    session = _session(path, names, watching, figures)
+    for call in calls:
+        found = iter(_run(session, call, path))
+        yield {name: {figure: float(next(found)) for figure in figures} for name in names}
 
 
 def _figures(watching: Watching) -> list[str]:
@@ -61,15 +59,12 @@ def _renamed(watching: Watching, value: str, number: int) -> list[onnx.NodeProto
     return nodes
 
 
-@contextmanager
-def _session(
-    path: Path, names: Sequence[str], watching: Watching, figures: Sequence[str]
-) -> Iterator[InferenceSession]:
+def _session(path: Path, names: Sequence[str], watching: Watching, figures: Sequence[str]) -> InferenceSession:
     """A session whose outputs are the figures of `names` in their order; weights stay in the files beside `path`."""
     import onnx
     import onnxruntime
 
-    model = onnx.load(path, load_external_data=False)
+    model = opened_graph(path)
     numbers = {name: number for number, name in enumerate(names)}
     nodes = [_copied(node) for node in model.graph.node]
     del model.graph.node[:], model.graph.output[:]
@@ -91,38 +86,19 @@ def _session(
     options.enable_cpu_mem_arena = False
     # In the file's order, figures right behind their value. The other order runs to the end first and keeps everything.
     options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
-    with tempfile.TemporaryDirectory() as folder:
-        for name in _external_files(model):
-            _link(path.parent / name, Path(folder) / name)
-        onnx.save(model, Path(folder) / path.name)
-        try:
-            session = onnxruntime.InferenceSession(
-                str(Path(folder) / path.name), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # its pybind exceptions share no public base class
-            raise UserError(
-                f"{path.name} cannot be run here ({str(error).splitlines()[0]}): export it again"
-            ) from error
-        yield session
+    # Nothing is written: ONNX Runtime is given the graph, and reads the weights where they are.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.parent.resolve()))
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its pybind exceptions share no public base class
+        raise UserError(f"{path.name} cannot be run here ({str(error).splitlines()[0]}): export it again") from error
+    return session
 
 
 def _copied(node: onnx.NodeProto) -> onnx.NodeProto:
     copy = type(node)()
     copy.CopyFrom(node)
     return copy
-
-
-def _external_files(model: onnx.ModelProto) -> set[str]:
-    return {
-        entry.value for tensor in model.graph.initializer for entry in tensor.external_data if entry.key == "location"
-    }
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(source)
-    except OSError:  # another file system
-        shutil.copyfile(source, target)
 
 
 def _run(

@@ -5,7 +5,6 @@ The backends of one target take turns in rounds, so that a machine that slows do
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shlex
@@ -20,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from lite_vton import BACKENDS
-from lite_vton.bundle import Bundle
+from lite_vton.bundle import Bundle, strict_json
 from lite_vton.choices import one_of
 from lite_vton.errors import UserError
 from runtimes.benchmark_child import FUSED, TRY_ON, Job
@@ -193,7 +192,7 @@ def _verified(bundle: Bundle) -> tuple[_Figures, _Figures]:
     if not file.is_file():
         return parity, shares
     try:
-        for artifact in json.loads(file.read_text(encoding="utf-8"))["artifacts"]:
+        for artifact in strict_json(file.read_bytes())["artifacts"]:
             name = artifact["artifact"]
             for call in artifact["calls"]:
                 key = (name, call["component"])

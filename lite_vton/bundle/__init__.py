@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lite_vton.bundle.arrays import load_arrays
 from lite_vton.bundle.manifest import (
     KIND,
     MANIFEST_NAME,
@@ -25,14 +26,17 @@ from lite_vton.bundle.manifest import (
     schema,
     unet_channels,
 )
-from lite_vton.bundle.paths import confined
-from lite_vton.bundle.reading import REPORTS, Bundle, load_arrays
+from lite_vton.bundle.named_files import MODEL_FILES, check_beside, files_named_by
+from lite_vton.bundle.paths import confined, is_inside
+from lite_vton.bundle.reading import REPORTS, Bundle
+from lite_vton.bundle.strict_json import strict_json
 from lite_vton.bundle.writing import record_files, write_bundle, write_manifest
 from lite_vton.bundle.written_model import written_model
 
 __all__ = [
     "KIND",
     "MANIFEST_NAME",
+    "MODEL_FILES",
     "REPORTS",
     "SCHEMA_VERSION",
     "Artifact",
@@ -50,12 +54,16 @@ __all__ = [
     "Source",
     "TensorSpec",
     "Tolerance",
+    "check_beside",
     "compact_metadata",
     "confined",
+    "files_named_by",
+    "is_inside",
     "load_arrays",
     "parse_manifest",
     "record_files",
     "schema",
+    "strict_json",
     "unet_channels",
     "write_bundle",
     "write_manifest",

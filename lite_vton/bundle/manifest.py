@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lite_vton.bundle.paths import is_confined
+from lite_vton.bundle.strict_json import strict_json
 from lite_vton.bundle.written_model import WrittenModel
 from lite_vton.errors import UserError
 from lite_vton.presets import ModelConfig
@@ -256,8 +257,8 @@ def compact_metadata(
 def parse_manifest(text: bytes, name: str) -> Manifest:
     """A manifest from the bytes of its file; `name` is what errors call it."""
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        data = strict_json(text)
+    except ValueError as error:
         raise UserError(f"{name} is not JSON ({error}): export the bundle again") from error
     if not isinstance(data, dict) or data.get("kind") != KIND:
         raise UserError(f"{name} does not describe a bundle (no kind {KIND!r}): give what `lite-vton export` wrote")
@@ -267,7 +268,7 @@ def parse_manifest(text: bytes, name: str) -> Manifest:
             f"{name} has schema version {version}, this lite-vton reads up to {SCHEMA_VERSION}: upgrade lite-vton"
         )
     try:
-        return Manifest.model_validate_json(text)
+        return Manifest.model_validate_json(json.dumps(data))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from lite_vton.errors import UserError
 
-__all__ = ["confined", "is_confined"]
+__all__ = ["confined", "is_confined", "is_inside"]
 
 
 def is_confined(relative: str) -> bool:
@@ -32,3 +32,13 @@ def confined(root: Path, relative: str) -> Path:
         if path.is_symlink():
             raise UserError(f"path {relative!r} goes through a link: copy the file into the bundle instead")
     return path
+
+
+def is_inside(folder: Path, file: Path) -> bool:
+    """Whether `file` lies below `folder` once links are followed.
+
+    A snapshot in the hub's cache counts as holding what it links to: `blobs`, beside the folder of all snapshots.
+    """
+    home, real = folder.resolve(), file.resolve()
+    homes = (home, home.parent.parent / "blobs") if home.parent.name == "snapshots" else (home,)
+    return any(real.is_relative_to(one) for one in homes)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lite_vton.atomic import complete
+from lite_vton.bundle.arrays import load_arrays
 from lite_vton.bundle.manifest import MANIFEST_NAME, Manifest, parse_manifest
+from lite_vton.bundle.named_files import MODEL_FILES, files_named_by
 from lite_vton.bundle.paths import confined, is_confined
+from lite_vton.bundle.zip_file import is_zip, opened_zip
 from lite_vton.errors import UserError
 
-__all__ = ["REPORTS", "Bundle", "load_arrays", "sha256_of"]
+__all__ = ["REPORTS", "Bundle", "sha256_of"]
 
 REPORTS = ("verify.json", "benchmark.json", "benchmark.csv", "benchmark.md")
 """Written into a finished bundle by later commands, so the manifest does not list them."""
@@ -52,7 +54,7 @@ class Bundle:
         complete(path)
         if path.is_dir():
             bundle = cls(path, _read_manifest(path))
-        elif path.is_file() and zipfile.is_zipfile(path):
+        elif path.is_file() and is_zip(path):
             bundle = _open_zip(path)
         elif path.exists():
             raise UserError(f"{path} is neither a folder nor a zip: give the bundle that `lite-vton export` wrote")
@@ -62,14 +64,22 @@ class Bundle:
         return bundle
 
     def path(self, relative: str) -> Path:
-        """Where a file or folder of the bundle lies; a `UserError` if it is not there or leaves the bundle."""
+        """Where a file or folder of the bundle lies.
+
+        A `UserError` if it is not there, leaves the bundle, or is neither listed in the manifest nor a report.
+        """
         path = confined(self.root, relative)
+        if relative not in (*REPORTS, MANIFEST_NAME) and not self._lists(relative):
+            raise UserError(f"{relative} is not listed in the manifest of {self.root}: export it again")
         if not path.exists():
             raise UserError(f"{relative} is missing from the bundle {self.root}: export it again")
         return path
 
     def check(self, hashes: bool = True) -> None:
-        """That every listed file is there as it was written; raises `UserError` naming the first that is not."""
+        """That every listed file is there as it was written, and that a reader opens no other.
+
+        Raises `UserError` naming the first that is not so.
+        """
         for relative, record in self.manifest.files.items():
             file = self.path(relative)
             if not file.is_file():
@@ -83,31 +93,57 @@ class Bundle:
                 )
             if sha256_of(file) != record.sha256:
                 raise UserError(f"{relative} was altered (its sha256 is not the manifest's): copy or export it again")
-        # An artifact may only point at what was just checked.
+        self._check_models()
+        self._check_named_files()
+
+    def _lists(self, relative: str) -> bool:
+        """Whether the manifest lists a file, or files below a folder."""
+        files = self.manifest.files
+        return relative in files or any(file.startswith(f"{relative}/") for file in files)
+
+    def _check_models(self) -> None:
+        """That each artifact's models are its own: backends find them by the artifact's name, ports by the manifest."""
+        for artifact, folder, due, model in self._models():
+            if not self._lists(model):
+                raise UserError(f"{model} of {folder} is not listed in the manifest: export it again")
+            format = due.partition("-")[0]
+            if format not in MODEL_FILES:
+                continue  # of a later version: nothing here opens it
+            if artifact != due:
+                raise UserError(f"the manifest calls {artifact} what {due} is: export it again")
+            if model != f"{folder}/{MODEL_FILES[format]}":
+                raise UserError(f"the manifest gives {model} as the model of {folder}: export it again")
+
+    def _models(self) -> Iterator[tuple[str, str, str, str]]:
+        """Of each model: its artifact, the folder that it belongs in, how its artifact should be called, its path."""
+        for name, artifact in self.manifest.artifacts.items():
+            for component, files in artifact.components.items():
+                yield name, f"{name}/{component}", f"{artifact.format}-{artifact.precision}", files.model
+        for name, fused in self.manifest.fused.items():
+            yield name, name, f"{fused.format}-{fused.precision}-fused", fused.model
+
+    def _check_named_files(self) -> None:
+        """That what a backend opens beside a model by itself is listed as well: by name, or as part of a folder."""
         listed = self.manifest.files
-        models = [
-            (name, files.model)
-            for name, artifact in self.manifest.artifacts.items()
-            for files in artifact.components.values()
-        ]
-        for name, model in [*models, *((name, fused.model) for name, fused in self.manifest.fused.items())]:
-            if model not in listed and not any(file.startswith(f"{model}/") for file in listed):
-                raise UserError(f"{model} of {name} is not listed in the manifest: export it again")
+        for relative in listed:
+            folder = relative.rpartition("/")[0]
+            for name in files_named_by(self.path(relative)):
+                if not self._lists(f"{folder}/{name}" if folder else name):
+                    raise UserError(
+                        f"{relative} names the file {name!r}, which the manifest does not list: do not use this bundle"
+                    )
+        folders = {model for *_, model in self._models() if model not in listed}
+        if self.manifest.weights is not None:
+            folders.add(self.manifest.weights)
+        for folder in sorted(folders):
+            for file in sorted(self.path(folder).rglob("*")):
+                relative = file.relative_to(self.root).as_posix()
+                if not file.is_dir() and relative not in listed:
+                    raise UserError(f"{relative} is not listed in the manifest: remove it, or export the bundle again")
 
     def arrays(self, relative: str) -> dict[str, NDArray[Any]]:
         """The arrays of one of the bundle's npz files, by key."""
         return load_arrays(self.path(relative))
-
-
-def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of an npz file; pickled objects are refused with a `UserError`, never loaded."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, Mapping):
-                raise ValueError("not an npz archive")
-            return {key: archive[key] for key in archive}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise UserError(f"{path.name} holds no plain arrays ({error}): export the bundle again") from error
 
 
 def sha256_of(path: Path) -> str:
@@ -127,34 +163,40 @@ def _read_manifest(root: Path) -> Manifest:
 
 def _open_zip(path: Path) -> Bundle:
     """Extract exactly what the manifest lists, at most the bytes it lists, and the reports."""
-    with zipfile.ZipFile(path) as archive:
-        entries = {info.filename: info for info in archive.infolist() if not info.is_dir()}
-        for entry in entries:
-            if not is_confined(entry):
-                raise UserError(f"path {entry!r} in {path} leaves the bundle: do not use this file")
+    with opened_zip(path) as archive:
+        entries = _entries(path, archive)
         # People zip the folder itself as often as what is in it.
         prefixes = [e.removesuffix(MANIFEST_NAME) for e in entries if e.rsplit("/", 1)[-1] == MANIFEST_NAME]
         prefix = min(prefixes, key=len, default=None)
         if prefix is None:
             raise UserError(f"{path} has no {MANIFEST_NAME}, so it is no bundle: give what `lite-vton export` wrote")
-        try:
-            manifest = parse_manifest(
-                _read_entry(archive, prefix + MANIFEST_NAME, _MOST_TEXT), f"{path}/{MANIFEST_NAME}"
-            )
-            extracted = tempfile.TemporaryDirectory(prefix="lite-vton-")
-            root = Path(extracted.name)
-            limits = {name: record.bytes for name, record in manifest.files.items()}
-            limits |= dict.fromkeys((MANIFEST_NAME, *REPORTS), _MOST_TEXT)
-            for name, limit in limits.items():
-                if prefix + name not in entries:
-                    continue  # Bundle.check says which listed file is missing
-                target = confined(root, name)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                _extract(archive, prefix + name, target, limit)
-        # zipfile's own words: RuntimeError for an encrypted entry, and for an unknown compression one derived from it.
-        except (zipfile.BadZipFile, RuntimeError, EOFError) as error:
-            raise UserError(f"{path} is damaged ({error}): copy it again") from error
-    return Bundle(root, manifest, extracted, given=path)
+        manifest = parse_manifest(_read_entry(archive, prefix + MANIFEST_NAME, _MOST_TEXT), f"{path}/{MANIFEST_NAME}")
+        extracted = tempfile.TemporaryDirectory(prefix="lite-vton-")
+        root = Path(extracted.name)
+        limits = {name: record.bytes for name, record in manifest.files.items()}
+        limits |= dict.fromkeys((MANIFEST_NAME, *REPORTS), _MOST_TEXT)
+        for name, limit in limits.items():
+            if prefix + name not in entries:
+                continue  # Bundle.check says which listed file is missing
+            target = confined(root, name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _extract(archive, prefix + name, target, limit)
+    return Bundle(root, manifest, extracted)
+
+
+def _entries(path: Path, archive: zipfile.ZipFile) -> set[str]:
+    """Names of the zip's files, each a plain path and there once: of two, each program unpacks another."""
+    entries: set[str] = set()
+    for info in archive.infolist():
+        # zipfile cuts a name at a zero byte, other programs do not.
+        if info.orig_filename.endswith("/"):
+            continue
+        if info.filename != info.orig_filename or not is_confined(info.filename):
+            raise UserError(f"path {info.orig_filename!r} in {path} leaves the bundle: do not use this file")
+        if info.filename in entries:
+            raise UserError(f"{info.filename} is in {path} twice: do not use this file")
+        entries.add(info.filename)
+    return entries
 
 
 def _read_entry(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
