@@ -28,7 +28,14 @@ from lite_vton.model.components import ComponentSpec
 from lite_vton.presets import ModelConfig
 from runtimes.coreai_asset import opened_asset
 
-__all__ = ["FP32_PRODUCTS", "convert_coreai", "coreai_shares", "export_coreai", "found_coreai_precision"]
+__all__ = [
+    "FP32_PRODUCTS",
+    "convert_coreai",
+    "coreai_metadata",
+    "coreai_shares",
+    "export_coreai",
+    "found_coreai_precision",
+]
 
 _WRITTEN = ("fp32", "fp16")
 FP32_PRODUCTS = "lite_vton.fp32_products"
@@ -95,6 +102,12 @@ def convert_coreai(
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"{spec.name} cannot be converted to Core AI ({reason}): leave coreai out") from error
         converted.save_asset(path, metadata)
+
+
+def coreai_metadata(path: Path) -> dict[str, str]:
+    """The asset's own short copy of the manifest, by key. Errors as `opened_asset`."""
+    said = opened_asset(path).metadata.creator_defined_metadata
+    return {key.removeprefix("lite_vton."): str(said[key]) for key in said if key.startswith("lite_vton.")}
 
 
 def found_coreai_precision(path: Path) -> str:

@@ -16,7 +16,7 @@ from lite_vton.errors import UserError
 if TYPE_CHECKING:
     from coremltools.converters.mil.mil import Function, Operation, Var
 
-__all__ = ["FP32_PRODUCTS", "Package", "opened_package", "operands_of", "quiet", "type_name"]
+__all__ = ["FP32_PRODUCTS", "Package", "opened_package", "operands_of", "package_metadata", "quiet", "type_name"]
 
 FP32_PRODUCTS = "lite_vton.fp32_products"
 """User-defined metadata of a package in half precision: how many of its products are in float32 on purpose."""
@@ -62,6 +62,12 @@ def opened_package(path: Path) -> Package:
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"{path} is no whole Core ML package ({reason}): export it again") from error
     return Package(function, dict(spec.description.metadata.userDefined))
+
+
+def package_metadata(path: Path) -> dict[str, str]:
+    """The package's own short copy of the manifest, by key. Errors as `opened_package`."""
+    said = opened_package(path).metadata
+    return {key.removeprefix("lite_vton."): value for key, value in said.items() if key.startswith("lite_vton.")}
 
 
 def operands_of(op: Operation) -> Iterator[Var]:

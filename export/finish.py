@@ -9,9 +9,10 @@ from pathlib import Path
 
 from export.artifacts import Failed
 from export.fused_verify import fused_with_figures
+from export.regression import figures_of
 from export.verify import ArtifactReport, Report, VerificationError, verify
 from export.verify_file import VERIFY_FILE, read_rows, write_rows
-from lite_vton.bundle import Artifact, Bundle, FusedArtifact, Manifest, Parity, write_manifest
+from lite_vton.bundle import Artifact, Bundle, FusedArtifact, Manifest, write_manifest
 from runtimes.freed_memory import return_to_the_system
 
 __all__ = ["finish", "take_over"]
@@ -51,6 +52,8 @@ def finish(
     report = verify(
         Bundle(folder, manifest), artifacts=[*artifacts, *fused], min_psnr=min_psnr, write=False, on_progress=say
     )
+    if report.manifest:
+        raise VerificationError(f"{report.manifest[0]}; nothing was written", report)
     if failed is None:
         _stop_unless_passed(report)
     gone = tuple(f"{row.artifact}/" for row in report.artifacts if not _stays(row))
@@ -98,11 +101,5 @@ def _with_figures(artifact: Artifact, report: ArtifactReport) -> Artifact:
         if not calls:  # read back, not run
             components[name] = files
             continue
-        parity = Parity(
-            psnr_db=min(call.psnr_db for call in calls),
-            cosine=min(call.cosine for call in calls),
-            max_abs=max(call.max_abs for call in calls),
-            echoes=tuple(call.echo for call in calls),
-        )
-        components[name] = files.model_copy(update={"parity": parity})
+        components[name] = files.model_copy(update={"parity": figures_of(calls)})
     return artifact.model_copy(update={"components": components, "picture_psnr_db": report.picture_psnr_db})

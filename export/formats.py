@@ -25,6 +25,7 @@ class Format:
               file or folder; `calibration` holds inputs of real calls, and is empty unless the plan needs them;
               `options` too for a format that has some in `export.options.ExportOptions`
     reader    (path) -> the precision found in it
+    about     (path) -> the short copy of the manifest in its metadata, by key; None where it carries none
     shares    (path) -> `export.shares.Shares`, how much of it is in which precision; None where it cannot be told
     runtime   (bundle, precision) -> a `runtimes.base.Runtime`, or a checker in its shape
     layout    (networks, folder) -> None, called once the components are written; None where there is nothing to add
@@ -51,6 +52,7 @@ class Format:
     exporter: str
     reader: str
     runtime: str
+    about: str | None = None
     shares: str | None = None
     layout: str | None = None
     fused: str | None = None
@@ -85,6 +87,7 @@ FORMATS: dict[str, Format] = {
             extra="export",
             exporter="export.onnx:export_onnx",
             reader="export.onnx_precision:found_precision",
+            about="export.onnx_precision:metadata_of",
             shares="export.onnx_precision:precision_shares",
             runtime="runtimes.onnxruntime_runtime:OnnxRuntime",
             layout="export.diffusers_layout:write_layout",
@@ -102,6 +105,7 @@ FORMATS: dict[str, Format] = {
             extra="openvino",
             exporter="export.openvino:export_openvino",
             reader="export.openvino_precision:found_openvino_precision",
+            about="export.openvino_precision:openvino_metadata",
             shares="export.openvino_precision:openvino_shares",
             runtime="runtimes.openvino_runtime:OpenVinoRuntime",
             fused="export.fused_openvino:write_fused_openvino",
@@ -117,6 +121,7 @@ FORMATS: dict[str, Format] = {
             extra="tensorrt",
             exporter="export.tensorrt:export_tensorrt",
             reader="export.tensorrt_plan:found_precision",
+            about="runtimes.tensorrt_engine:record_metadata",
             shares="export.tensorrt_plan:engine_shares",
             runtime="runtimes.tensorrt_runtime:TensorRTRuntime",
             fused="export.fused_tensorrt:write_fused_tensorrt",
@@ -134,6 +139,7 @@ FORMATS: dict[str, Format] = {
             extra="coreml",
             exporter="export.coreml:export_coreml",
             reader="export.coreml_precision:found_coreml_precision",
+            about="export.coreml_package:package_metadata",
             shares="export.coreml_precision:coreml_shares",
             runtime="export.coreml_evaluator.runtime:CoreMLEvaluator",
             fused="export.fused_apple:write_fused_coreml",
@@ -149,6 +155,7 @@ FORMATS: dict[str, Format] = {
             extra="coreai",
             exporter="export.coreai:export_coreai",
             reader="export.coreai:found_coreai_precision",
+            about="export.coreai:coreai_metadata",
             shares="export.coreai:coreai_shares",
             runtime="runtimes.coreai_runtime:CoreAIRuntime",
             fused="export.fused_apple:write_fused_coreai",

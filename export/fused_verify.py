@@ -8,11 +8,12 @@ from export.formats import known_format, load_attribute
 from export.gates import Gate, gate
 from export.golden import Trajectory
 from export.manifest import tool_versions
+from export.manifest_check import metadata_faults
 from export.parity import closeness, echo, picture_psnr
-from export.regression import machine, regressions
+from export.regression import figures_of, machine, misquoted, misquoted_picture, regressions
 from export.shares import Shares, too_little
 from export.verify_report import ArtifactReport, CallReport
-from lite_vton.bundle import Bundle, FusedArtifact, Parity
+from lite_vton.bundle import Bundle, FusedArtifact
 from lite_vton.errors import UserError
 from runtimes.base import NoDeviceError
 from runtimes.fused import WHOLE, try_on_fused
@@ -42,9 +43,13 @@ def verify_fused(bundle: Bundle, name: str, golden: Trajectory, *, check_regress
         found = {WHOLE: load_attribute(row.reader)(path)}
         if found[WHOLE] != fused.precision:
             failures.append(f"{WHOLE} is {found[WHOLE]} inside, not {fused.precision}")
+        elif found[WHOLE] != fused.precision_found:
+            failures.append(f"{WHOLE} is said to be {fused.precision_found} inside, it is {found[WHOLE]}")
         elif row.shares is not None:
             shares = {WHOLE: load_attribute(row.shares)(path)}
             failures += too_little(WHOLE, shares[WHOLE], fused.precision)
+        if row.about is not None:
+            failures += metadata_faults(bundle, WHOLE, fused.precision, load_attribute(row.about)(path))
         runtime = load_attribute(row.runtime)(bundle, precision=fused.precision, fused=True)
         try:
             result = try_on_fused(runtime, golden.inputs, fused, steps=golden.steps, seed=golden.seed)
@@ -57,7 +62,7 @@ def verify_fused(bundle: Bundle, name: str, golden: Trajectory, *, check_regress
         if picture < limits.picture_psnr_db:
             failures.append(f"final picture {picture:.1f} dB, below {limits.picture_psnr_db:g} dB")
         if check_regression and not failures:
-            failures += _regressions(bundle, fused, calls[0], limits)
+            failures += _regressions(bundle, fused, calls[0], picture, limits)
     except (ImportError, NoDeviceError) as error:
         checked: tuple[str, ...] = ()
         if row.fused_readback is not None:
@@ -83,14 +88,17 @@ def fused_with_figures(fused: FusedArtifact, report: ArtifactReport) -> FusedArt
     """The artifact with what its verification at export found."""
     if not report.calls:  # read back, not run
         return fused
-    (call,) = report.calls
-    parity = Parity(psnr_db=call.psnr_db, cosine=call.cosine, max_abs=call.max_abs, echoes=(call.echo,))
-    return fused.model_copy(update={"parity": parity, "picture_psnr_db": report.picture_psnr_db})
+    return fused.model_copy(update={"parity": figures_of(report.calls), "picture_psnr_db": report.picture_psnr_db})
 
 
-def _regressions(bundle: Bundle, fused: FusedArtifact, call: CallReport, limits: Gate) -> list[str]:
+def _regressions(bundle: Bundle, fused: FusedArtifact, call: CallReport, picture: float, limits: Gate) -> list[str]:
     if fused.parity is None:
         return []
     manifest = bundle.manifest
     same = manifest.machine == machine() and manifest.tools == tool_versions()
-    return regressions(call.psnr_db, [call.echo], fused.parity, limits, same=same, component=WHOLE)
+    found = regressions(call.psnr_db, [call.echo], fused.parity, limits, same=same, component=WHOLE)
+    if same:
+        found += misquoted(figures_of([call]), fused.parity, WHOLE)
+        if fused.picture_psnr_db is not None:
+            found += misquoted_picture(picture, fused.picture_psnr_db)
+    return found

@@ -10,10 +10,12 @@ call. Its keys:
     picture                            (H, W, 3) uint8, the final picture, person pasted back
     seed, steps                        int64 scalars
     method                             the sampling method's name, a string
+    method.model                       the manifest's `model` and `latent_scale` as JSON, a string; older ones lack it
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -22,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.bundle import load_arrays
+from lite_vton.bundle import load_arrays, strict_json, written_model
 from lite_vton.errors import UserError
 from lite_vton.inputs import TryOnInputs
 from lite_vton.presets import ModelConfig
@@ -50,7 +52,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """A whole try-on and every call it made, in order. `picture` (H, W, 3) uint8, `decoded` (1, 3, H, W) float32."""
+    """A whole try-on and every call it made, in order. `picture` (H, W, 3) uint8, `decoded` (1, 3, H, W) float32.
+
+    `about` is what the manifest says of the model that was run; None where an older version recorded it.
+    """
 
     calls: tuple[Call, ...]
     inputs: TryOnInputs
@@ -59,6 +64,7 @@ class Trajectory:
     method: str
     steps: int
     seed: int
+    about: Mapping[str, Any] | None = None
 
 
 def record_trajectory(
@@ -76,7 +82,14 @@ def record_trajectory(
     recorder = _Recorder(runtime)
     result = try_on(recorder, inputs, model, latent_scale, steps=steps, seed=seed)
     return Trajectory(
-        tuple(recorder.calls), inputs, result.picture, result.decoded, model.default_sampler, len(result.steps), seed
+        tuple(recorder.calls),
+        inputs,
+        result.picture,
+        result.decoded,
+        model.default_sampler,
+        len(result.steps),
+        seed,
+        {"model": written_model(model), "latent_scale": latent_scale},
     )
 
 
@@ -130,6 +143,8 @@ def _entries(trajectory: Trajectory) -> Iterator[tuple[str, NDArray[Any]]]:
     yield "method", np.array(trajectory.method)
     yield "steps", np.array(trajectory.steps, dtype=np.int64)
     yield "seed", np.array(trajectory.seed, dtype=np.int64)
+    if trajectory.about is not None:
+        yield "method.model", np.array(json.dumps(trajectory.about))
 
 
 def load_trajectory(path: Path) -> Trajectory:
@@ -153,7 +168,9 @@ def load_trajectory(path: Path) -> Trajectory:
         method, steps, seed = (arrays[key][()] for key in ("method", "steps", "seed"))
         if method not in METHODS or not 1 <= steps <= _MOST_STEPS or not seed >= 0:
             raise ValueError(f"sampled by {method!r} in {steps} steps from {seed}")
-        return Trajectory(calls, inputs, arrays["picture"], arrays["decoded"], str(method), int(steps), int(seed))
+        about = strict_json(str(arrays["method.model"][()]).encode()) if "method.model" in arrays else None
+        pictures = arrays["picture"], arrays["decoded"]
+        return Trajectory(calls, inputs, *pictures, str(method), int(steps), int(seed), about)
     # A part that is missing, or another kind of value than is compared; TryOnInputs says what is wrong with its own.
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path.name} is no golden trajectory ({error}): export the bundle again") from error

@@ -26,7 +26,7 @@ from lite_vton.bundle import (
 from lite_vton.presets import ModelConfig
 from runtimes.schedule import alpha_bar, timesteps
 
-__all__ = ["WEIGHTS_PATH", "manifest_of", "tool_versions"]
+__all__ = ["WEIGHTS_PATH", "manifest_of", "schedule_numbers", "source_sha256", "tool_versions"]
 
 WEIGHTS_PATH = "weights"
 
@@ -69,7 +69,7 @@ def manifest_of(
     """
     return Manifest(
         model=config,
-        source=Source(checkpoint=checkpoint, sha256=_sha256_of_all(_sources(folder, weights))),
+        source=Source(checkpoint=checkpoint, sha256=source_sha256(folder, weights)),
         tools=tool_versions(),
         machine=machine(),
         height=config.height,
@@ -78,7 +78,7 @@ def manifest_of(
         default_steps=config.default_steps,
         default_sampler=config.default_sampler,
         unet_channels=unet_channels(config),
-        schedule=_schedule(config),
+        schedule=schedule_numbers(config),
         components=tensors,
         artifacts=artifacts,
         weights=weights,
@@ -90,7 +90,8 @@ def manifest_of(
     )
 
 
-def _schedule(config: ModelConfig) -> ScheduleNumbers:
+def schedule_numbers(config: ModelConfig) -> ScheduleNumbers:
+    """The model's noise schedule as numbers, with the timesteps of its default number of steps."""
     schedule = config.schedule
     return ScheduleNumbers(
         num_train_timesteps=schedule.num_train_timesteps,
@@ -99,6 +100,11 @@ def _schedule(config: ModelConfig) -> ScheduleNumbers:
         timesteps=tuple(timesteps(schedule, config.default_steps).tolist()),
         alphas_cumprod=tuple(alpha_bar(schedule).tolist()),
     )
+
+
+def source_sha256(folder: Path, weights: str | None) -> str:
+    """Over the bytes of the files that everything is made of, one after another; `weights` as in `manifest_of`."""
+    return _sha256_of_all(_sources(folder, weights))
 
 
 def _sources(folder: Path, weights: str | None) -> list[Path]:

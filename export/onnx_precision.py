@@ -15,7 +15,7 @@ from lite_vton.errors import UserError
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["found_precision", "kept_in_float32", "opened_graph", "precision_shares", "with_shapes"]
+__all__ = ["found_precision", "kept_in_float32", "metadata_of", "opened_graph", "precision_shares", "with_shapes"]
 
 
 def found_precision(path: Path) -> str:
@@ -57,6 +57,12 @@ def kept_in_float32(path: Path) -> frozenset[str]:
         if entry.key == FP32_NODES:
             return _names_in(entry.value, path)
     return frozenset()
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    """The file's own short copy of the manifest, by key. Errors as above."""
+    entries = opened_graph(path).metadata_props
+    return {e.key.removeprefix("lite_vton."): e.value for e in entries if e.key.startswith("lite_vton.")}
 
 
 def _names_in(text: str, path: Path) -> frozenset[str]:

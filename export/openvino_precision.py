@@ -17,7 +17,7 @@ import openvino as ov
 from export.shares import Product, Shares, overall, shares_of
 from runtimes.openvino_runtime import compiled, has_half, read
 
-__all__ = ["found_openvino_precision", "openvino_shares", "weights_of"]
+__all__ = ["found_openvino_precision", "openvino_metadata", "openvino_shares", "weights_of"]
 
 _PRODUCTS = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul")
 _MOVING = ("Convert", "Multiply", "Subtract", "Reshape", "Transpose", "FakeQuantize")
@@ -69,6 +69,14 @@ def openvino_shares(path: Path, *, half: bool | None = None) -> Shares:
         found.append(Product(constant.get_friendly_name(), kind, computed, weights, weights * positions))
     note = "" if able or precision not in _HALVES else f"computed in fp32 here: this CPU has no {_HALVES[precision]}"
     return shares_of(found, note)
+
+
+def openvino_metadata(path: Path) -> dict[str, str]:
+    """The file's own short copy of the manifest, by key. Raises `UserError` for damaged files."""
+    model = read(path)
+    if not model.has_rt_info(["lite_vton"]):
+        return {}
+    return {key: value.astype(str) for key, value in model.get_rt_info(["lite_vton"]).astype(dict).items()}
 
 
 def weights_of(model: ov.Model) -> list[ov.Node]:

@@ -24,15 +24,17 @@ from pathlib import Path
 
 from export.gates import Gate
 from export.parity import IDENTICAL_DB, echo_psnr
+from export.verify_report import CallReport
 from lite_vton.bundle import Parity
 from runtimes.nvidia import first_gpu
 
-__all__ = ["SAME_DB", "WORSE_DB", "machine", "regressions"]
+__all__ = ["SAME_DB", "WORSE_DB", "figures_of", "machine", "misquoted", "misquoted_picture", "regressions"]
 
 SAME_DB = 90.0
 """What an answer must share with that of the export on the same machine: OpenVINO and ONNX Runtime give the very same
 bits, and no layer of the tiny int8 networks, 5 % off, left 80 dB."""
 WORSE_DB = 6.0
+_SAME_FIGURE = 0.01  # dB
 _ABOVE_GATE_DB = 30.0
 """How far above its gate a figure still says something: 140 dB in float32 on one CPU may well be 120 on another."""
 
@@ -51,6 +53,30 @@ def regressions(
     if len(echoes) != len(then.echoes) or worst < SAME_DB:
         return [f"{component} answers otherwise than when it was exported here ({worst:.0f} dB): export it again"]
     return []
+
+
+def figures_of(calls: Sequence[CallReport]) -> Parity:
+    """The worst of a component's calls, and the echoes of all, as the manifest keeps them."""
+    return Parity(
+        psnr_db=min(call.psnr_db for call in calls),
+        cosine=min(call.cosine for call in calls),
+        max_abs=max(call.max_abs for call in calls),
+        echoes=tuple(call.echo for call in calls),
+    )
+
+
+def misquoted(now: Parity, said: Parity, component: str) -> list[str]:
+    """Where figures of the export are not those that the same machine finds again."""
+    return [
+        f"{component}: the manifest says {name} is {getattr(said, name):g}, it is {getattr(now, name):g}"
+        for name, least in (("psnr_db", _SAME_FIGURE), ("cosine", 1e-6), ("max_abs", 1e-3 * max(now.max_abs, 1e-9)))
+        if abs(getattr(now, name) - getattr(said, name)) > least
+    ]
+
+
+def misquoted_picture(now: float, said: float) -> list[str]:
+    """The same of the final picture, in dB."""
+    return [f"the manifest says picture_psnr_db is {said:g}, it is {now:g}"] if abs(now - said) > _SAME_FIGURE else []
 
 
 @cache

@@ -10,8 +10,9 @@ from export.fused_verify import verify_fused
 from export.gates import Gate, gate
 from export.golden import Call, Trajectory, load_trajectory
 from export.manifest import tool_versions
+from export.manifest_check import manifest_faults, metadata_faults
 from export.parity import closeness, echo, picture_psnr
-from export.regression import machine, regressions
+from export.regression import figures_of, machine, misquoted, misquoted_picture, regressions
 from export.shares import Shares, too_little
 from export.verify_file import write_verdicts
 from export.verify_report import ArtifactReport, CallReport, Report, VerificationError
@@ -33,11 +34,11 @@ def verify(
 ) -> Report:
     """Run each artifact on its backend and compare with torch float32 as recorded in the bundle.
 
-    Per artifact: the precision its files really have; each component on the golden inputs of every step; the
-    whole sampling, whose picture is compared; and whether it answers as when it was exported (`export.regression`),
-    unless `min_psnr` is given. `artifacts` are folder names such as "onnx-fp16" (default
-    all), `min_psnr` replaces the component gate in dB. `write` puts the verdicts into the bundle
-    (`export.verify_file`).
+    Of the manifest: whether it says what the files say (`export.manifest_check`). Per artifact: the precision its
+    files really have; each component on the golden inputs of every step; the whole sampling, whose picture is compared;
+    and whether it answers as when it was exported (`export.regression`), unless `min_psnr` is given. `artifacts` are
+    folder names such as "onnx-fp16" (default all), `min_psnr` replaces the component gate in dB. `write` puts
+    the verdicts into the bundle (`export.verify_file`).
     Raises `UserError` if that cannot be done, the bundle has no golden trajectory or no artifact of that name.
     """
     manifest = bundle.manifest
@@ -57,7 +58,7 @@ def verify(
             reports.append(verify_fused(bundle, name, golden, check_regression=min_psnr is None))
         else:
             reports.append(_verify_artifact(bundle, name, manifest.artifacts[name], golden, min_psnr))
-    report = Report(tuple(reports))
+    report = Report(tuple(reports), manifest_faults(bundle, golden))
     if write:
         write_verdicts(bundle, report)
     return report
@@ -87,6 +88,18 @@ def _verify_artifact(
             for key, precision in found.items()
             if precision != artifact.precision
         ]
+        failures += [
+            f"{key} is said to be {files.precision_found} inside, it is {found[key]}"
+            for key, files in artifact.components.items()
+            if files.precision_found != found[key]
+        ]
+        if row.about is not None:
+            about = load_attribute(row.about)
+            failures += [
+                text
+                for key, path in paths.items()
+                for text in metadata_faults(bundle, key, artifact.precision, about(path))
+            ]
         if shares_reader is not None:
             shares = {key: shares_reader(path) for key, path in paths.items()}
             named = (key for key in shares if found[key] == artifact.precision)  # the others are named above
@@ -104,7 +117,7 @@ def _verify_artifact(
             runtime.close()
         # Whoever moves the gate has said what is good enough.
         if min_psnr is None and not failures:
-            failures += _regressions(bundle, artifact, calls, limits)
+            failures += _regressions(bundle, artifact, calls, picture, limits)
     except NoDeviceError as error:
         return _unrun(bundle, name, artifact, row, found, shares, failures, str(error))
     except ImportError as error:  # a reader or runtime whose packages this machine lacks says nothing of the artifact
@@ -117,7 +130,9 @@ def _verify_artifact(
     return ArtifactReport(name, artifact.precision, found, tuple(calls), picture, tuple(failures), shares=shares)
 
 
-def _regressions(bundle: Bundle, artifact: Artifact, calls: list[CallReport], limits: Gate) -> list[str]:
+def _regressions(
+    bundle: Bundle, artifact: Artifact, calls: list[CallReport], picture: float | None, limits: Gate
+) -> list[str]:
     manifest = bundle.manifest
     same = manifest.machine == machine() and manifest.tools == tool_versions()
     failures = []
@@ -126,6 +141,10 @@ def _regressions(bundle: Bundle, artifact: Artifact, calls: list[CallReport], li
             own = [call for call in calls if call.component == key]
             worst = min(call.psnr_db for call in own)
             failures += regressions(worst, [call.echo for call in own], files.parity, limits, same=same, component=key)
+            if same:
+                failures += misquoted(figures_of(own), files.parity, key)
+    if same and artifact.picture_psnr_db is not None and picture is not None:
+        failures += misquoted_picture(picture, artifact.picture_psnr_db)
     return failures
 
 

@@ -67,9 +67,13 @@ class ArtifactReport:
 
 @dataclass(frozen=True)
 class Report:
-    """All artifacts. True if each one that could run passed, and at least one could."""
+    """All artifacts. True if each one that could run passed, at least one could, and the manifest is right.
+
+    `manifest` says what in manifest.json is not what the files say.
+    """
 
     artifacts: tuple[ArtifactReport, ...]
+    manifest: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return self.exit_code == 0
@@ -81,13 +85,14 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 passed, 1 failed (by its numbers or when read back), 2 nothing could run, if only read back."""
-        if any(report.failures for report in self.artifacts):
+        """0 passed, 1 failed (by numbers, manifest or when read back), 2 nothing could run, if only read back."""
+        if self.manifest or any(report.failures for report in self.artifacts):
             return 1
         return 0 if any(self.artifacts) else 2
 
     def __str__(self) -> str:
-        lines = [line for report in self.artifacts for line in _lines(report)]
+        lines = [f"FAILED   {text}" for text in self.manifest]
+        lines += [line for report in self.artifacts for line in _lines(report)]
         return "\n".join((*lines, *(f"note     {text}" for text in self.caveats))) or "no artifact to verify"
 
     def to_json(self) -> dict[str, Any]:
@@ -96,7 +101,13 @@ class Report:
         for row in rows:
             for call in row["calls"]:
                 del call["echo"]  # of use only where it was exported, and there the manifest has it
-        return {"kind": "lite-vton-verify", "passed": bool(self), "artifacts": rows, "caveats": list(self.caveats)}
+        return {
+            "kind": "lite-vton-verify",
+            "passed": bool(self),
+            "manifest": list(self.manifest),
+            "artifacts": rows,
+            "caveats": list(self.caveats),
+        }
 
 
 def _lines(report: ArtifactReport) -> list[str]:

@@ -25,6 +25,7 @@ __all__ = [
     "check_engine",
     "engine_tensors",
     "read_record",
+    "record_metadata",
     "write_engine",
 ]
 
@@ -117,6 +118,12 @@ def read_record(engine: Path) -> EngineRecord:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the top"
         raise UserError(f"{path} is wrong at {where}: {first['msg']}; export it again") from error
+
+
+def record_metadata(engine: Path) -> dict[str, str]:
+    """What the record says of the model, by the keys of other formats' metadata. Errors as `read_record`."""
+    record = read_record(engine)
+    return {"model": record.model, "component": record.component, "precision": record.precision}
 
 
 def check_engine(engine: Path, record: EngineRecord) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from lite_vton.bundle.paths import is_confined
 from lite_vton.bundle.strict_json import strict_json
@@ -60,12 +62,17 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+_DTYPE = r"^(bool|u?int(8|16|32|64)|float(16|32|64))$"
+_LARGEST = 1 << 14
+"""Of the whole numbers of a model: pixels of a side, channels, steps."""
+
+
 class TensorSpec(_Record):
     """One tensor that goes into or comes out of a component."""
 
     name: str
     shape: tuple[int, ...]
-    dtype: str = Field(default="float32", description="numpy's name for the element type")
+    dtype: str = Field(default="float32", description="numpy's name for the element type", pattern=_DTYPE)
     range: tuple[float, float] | None = Field(default=None, description="lowest and highest value, if bounded")
     meaning: str = ""
 
@@ -190,7 +197,7 @@ class FileRecord(_Record):
 class Manifest(_Record):
     """Everything a port needs to know about the bundle without opening another file."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1)
     kind: Literal["lite-vton-bundle"] = KIND
     model: WrittenModel = Field(description="the preset, in full")
     license: str = "Apache-2.0"
@@ -219,9 +226,33 @@ class Manifest(_Record):
     gates: dict[str, Tolerance] = Field(default={}, description="by precision; what a port is held to")
     files: dict[RelativePath, FileRecord] = Field(description="every file but this one and the reports")
 
+    @model_validator(mode="after")
+    def _can_be_run(self) -> Manifest:
+        # A reader makes arrays and networks of these sizes before anything else can tell that they are wrong.
+        if any(number > _LARGEST for number in _whole_numbers(asdict(self.model))):
+            raise ValueError(f"a model with a number above {_LARGEST}")
+        schedule, scale = self.model.schedule, self.model.autoencoder.downscale
+        if not 0 < schedule.beta_start <= schedule.beta_end < 1:
+            raise ValueError(f"noise from {schedule.beta_start} to {schedule.beta_end}: expected 0 < start <= end < 1")
+        if not 1 <= self.model.default_steps <= schedule.num_train_timesteps:
+            raise ValueError(f"{self.model.default_steps} steps of {schedule.num_train_timesteps}")
+        if not 1 <= scale <= _LARGEST or self.model.height % scale or self.model.width % scale:
+            raise ValueError(f"{self.model.height}x{self.model.width} pixels are not latents of {scale} pixels a side")
+        return self
+
     def is_reference(self, artifact: str) -> bool:
         """Whether the golden trajectory is what this artifact itself answered, as after an import of ONNX files."""
         return (self.golden_reference, artifact) == ("onnxruntime-fp32", "onnx-fp32")
+
+
+def _whole_numbers(value: object) -> Iterator[int]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for one in value:
+            yield from _whole_numbers(one)
+    elif isinstance(value, int):
+        yield abs(value)
 
 
 def unet_channels(config: ModelConfig) -> tuple[InputChannels, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ __all__ = ["REPORTS", "Bundle", "sha256_of"]
 
 REPORTS = ("verify.json", "benchmark.json", "benchmark.csv", "benchmark.md")
 """Written into a finished bundle by later commands, so the manifest does not list them."""
+_MOST_NUMBERS = 1 << 28
+"""In one tensor: a picture of 8192x8192 has less."""
 _MOST_TEXT = 64 << 20  # bytes; a manifest or report beyond this is not one of ours
 
 
@@ -93,6 +96,7 @@ class Bundle:
                 )
             if sha256_of(file) != record.sha256:
                 raise UserError(f"{relative} was altered (its sha256 is not the manifest's): copy or export it again")
+        self._check_sizes()
         self._check_models()
         self._check_named_files()
 
@@ -101,16 +105,26 @@ class Bundle:
         files = self.manifest.files
         return relative in files or any(file.startswith(f"{relative}/") for file in files)
 
+    def _check_sizes(self) -> None:
+        """That no tensor is larger than any of a try-on: readers make arrays as the manifest says."""
+        manifest = self.manifest
+        for tensors in (*manifest.components.values(), *(fused.tensors for fused in manifest.fused.values())):
+            for spec in (*tensors.inputs, *tensors.outputs):
+                if math.prod(spec.shape) > _MOST_NUMBERS or min(spec.shape, default=1) < 1:
+                    raise UserError(
+                        f"the manifest of {self.root} gives {spec.name!r} the shape {list(spec.shape)}: export it again"
+                    )
+
     def _check_models(self) -> None:
         """That each artifact's models are its own: backends find them by the artifact's name, ports by the manifest."""
         for artifact, folder, due, model in self._models():
             if not self._lists(model):
                 raise UserError(f"{model} of {folder} is not listed in the manifest: export it again")
+            if artifact != due:
+                raise UserError(f"the manifest calls {artifact} what {due} is: export it again")
             format = due.partition("-")[0]
             if format not in MODEL_FILES:
                 continue  # of a later version: nothing here opens it
-            if artifact != due:
-                raise UserError(f"the manifest calls {artifact} what {due} is: export it again")
             if model != f"{folder}/{MODEL_FILES[format]}":
                 raise UserError(f"the manifest gives {model} as the model of {folder}: export it again")
 

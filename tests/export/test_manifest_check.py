@@ -1,0 +1,150 @@
+"""A manifest that would mislead a port is refused or fails verification, whichever of its values was changed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export.golden import load_trajectory
+from export.manifest_check import manifest_faults
+from export.verify import verify
+from lite_vton.bundle import Bundle, record_files, write_manifest
+from lite_vton.errors import UserError
+
+INFORMATIVE = {
+    "source.checkpoint": "names where the weights came from; what they are is in source.sha256",
+    "tools": "versions of what wrote it; another version may verify it",
+    "machine": "where it was measured; another machine may verify it",
+    "kept_in_float32": "reasons for people; what is in float32 is read from each file",
+    "artifacts.*.options": "what the exporter was told; what came of it is read from each file",
+}
+"""Fields that nothing is computed from, and why each one is no lie that a port could act on."""
+
+
+def leaves(value: Any, where: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Every value that is no container; of long lists the first and the last."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from leaves(one, (*where, key))
+    elif isinstance(value, list) and value:
+        for index in sorted({0, len(value) - 1}):
+            yield from leaves(value[index], (*where, index))
+    else:
+        yield where, value
+
+
+def another(value: Any, where: tuple[str | int, ...]) -> Any:
+    """A plausible other value of the same kind."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, float):
+        return value * 1.1 if value else 0.1
+    if value is None:
+        return {"weights": "weights", "decoder_tile": [4, 4]}.get(str(where[-1]), 1.5)
+    if isinstance(value, list):
+        return ["other"]
+    return f"{value[:-1]}{'0' if value[-1:] != '0' else '1'}" if where[-1] == "sha256" else f"{value}x"
+
+
+def is_informative(where: tuple[str | int, ...]) -> bool:
+    words = [str(part) for part in where]
+    for known in INFORMATIVE:
+        parts = known.split(".")
+        if len(words) >= len(parts) and all(part in ("*", word) for part, word in zip(parts, words, strict=False)):
+            return True
+    return False
+
+
+def changed(manifest: dict[str, Any], where: tuple[str | int, ...]) -> dict[str, Any]:
+    copy = json.loads(json.dumps(manifest))
+    place = copy
+    for part in where[:-1]:
+        place = place[part]
+    place[where[-1]] = another(place[where[-1]], where)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def copied(exported: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("changed") / "tiny"
+    shutil.copytree(exported.root, root)
+    return root
+
+
+def is_found(root: Path) -> bool:
+    """Whether opening refuses the bundle or verification fails it, the cheap comparisons first."""
+    try:
+        bundle = Bundle.open(root)
+        if manifest_faults(bundle, load_trajectory(bundle.path(str(bundle.manifest.golden)))):
+            return True
+        return verify(bundle, write=False).exit_code == 1
+    except UserError:
+        return True
+
+
+def test_an_untouched_bundle_has_no_fault(copied: Path) -> None:
+    bundle = Bundle.open(copied)
+    assert manifest_faults(bundle, load_trajectory(bundle.path(str(bundle.manifest.golden)))) == ()
+
+
+def test_every_value_that_a_port_reads_is_compared(copied: Path) -> None:
+    path = copied / "manifest.json"
+    whole = path.read_text()
+    manifest = json.loads(whole)
+    believed = []
+    for where, _ in leaves(manifest):
+        if not is_informative(where):
+            path.write_text(json.dumps(changed(manifest, where)))
+            if not is_found(copied):
+                believed.append(".".join(map(str, where)))
+    path.write_text(whole)
+    assert believed == []
+
+
+@pytest.mark.parametrize("scale", ["0", "-1", "1e999", "NaN", "Infinity"])
+def test_a_latent_scale_that_is_none_is_refused_at_opening(copied: Path, scale: str) -> None:
+    path = copied / "manifest.json"
+    whole = path.read_text()
+    path.write_text(whole.replace(f'"latent_scale": {json.loads(whole)["latent_scale"]}', f'"latent_scale": {scale}'))
+    assert path.read_text() != whole
+    with pytest.raises(UserError):
+        Bundle.open(copied)
+    path.write_text(whole)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "scheduler/scheduler_config.json",
+        "onnx-fp32/scheduler/scheduler_config.json",
+        "onnx-fp16/vae_decoder/config.json",
+    ],
+)
+def test_what_diffusers_reads_has_to_agree(exported: Bundle, tmp_path: Path, name: str) -> None:
+    root = tmp_path / "tiny"
+    shutil.copytree(exported.root, root)
+    said = json.loads((root / name).read_text())
+    key = "beta_end" if "beta_end" in said else "scaling_factor"
+    (root / name).write_text(json.dumps(said | {key: said[key] * 2}))
+    write_manifest(root, exported.manifest.model_copy(update={"files": record_files(root)}))
+    bundle = Bundle.open(root)
+    (fault,) = manifest_faults(bundle, load_trajectory(bundle.path("golden/trajectory.npz")))
+    assert fault.startswith(f"{name} says {key} is")
+
+
+def test_the_line_names_the_field_and_the_command_fails(copied: Path) -> None:
+    path = copied / "manifest.json"
+    whole = path.read_text()
+    path.write_text(json.dumps(changed(json.loads(whole), ("schedule", "timesteps", 0))))
+    report = verify(Bundle.open(copied), artifacts=["onnx-fp32"], write=False)
+    path.write_text(whole)
+    assert report.exit_code == 1
+    assert "FAILED   manifest.json says schedule.timesteps.0 is 600, its files say 599" in str(report)
+    assert report.to_json()["passed"] is False
