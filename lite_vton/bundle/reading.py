@@ -72,10 +72,10 @@ class Bundle:
         A `UserError` if it is not there, leaves the bundle, or is neither listed in the manifest nor a report.
         """
         path = confined(self.root, relative)
-        if relative not in (*REPORTS, MANIFEST_NAME) and not self._lists(relative):
-            raise UserError(f"{relative} is not listed in the manifest of {self.root}: export it again")
         if not path.exists():
             raise UserError(f"{relative} is missing from the bundle {self.root}: export it again")
+        if relative not in (*REPORTS, MANIFEST_NAME) and not self._lists(relative):
+            raise UserError(f"{relative} is not listed in the manifest of {self.root}: export it again")
         return path
 
     def check(self, hashes: bool = True) -> None:
