@@ -139,12 +139,12 @@ def _marked(image: Image.Image) -> NDArray[np.uint8]:
 def _decode(image: Image.Image) -> Photo:
     profile = image.info.get("icc_profile")
     profile = profile if isinstance(profile, bytes) else None
-    transparent = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+    transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
     if image.mode.startswith(("I", "F")):
         image, transparent = _eight_bit(image), False
     alpha = None
     if transparent:
-        image = image.convert("LA" if image.mode in ("LA", "La") else "RGBA")
+        image = image.convert("LA" if image.mode == "LA" else "RGBA")
         alpha = np.asarray(image.getchannel("A"))
         alpha = None if alpha.min() == 255 else alpha
         image = image.convert("L" if image.mode == "LA" else "RGB")

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from lite_vton.deep_tiff import read_deep_tiff
+from lite_vton.deep_tiff import is_misread, read_deep_tiff
 from lite_vton.errors import UserError
 from lite_vton.photo_metadata import without_metadata
 from lite_vton.quiet import quiet_stderr
@@ -81,7 +81,8 @@ _BROKEN = (
 def open_picture(source: Path | bytes, name: str, max_megapixels: float = 50, min_side: int = MIN_SIDE) -> Image.Image:
     """The picture in a file or in a file's bytes, which `name` calls in errors: decoded, and upright by its EXIF.
 
-    Of several pictures in a file it is the first. Other metadata is passed over, and what of it cannot be read.
+    Of several pictures in a file it is the first. Colours are not multiplied with alpha, whatever the file does. Other
+    metadata is passed over, and what of it cannot be read.
 
     `NotAPhotoError` for a file that is empty, damaged or in a format other than `PHOTO_FORMATS`, `TooLargeError`, and
     `UserError` for one that cannot be read or has a side below `min_side`. Megapixels are checked from the header, so
@@ -99,7 +100,12 @@ def open_picture(source: Path | bytes, name: str, max_megapixels: float = 50, mi
     if min(picture.size) < min_side:
         size = f"{picture.width}x{picture.height}"
         raise UserError(f"{name} is {size}: use a photo of at least {min_side} pixels a side")
-    return picture
+    straight = _STRAIGHT.get(picture.mode)
+    return picture if straight is None else picture.convert(straight)
+
+
+_STRAIGHT = MappingProxyType({"La": "LA", "RGBa": "RGBA"})
+"""Pillow's modes of colours multiplied with alpha, which it converts to nothing else."""
 
 
 def is_animated(path: Path) -> bool:
@@ -140,6 +146,8 @@ def _decoded(source: Path | bytes, name: str, max_megapixels: float) -> Image.Im
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     with _reading(source, name, max_megapixels), Image.open(file, formats=_formats()) as image:
         _check_size(name, image.size, max_megapixels)
+        if is_misread(image):
+            raise ValueError("not a kind of TIFF that Pillow reads")
         return _upright(image)
 
 
@@ -254,6 +262,8 @@ def _unread(source: Path | bytes, name: str) -> str:
             head = file.read(16)
     if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS and not _reads_heic():
         return f"{name} is HEIC, which is read with an extra: pip install 'lite-vton[heic]', or save it as JPEG"
+    if head.startswith(_TIFF):
+        return f"{name} is damaged, or a kind of TIFF that is not read here: save it as JPEG or PNG"
     accepts = (Image.OPEN[each][1] for each in _formats())
     if any(accept is not None and accept(head) for accept in accepts):
         return f"{name} is damaged: export or download the photo again"

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from lite_vton.errors import UserError
-from lite_vton.photo import NotAPhotoError, load_mask, load_photo, read_photo
+from lite_vton.photo import NotAPhotoError, load_mask, load_photo, read_mask, read_photo
 from lite_vton.photo_file import PHOTO_FORMATS, is_photo_name, photos_in
 
 
@@ -183,6 +183,14 @@ def test_what_turns_a_picture_is_kept_when_other_metadata_is_broken() -> None:
 RAMP = np.linspace(0, 1, 100)[None].repeat(70, 0)
 COLOURS = np.stack([RAMP, RAMP[:, ::-1], np.full_like(RAMP, 0.4)], axis=2)
 TURNED = (274, 3, struct.pack("<H", 6))
+WHITE_IS_ZERO, GREY, INK = ((262, 3, struct.pack("<H", kind)) for kind in (0, 1, 5))
+MULTIPLIED, ALPHA = ((338, 3, struct.pack("<H", kind)) for kind in (1, 2))
+SIGNED = (339, 3, struct.pack("<H", 2))
+
+
+def stacked(*parts: np.ndarray) -> np.ndarray:
+    """One array (H, W, channels)."""
+    return np.dstack(parts)
 
 
 @pytest.mark.parametrize(
@@ -197,6 +205,19 @@ TURNED = (274, 3, struct.pack("<H", 6))
         (tiff(COLOURS.astype("<f4"), 32, float_=True), COLOURS),
         (tiff(255 * COLOURS.astype("<f4"), 32, float_=True), COLOURS),
         (tiff(PIXELS, extra=[TURNED]), np.rot90(PIXELS, -1) / 255),
+        (tiff(np.rint(RAMP * 4294967295).astype("<u4"), 32), RAMP),
+        (tiff(np.rint(RAMP * 2147483647).astype("<i4"), 32, extra=[SIGNED]), RAMP),
+        (tiff(np.rint(RAMP * 65535).astype("<i4"), 32, extra=[SIGNED]), RAMP),
+        (tiff(np.rint(RAMP * 255).astype("<i4"), 32, extra=[SIGNED]), RAMP),
+        (tiff(np.rint(RAMP * 32767).astype("<i2"), 16, extra=[SIGNED]), RAMP),
+        (tiff(np.rint((1 - RAMP) * 65535).astype("<u2"), 16, extra=[WHITE_IS_ZERO]), RAMP),
+        (tiff(np.rint((1 - RAMP) * 4294967295).astype("<u4"), 32, extra=[WHITE_IS_ZERO]), RAMP),
+        (tiff(np.rint(COLOURS * 4294967295).astype("<u4"), 32), COLOURS),
+        (tiff(COLOURS.astype("<f2"), 16, float_=True), COLOURS),
+        (tiff(COLOURS.astype("<f2"), 16, float_=True, extra=[TURNED]), np.rot90(COLOURS, -1)),
+        (tiff(RAMP.astype("<f8"), 64, float_=True), RAMP),
+        (tiff(COLOURS.astype("<f8"), 64, float_=True), COLOURS),
+        (tiff(np.rint(stacked(1 - COLOURS, 0 * RAMP) * 65535).astype("<u2"), 16, extra=[INK]), COLOURS),
     ],
 )
 def test_a_tiff_of_any_depth_has_its_own_brightness(content: bytes, expected: np.ndarray) -> None:
@@ -204,6 +225,51 @@ def test_a_tiff_of_any_depth_has_its_own_brightness(content: bytes, expected: np
     wanted = expected if expected.ndim == 3 else np.repeat(expected[..., None], 3, axis=2)
     assert pixels.shape == wanted.shape
     assert np.abs(pixels / 255 - wanted).max() < 1.5 / 255
+
+
+SHARE = np.linspace(1, 0, 70)[:, None].repeat(100, 1)
+
+
+def pillows(mode: str, kind: str, **options: object) -> bytes:
+    """The colours above that alpha, as Pillow writes them."""
+    rgba = Image.fromarray(np.rint(255 * stacked(COLOURS, SHARE)).astype(np.uint8))
+    content = io.BytesIO()
+    (Image.merge("LA", (rgba.getchannel("R"), rgba.getchannel("A"))) if mode == "LA" else rgba).save(
+        content, kind, **options
+    )
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "colours"),
+    [
+        (pillows("RGBA", "PNG"), COLOURS),
+        (pillows("LA", "PNG"), RAMP),
+        (pillows("RGBA", "TIFF"), COLOURS),
+        (pillows("LA", "TIFF"), RAMP),
+        (pillows("RGBA", "WEBP", lossless=True, exact=True), COLOURS),
+        (pillows("RGBA", "JPEG2000"), COLOURS),
+        (
+            tiff(np.rint(255 * stacked(COLOURS * SHARE[..., None], SHARE)).astype(np.uint8), 8, extra=[MULTIPLIED]),
+            COLOURS,
+        ),
+        (tiff(np.rint(255 * stacked(RAMP * SHARE, SHARE)).astype(np.uint8), 8, extra=[GREY, MULTIPLIED]), RAMP),
+        (tiff(np.rint(65535 * stacked(COLOURS, SHARE)).astype("<u2"), 16, extra=[ALPHA]), COLOURS),
+        (tiff(np.rint(65535 * stacked(RAMP, SHARE)).astype("<u2"), 16, extra=[GREY, ALPHA]), RAMP),
+        (tiff(np.rint(65535 * stacked(RAMP * SHARE, SHARE)).astype("<u2"), 16, extra=[GREY, MULTIPLIED]), RAMP),
+        (tiff(stacked(RAMP, SHARE).astype("<f4"), 32, float_=True, extra=[GREY, ALPHA]), RAMP),
+        (tiff(stacked(COLOURS, SHARE).astype("<f4"), 32, float_=True, extra=[ALPHA]), COLOURS),
+        (tiff(stacked(COLOURS * SHARE[..., None], SHARE).astype("<f4"), 32, float_=True, extra=[MULTIPLIED]), COLOURS),
+    ],
+)
+def test_a_picture_with_alpha_looks_on_white_as_it_was_made(content: bytes, colours: np.ndarray) -> None:
+    colours = colours if colours.ndim == 3 else np.repeat(colours[..., None], 3, axis=2)
+    photo, share = read_photo(content, "the photo"), SHARE[..., None]
+    assert photo.alpha is not None
+    assert np.abs(photo.alpha / 255 - SHARE).max() < 1 / 255
+    assert np.abs(photo.pixels / 255 - (colours * share + 1 - share)).max() < 2.5 / 255
+    marked = read_mask(content, "the mask")
+    assert np.abs(marked / 255 - colours.max(axis=2) * SHARE).max() < 3.5 / 255
 
 
 def test_a_deep_tiff_too_large_is_never_decoded() -> None:
