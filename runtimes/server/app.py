@@ -13,7 +13,6 @@ Whatever goes wrong is answered as JSON: `error`, one line, and `trouble`, a key
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
@@ -25,6 +24,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
@@ -228,11 +228,12 @@ def _answer_errors(app: FastAPI, limits: Limits, metrics: Metrics) -> None:
         refused.headers.update(error.headers or {})
         return refused
 
-    async def broken(_: Request, error: Exception) -> Response:
-        logging.getLogger("lite_vton.server").error("a request failed", exc_info=error)
+    async def broken(_: Request, _error: Exception) -> Response:
         return told(RefusedError("internal", "the server met an error of its own: see its terminal"))
 
     app.add_exception_handler(RefusedError, refused)
     app.add_exception_handler(UserError, unusable)
     app.add_exception_handler(HTTPException, unknown)
-    app.add_exception_handler(Exception, broken)
+    # Starlette would put a handler of Exception around all else, where its answer has none of Guard's headers.
+    # The error is raised again then, and uvicorn shows it.
+    app.add_middleware(ServerErrorMiddleware, handler=broken)

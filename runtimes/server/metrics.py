@@ -64,7 +64,7 @@ class Counted:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status = perf_counter(), 500  # what an error of ours is answered with, further out
+        began, status = perf_counter(), 500  # until an answer begins
 
         async def seen(message: Message) -> None:
             nonlocal status

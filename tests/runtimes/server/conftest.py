@@ -23,7 +23,7 @@ pytest.importorskip("fastapi", reason="needs the extra serve")
 from fastapi.testclient import TestClient
 
 from runtimes.server.app import application
-from runtimes.server.dresser import Backends, Dresser
+from runtimes.server.dresser import Backends, Dresser, PreparePhotos
 from runtimes.server.limits import Limits
 
 Files = dict[str, tuple[str, bytes]]
@@ -76,13 +76,18 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def serve(bundle: Bundle, page: Path) -> Iterator[Serve]:
-    """An application with these limits; `save_photos` is a folder."""
+    """An application with these limits; `save_photos` is a folder, `prepare` stands in for what photos are given to."""
     clients: list[TestClient] = []
 
-    def started(save_photos: Path | None = None, origins: tuple[str, ...] = (), **limits: float) -> Served:
+    def started(
+        save_photos: Path | None = None,
+        origins: tuple[str, ...] = (),
+        prepare: PreparePhotos = prepare_photos,
+        **limits: float,
+    ) -> Served:
         offered = (("onnxruntime", "fp32"),)
         backends = Backends(offered, lambda backend, precision: TryOn(bundle, backend, precision))
-        dresser = Dresser(bundle, backends, prepare_photos, save_photos)
+        dresser = Dresser(bundle, backends, prepare, save_photos)
         bounds = Limits(**limits)  # type: ignore[arg-type]
         app = application(bundle, dresser, backends, page, limits=bounds, origins=origins)
         client = TestClient(app, base_url="http://localhost:8000", raise_server_exceptions=False)

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from lite_vton.prepare import Prepared
+from runtimes.server.guard import HEADERS
 from runtimes.server.refusals import STATUS
 from tests.runtimes.server.conftest import Files, Serve
 
@@ -92,3 +94,20 @@ def test_only_named_sites_may_ask(serve: Serve, files: Files) -> None:
             assert (answer.status_code, answer.json()["trouble"]) == (403, "stranger"), origin
             assert "access-control-allow-origin" not in answer.headers
     assert serve().client.get("/api/models", headers={"origin": SITE}).status_code == 403
+
+
+def test_a_fault_of_ours_is_told_with_the_headers_of_every_answer(serve: Serve, files: Files) -> None:
+    def faulty(*_: object, **__: object) -> Prepared:
+        raise ZeroDivisionError("with what nobody else should see")
+
+    client = serve(prepare=faulty, origins=(SITE,)).client
+    for path in ("/api/prepare", "/api/try-on"):
+        answer = client.post(path, files=files, headers={"origin": SITE})
+        assert (answer.status_code, answer.json()["trouble"]) == (500, "internal")
+        assert "nobody" not in answer.text
+        assert HEADERS.items() <= dict(answer.headers).items()
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["access-control-allow-origin"] == SITE
+    counted = client.get("/metrics").text
+    assert 'lite_vton_requests_total{call="/api/prepare",status="500"} 1.0' in counted
+    assert 'lite_vton_errors_total{trouble="internal"} 2.0' in counted
