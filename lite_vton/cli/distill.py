@@ -76,7 +76,7 @@ def distill(
         typer.Option(
             "--few-steps-by",
             autocompletion=completing("way to few steps"),
-            help="How: trajectory, consistency, or progressive.",
+            help="How: trajectory, consistency, truth, or progressive.",
         ),
     ] = "trajectory",
     truth_weight: Annotated[

@@ -27,7 +27,7 @@ LAYOUTS = ("stable-diffusion", "inpainting", "paint-by-example", "stableviton", 
 STARTS = ("slim", "random")
 """A student's first weights: its teacher's, cut down, or chance."""
 
-WAYS = ("trajectory", "consistency", "progressive")
+WAYS = ("trajectory", "consistency", "truth", "progressive")
 """`training.few_steps.METHODS`, and stages that halve the steps one after another."""
 
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Serving", "serve_bundle"]
 
 _NEEDS = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "fastapi_swagger")
-_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_ORIGIN = re.compile(r"(?P<scheme>https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?")
+_OWN_PORT = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,9 @@ def serve_bundle(path: Path, serving: Serving) -> bool:
 
 def _check_origin(origin: str) -> None:
     """As browsers send it: a scheme and a host, in lower case, with a port that is not the scheme's own."""
-    if not _ORIGIN.fullmatch(origin):
+    found = _ORIGIN.fullmatch(origin)
+    port = int(found["port"] or 0) if found else 0
+    if found is None or port > 65535 or port == _OWN_PORT[found["scheme"]]:
         raise UserError(f"--cors-origin {origin!r} is no site: give it as https://example.com or http://localhost:3000")
 
 

@@ -76,6 +76,25 @@ MODEL_SLIPS = [
     (["models", "--preset", "tiyn"], "did you mean 'tiny'?"),
     *(([verb, "nowhere"], "nowhere does not exist") for verb in ("verify", "inspect", "benchmark")),
 ]
+NO_SITES = (
+    "*",
+    "null",
+    "example.com",
+    "https://",
+    "https://example.com/",
+    "https://example.com/shop",
+    "https://Example.com",
+    "https://example.com, https://example.org",
+    "https://me@example.com",
+    "https://example.com\n",
+    "https://example.com:443",
+    "http://example.com:80",
+    "https://example.com:99999",
+    "https://example.com:",
+    "https://*.example.com",
+    "file:///home",
+)
+MODEL_SLIPS += [(["serve", ".", "--cors-origin", site], "is no site") for site in NO_SITES]
 BUNDLE_SLIPS = [
     (["--provider", "cuda"], "no provider 'cuda'"),
     (["--provider", "kuda"], "did you mean 'cuda'?"),

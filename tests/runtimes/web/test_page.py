@@ -255,6 +255,25 @@ def test_a_run_in_the_browser_and_one_on_the_server_are_cancelled(page: Page, se
     dressed(page, IN_BROWSER, 1)
 
 
+def test_the_page_of_calls_shows_and_tries_them_and_asks_no_other_host(page: Page, server: Server) -> None:
+    asked: list[str] = []
+    refused: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: refused.append(message.text) if message.type == "error" else None)
+    page.goto(f"{server.url}/docs")
+    for path in ("/api/models", "/api/prepare", "/api/try-on", "/api/paste", "/healthz", "/metrics"):
+        page.wait_for_selector(f".opblock-summary-path[data-path='{path}']")
+    call = page.locator(".opblock", has=page.locator("[data-path='/healthz']"))
+    call.locator(".opblock-summary-control").click()
+    call.get_by_role("button", name="Try it out").click()
+    call.get_by_role("button", name="Execute").click()
+    answer = call.locator(".live-responses-table .response")
+    answer.wait_for()
+    assert '"status": "ok"' in answer.inner_text()
+    assert all(url.startswith((f"{server.url}/", "data:")) for url in asked), asked
+    assert not refused
+
+
 def test_a_reload_takes_the_networks_from_the_cache(page: Page, server: Server, files: Files) -> None:
     asked: list[str] = []
     page.context.on("request", lambda request: asked.append(request.url))
