@@ -156,6 +156,7 @@ def extend_bundle(
         manifest = old.model_copy(
             update={name: getattr(made, name) for name in ("tools", "artifacts", "calibration", "gates", "files")}
             | {"machine": made.machine if (made.machine, made.tools) == (old.machine, old.tools) else _SEVERAL}
+            | {"source": old.source.model_copy(update={"sha256": made.source.sha256})}
             | {"kept_in_float32": old.kept_in_float32 | kept}
             | {"fused": {name: one for name, one in old.fused.items() if name not in asked} | whole}
         )

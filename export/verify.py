@@ -88,18 +88,13 @@ def _verify_artifact(
             for key, precision in found.items()
             if precision != artifact.precision
         ]
-        failures += [
-            f"{key} is said to be {files.precision_found} inside, it is {found[key]}"
-            for key, files in artifact.components.items()
-            if files.precision_found != found[key]
-        ]
-        if row.about is not None:
-            about = load_attribute(row.about)
-            failures += [
-                text
-                for key, path in paths.items()
-                for text in metadata_faults(bundle, key, artifact.precision, about(path))
-            ]
+        rightly = {key: path for key, path in paths.items() if found[key] == artifact.precision}
+        for key, path in rightly.items():  # the others are named above
+            said = artifact.components[key].precision_found
+            if said != found[key]:
+                failures.append(f"{key} is said to be {said} inside, it is {found[key]}")
+            if row.about is not None:
+                failures += metadata_faults(bundle, key, artifact.precision, load_attribute(row.about)(path))
         if shares_reader is not None:
             shares = {key: shares_reader(path) for key, path in paths.items()}
             named = (key for key in shares if found[key] == artifact.precision)  # the others are named above

@@ -9,7 +9,7 @@ from tests.fuzz.campaign import run
 from tests.fuzz.mutations import mutated
 from tests.fuzz.readers import READERS
 
-SHORT = ("manifest", "keypoints", "photo-png", "engine-record")
+SHORT = ("manifest", "golden-arrays", "bundle-zip", "onnx", "keypoints", "photo-png", "engine-record")
 
 
 def test_the_same_numbers_damage_a_file_the_same_way() -> None:
