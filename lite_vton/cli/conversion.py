@@ -13,17 +13,19 @@ if TYPE_CHECKING:
     from lite_vton.data.conversion_outcome import Outcome
     from lite_vton.data.conversion_run import Progress
 
-__all__ = ["convert_with_report"]
+__all__ = ["convert_with_report", "goes_on"]
 
 
-def convert_with_report(output: Path, photos: int, convert: Callable[[Progress], Sequence[Outcome]]) -> None:
+def convert_with_report(
+    output: Path, photos: int, convert: Callable[[Progress], Sequence[Outcome]], overwrite: bool
+) -> None:
     """Run `convert` into the folder `output`, `photos` in all; print a line for each reason, and write the sheet."""
     from lite_vton.cli.failures import StoppedError
     from lite_vton.cli.next_steps import training_command
     from lite_vton.cli.screen import Watch, progress_bar
     from lite_vton.data.conversion_report import dropped_by_reason
 
-    watch, finished = Watch(), 0
+    watch, finished, then = Watch(), 0, goes_on(output, overwrite)
 
     def tell(done: int, dropped: int) -> None:
         nonlocal finished
@@ -34,15 +36,22 @@ def convert_with_report(output: Path, photos: int, convert: Callable[[Progress],
         try:
             outcomes = convert(tell)
         except KeyboardInterrupt as interrupt:
-            raise StoppedError(
-                f"stopped after {finished} of {photos} photos; the same command goes on there"
-            ) from interrupt
+            raise StoppedError(f"stopped after {finished} of {photos} photos; {then}") from interrupt
     dropped = dropped_by_reason(outcomes)
     print(f"{len(outcomes) - sum(dropped.values())} of {len(outcomes)} photos converted")
     for reason, count in dropped.items():
         print(f"  {count} dropped: {reason}")
     _write_sheet(output, outcomes)
     watch.wrote([output], training_command(output))
+
+
+def goes_on(output: Path, overwrite: bool) -> str:
+    """What to do after an interruption; to be asked before the conversion begins."""
+    from lite_vton.data.dataset_folder import is_replaced
+
+    if is_replaced(output, overwrite):
+        return f"{output} is as it was, and the same command begins anew"
+    return f"the same command{' without --overwrite' if overwrite else ''} goes on there"
 
 
 def _write_sheet(output: Path, outcomes: Sequence[Outcome]) -> None:

@@ -60,4 +60,5 @@ def ccp(
             overwrite=overwrite,
             progress=progress,
         ),
+        overwrite,
     )

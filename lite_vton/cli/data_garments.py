@@ -26,6 +26,7 @@ def garments(
 
     What cannot be trusted is dropped, and report.json says why. The same command goes on with an interrupted run.
     """
+    from lite_vton.cli.conversion import goes_on
     from lite_vton.cli.extras import require
     from lite_vton.cli.failures import StoppedError
     from lite_vton.cli.screen import Watch, progress_bar
@@ -34,7 +35,7 @@ def garments(
 
     if worn:
         require("data garments --worn")
-    watch = Watch()
+    watch, then = Watch(), goes_on(output, overwrite)
     with progress_bar("cutting out", len(garment_files(source).files)) as update:
         try:
             report = convert_garments(
@@ -48,7 +49,7 @@ def garments(
                 progress=lambda done, dropped: update(done, f"{dropped} dropped" if dropped else ""),
             )
         except KeyboardInterrupt as error:
-            raise StoppedError(f"stopped; go on with the same command (what is done is in {output})") from error
+            raise StoppedError(f"stopped; {then}") from error
     print(f"{len(report.kept)} of {len(report.photos)} garments kept")
     for reason, count in report.dropped.items():
         print(f"  {count} dropped: {reason}")

@@ -12,7 +12,7 @@ from lite_vton.data.layout import SPLITS
 from lite_vton.data.writer import is_written_here
 from lite_vton.errors import UserError
 
-__all__ = ["JOURNAL", "converted_folder", "drawn_folder"]
+__all__ = ["JOURNAL", "converted_folder", "drawn_folder", "is_replaced"]
 
 JOURNAL = "conversion.jsonl"
 """File in a converted dataset's folder: a line of settings, then a line per photo that is done. It marks it as ours."""
@@ -41,12 +41,17 @@ def converted_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file: name a folder")
-    if overwrite and folder.is_dir() and not is_vacant(folder):
+    if is_replaced(folder, overwrite):
         with whole_folder(folder, _is_ours) as draft:
             yield draft
     else:
         with claim_inside(folder):
             yield folder
+
+
+def is_replaced(folder: Path, overwrite: bool) -> bool:
+    """Whether a conversion into `folder` makes a new folder for it, of which nothing is kept if it is interrupted."""
+    return overwrite and folder.is_dir() and not is_vacant(folder)
 
 
 def _is_ours(folder: Path) -> bool:

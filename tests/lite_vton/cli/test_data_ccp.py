@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from lite_vton.cli import main
+from lite_vton.cli.conversion import goes_on
 from lite_vton.data.dataset_folder import JOURNAL
 from tests.lite_vton.data.ccp.drawn_source import drawn, write_source
 
@@ -72,6 +73,16 @@ def test_interrupted_it_says_where_it_goes_on(
     assert run(*words) == 0
     assert "3 of 4 photos converted" in capfd.readouterr().out
     assert lines(output) == 5 > before
+
+
+def test_interrupted_it_says_of_what_nothing_was_kept(tmp_path: Path) -> None:
+    output = tmp_path / "pairs"
+    assert goes_on(output, overwrite=False) == "the same command goes on there"
+    assert goes_on(output, overwrite=True) == "the same command without --overwrite goes on there"
+    output.mkdir()
+    (output / JOURNAL).touch()
+    assert goes_on(output, overwrite=False) == "the same command goes on there"
+    assert goes_on(output, overwrite=True) == f"{output} is as it was, and the same command begins anew"
 
 
 def lines(output: Path) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import savemat
 
@@ -32,10 +33,11 @@ _CALLED = {
     **dict.fromkeys((Part.FACE, Part.TORSO_SKIN, Part.LEFT_ARM, Part.RIGHT_ARM, Part.LEFT_LEG, Part.RIGHT_LEG), "skin"),
 }
 
-Photo = tuple[np.ndarray, np.ndarray]
+Pixels = NDArray[np.uint8]
+Photo = tuple[Pixels, Pixels]
 
 
-def drawn(index: int, height: int = 512, width: int = 384) -> tuple[Pair, np.ndarray]:
+def drawn(index: int, height: int = 512, width: int = 384) -> tuple[Pair, Pixels]:
     """A drawn pair and its parse as Clothing Co-Parsing would label it."""
     pair = draw_pair(5, index, height, width)
     labels = np.zeros(pair.parse.shape, np.uint8)
