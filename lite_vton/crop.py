@@ -56,6 +56,7 @@ _ASPECT = 3 / 4
 
 _FEATHER = 0.015  # of the crop's width, over which a result is blended into its photo
 _STRIP = 128  # rows pasted at a time
+_FINE = 4  # pixels of a large crop, once it is reduced, that make one of the result's
 
 _BELOW_KNEES = 0.15  # of the torso's crop, for a dress
 
@@ -160,6 +161,14 @@ def take_crop(pixels: NDArray[np.uint8], crop: Crop, height: int, width: int) ->
     import cv2
 
     rows, columns = photo_part(crop, *pixels.shape[:2])
+    fine = min(crop.height / height, crop.width / width) / _FINE
+    if fine > 2:
+        # Reduced before its edge is repeated: the frame of a large photo's crop is larger than the photo.
+        part = pixels[rows, columns]
+        inside = Crop(columns.start - crop.left, rows.start - crop.top, part.shape[1], part.shape[0]).divided(fine)
+        pixels = np.asarray(cv2.resize(part, (inside.width, inside.height), interpolation=cv2.INTER_AREA), np.uint8)
+        crop = Crop(-inside.left, -inside.top, _FINE * width, _FINE * height)
+        rows, columns = photo_part(crop, *pixels.shape[:2])
     above, beside = max(0, rows.start - crop.top), max(0, columns.start - crop.left)
     below = max(0, crop.height - above - (rows.stop - rows.start))
     beyond = max(0, crop.width - beside - (columns.stop - columns.start))

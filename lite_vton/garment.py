@@ -94,12 +94,12 @@ def _found_by_colour(photo: Photo) -> Cutout:
     seen = photo.pixels if photo.alpha is None else within_alpha(photo.pixels, photo.alpha)
     inside = without_frame(seen)
     try:
-        return _trimmed(*upright(*completed(inside, find_region(inside))))
+        return _trimmed(*upright(*completed(inside, find_region(inside, photo.name))))
     except UserError:
         if inside.shape == seen.shape:
             raise
         # A garment of straight sides was taken for the picture in a frame.
-        return _trimmed(*upright(*completed(seen, find_region(seen))))
+        return _trimmed(*upright(*completed(seen, find_region(seen, photo.name))))
 
 
 def _given_piece(found: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -36,8 +36,8 @@ _HANGER_ABOVE = 0.22  # of the garment's height: lower there is none
 _HOOK = 0.045  # of the garment's width: thinner than that, above the shoulders, is no cloth
 
 
-def find_region(pixels: NDArray[np.uint8]) -> _Floats:
-    """(H, W) float32 in [0, 1], 1 = garment, for a photo (H, W, 3) RGB.
+def find_region(pixels: NDArray[np.uint8], photo: str = "the photo") -> _Floats:
+    """(H, W) float32 in [0, 1], 1 = garment, for a photo (H, W, 3) RGB, which `photo` calls in errors.
 
     A background of one colour is removed by colour, any other by GrabCut from several guesses, of which the
     one that looks most like a garment is kept. Hooks and hangers are left out.
@@ -54,7 +54,7 @@ def find_region(pixels: NDArray[np.uint8]) -> _Floats:
     distance = np.linalg.norm(lab - colour, axis=2).astype(np.float32)
     blank = float((distance > _UNIFORM).mean()) < _MIN_AREA / 2  # GrabCut would find something even in that
     if blank:
-        raise UserError(_NOTHING)
+        raise UserError(_NOTHING.format(photo=photo))
     # A garment may touch one side of the picture: three quarters of the border speak for the background.
     uniform = float(np.quantile(distance[border], 0.75)) < _UNIFORM
     piece = np.zeros(border.shape, bool)
@@ -62,11 +62,11 @@ def find_region(pixels: NDArray[np.uint8]) -> _Floats:
     by_colour = largest_piece(unlike)
     if _likely(by_colour) and _is_one_of_several(by_colour, unlike):
         raise UserError(
-            "several garments in the photo, or something else as large: use a photo of one garment, or give a mask"
+            f"several garments in {photo}, or something else as large: use a photo of one garment, or give a mask"
         )
     piece = _best(fine, by_colour)
     if not _likely(piece):
-        raise UserError(_NOTHING)
+        raise UserError(_NOTHING.format(photo=photo))
     piece = _without_hanger(piece, lab)
     soft = cv2.resize(piece.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(np.clip(soft, 0, 1), np.float32)
@@ -110,7 +110,7 @@ def _coarse(pixels: NDArray[np.uint8], mask: _Floats) -> tuple[NDArray[np.uint8]
     return small, np.asarray(cv2.resize(mask, shape, interpolation=cv2.INTER_AREA) > 0.5)
 
 
-_NOTHING = "no garment found in the photo: lay it flat on a plain background of another colour, or give a mask"
+_NOTHING = "no garment found in {photo}: lay it flat on a plain background of another colour, or give a mask"
 
 
 def largest_piece(found: _Bools) -> _Bools:

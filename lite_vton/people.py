@@ -144,36 +144,36 @@ def _is_same(one: Person, other: Person) -> bool:
     return float((a & b).sum()) > 0.4 * min(float(a.sum()), float(b.sum()))
 
 
-def choose_person(people: Sequence[_Found], index: int | None = None) -> _Found:
-    """The largest, or person `index` with 0 the largest; `UserError` where there is nobody, or not so many."""
+def choose_person(people: Sequence[_Found], index: int | None = None, photo: str = "the photo") -> _Found:
+    """The largest, or person `index` with 0 the largest; `UserError` where `photo` shows nobody, or not so many."""
     if not people:
-        raise UserError("nobody is found in the photo: use one that shows a person from head to thighs, in good light")
+        raise UserError(f"nobody is found in {photo}: use one that shows a person from head to thighs, in good light")
     if index is None:
         return people[0]
     if not 0 <= index < len(people):
-        raise UserError(f"{len(people)} found in the photo: no person {index}, choose from 0, the largest")
+        raise UserError(f"{len(people)} found in {photo}: no person {index}, choose from 0, the largest")
     return people[index]
 
 
-def check_usable(keypoints: Keypoints, height: int, width: int) -> None:
-    """`UserError`, with what is wrong with the photo of this size, unless the person can be dressed."""
+def check_usable(keypoints: Keypoints, height: int, width: int, photo: str = "the photo") -> None:
+    """`UserError`, with what is wrong with `photo`, which has this size, unless the person can be dressed."""
     shoulders, hips = (Joint.R_SHOULDER, Joint.L_SHOULDER), (Joint.R_HIP, Joint.L_HIP)
     if not any(keypoints.sees(joint) for joint in shoulders):
-        raise UserError("the person's shoulders are hidden: use a photo that shows both, from the front")
+        raise UserError(f"the person's shoulders are hidden in {photo}: use a photo that shows both, from the front")
     if not any(keypoints.sees(joint) for joint in hips):
-        raise UserError("the photo ends above the person's hips, or they are hidden: show head to thighs")
+        raise UserError(f"{photo} ends above the person's hips, or they are hidden: show head to thighs")
     body = keypoints.completed().points.astype(np.float64)
     torso = float(np.linalg.norm(body[list(hips)].mean(axis=0) - body[Joint.NECK]))
     if torso < _SHORTEST_TORSO:
         raise UserError(
-            f"the person is too small: {torso:.0f} pixels from neck to hips, {_SHORTEST_TORSO} are needed; "
+            f"the person is too small in {photo}: {torso:.0f} pixels from neck to hips, {_SHORTEST_TORSO} are needed; "
             "crop closer or use a larger photo"
         )
     if body[Joint.R_SHOULDER, 0] - body[Joint.L_SHOULDER, 0] > 0.2 * torso:
-        raise UserError("the person's back is turned: use a photo from the front")
+        raise UserError(f"the person's back is turned in {photo}: use a photo from the front")
     inside = [0 <= body[joint, 0] < width and 0 <= body[joint, 1] < height for joint in shoulders]
     if not any(inside):
-        raise UserError("the person's shoulders lie outside the photo: show head to thighs")
+        raise UserError(f"the person's shoulders lie outside {photo}: show head to thighs")
 
 
 def _person(landmarks: Sequence[Any], seen: NDArray[np.float32], height: int, width: int) -> Person:

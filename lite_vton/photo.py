@@ -45,11 +45,13 @@ class Photo:
     `own` (H, W, 3) uint8 RGB, as the file has them: in the space of its profile, and beneath what is transparent.
     `icc_profile` the file's colour profile if it is a sound RGB one, to be saved with the result.
     `alpha` (H, W) uint8, 255 = opaque; None where nothing is transparent.
+    `name` is what errors call it, its file if it has one.
     """
 
     own: NDArray[np.uint8]
     icc_profile: bytes | None = None
     alpha: NDArray[np.uint8] | None = None
+    name: str = "the photo"
 
     @cached_property
     def pixels(self) -> NDArray[np.uint8]:
@@ -87,7 +89,7 @@ class Photo:
 
         scale = side / max(self.height, self.width)
         if scale >= 1:
-            return self if self.space is None else Photo(self._shown(self.own, None), None, self.alpha)
+            return self if self.space is None else self._made(self._shown(self.own, None), self.alpha)
         size = max(1, round(self.width * scale)), max(1, round(self.height * scale))
         own, alpha = self.own, self.alpha
         if alpha is not None:
@@ -95,7 +97,10 @@ class Photo:
             alpha = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.uint8)
         small = np.asarray(cv2.resize(own, size, interpolation=cv2.INTER_AREA), np.uint8)
         shown = self._shown(small, None)
-        return Photo(shown if alpha is None else from_white(shown, alpha), None, alpha)
+        return self._made(shown if alpha is None else from_white(shown, alpha), alpha)
+
+    def _made(self, shown: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> Photo:
+        return Photo(shown, None, alpha, self.name)
 
     def _shown(self, own: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
         seen = own if alpha is None else over_white(own, alpha)
@@ -107,12 +112,12 @@ def load_photo(path: str | Path, max_megapixels: float = 50) -> Photo:
 
     `UserError` as `open_picture`.
     """
-    return _decode(open_picture(Path(path), str(path), max_megapixels))
+    return _decode(open_picture(Path(path), str(path), max_megapixels), str(path))
 
 
 def read_photo(content: bytes, name: str, max_megapixels: float = 50) -> Photo:
     """The photo in a file's bytes, which `name` calls in errors; otherwise as `load_photo`."""
-    return _decode(open_picture(content, name, max_megapixels))
+    return _decode(open_picture(content, name, max_megapixels), name)
 
 
 def load_mask(path: str | Path, max_megapixels: float = 50) -> NDArray[np.uint8]:
@@ -136,7 +141,7 @@ def _marked(image: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(rgba[..., :3].max(axis=2) * rgba[..., 3] // 255, np.uint8)
 
 
-def _decode(image: Image.Image) -> Photo:
+def _decode(image: Image.Image, name: str) -> Photo:
     profile = image.info.get("icc_profile")
     profile = profile if isinstance(profile, bytes) else None
     transparent = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
@@ -149,9 +154,9 @@ def _decode(image: Image.Image) -> Photo:
         alpha = None if alpha.min() == 255 else alpha
         image = image.convert("L" if image.mode == "LA" else "RGB")
     if image.mode in ("L", "CMYK", "LAB"):
-        return Photo(np.asarray(in_srgb(image, profile)), None, alpha)
+        return Photo(np.asarray(in_srgb(image, profile)), None, alpha, name)
     own = np.asarray(image.convert("RGB"))
-    return Photo(own, profile if profile is not None and is_rgb(profile) else None, alpha)
+    return Photo(own, profile if profile is not None and is_rgb(profile) else None, alpha, name)
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 __all__ = ["from_white", "over_white"]
 
-_STRIP = 256  # rows at a time, so that a large picture needs little memory
+_STRIP = 64  # rows at a time, so that a large picture needs little memory
 
 
 def over_white(colours: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -15,8 +15,14 @@ def over_white(colours: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[
     seen = np.empty_like(colours)
     for top in range(0, len(colours), _STRIP):
         rows = slice(top, top + _STRIP)
-        share = alpha[rows, :, None].astype(np.uint32)
-        seen[rows] = (colours[rows] * share + 255 * (255 - share) + 127) // 255
+        if alpha[rows].min() == 255:
+            seen[rows] = colours[rows]
+            continue
+        # At most 255 * 255 + 127, which 16 bits hold.
+        clear = (255 - colours[rows]).astype(np.uint16)
+        clear *= alpha[rows, :, None]
+        np.subtract(255 * 255 + 127, clear, out=clear)
+        seen[rows] = clear // 255
     return seen
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def prepare_photos(
         keypoints, sight = _seen(person, person_index, pose_model)
         witnesses = Witnesses((keypoints,))
     elif installed():
-        witnesses = look(person.pixels, keypoints)
+        witnesses = _witnesses(person, keypoints)
     return prepare(
         person,
         keypoints,
@@ -91,17 +92,24 @@ def _garment(photo: Photo, mask: NDArray[np.uint8] | None, category: str) -> Cut
     return cut_out(photo, mask)
 
 
+def _witnesses(photo: Photo, keypoints: Keypoints) -> Witnesses:
+    view = photo.smaller(_LARGEST)
+    seen = look(view.pixels, keypoints.moved(Crop(0, 0, photo.width, photo.height), view.height, view.width))
+    back = Crop(0, 0, view.width, view.height)
+    return replace(seen, people=[person.moved(back, photo.height, photo.width) for person in seen.people])
+
+
 def _seen(photo: Photo, index: int | None, pose_model: Path | None) -> tuple[Keypoints, Sight | None]:
     view = photo.smaller(_LARGEST)
     whole, scale = Crop(0, 0, view.width, view.height), photo.width / view.width
     if pose_model is None:
-        chosen = choose_person(find_people(view.pixels), index)
+        chosen = choose_person(find_people(view.pixels), index, photo.name)
         keypoints = chosen.keypoints.moved(whole, photo.height, photo.width)
-        check_usable(keypoints, photo.height, photo.width)
+        check_usable(keypoints, photo.height, photo.width, photo.name)
         return keypoints, Sight(chosen.silhouette, scale * chosen.hands, scale)
     from lite_vton.dwpose import dwpose_people
 
-    found = choose_person(dwpose_people(view.pixels, pose_model), index)
+    found = choose_person(dwpose_people(view.pixels, pose_model), index, photo.name)
     keypoints = found.moved(whole, photo.height, photo.width)
-    check_usable(keypoints, photo.height, photo.width)
+    check_usable(keypoints, photo.height, photo.width, photo.name)
     return keypoints, None

@@ -124,6 +124,22 @@ def test_a_mask_half_transparent_is_half_marked(tmp_path: Path) -> None:
     assert (load_mask(tmp_path / "mask.png") == 200 * 128 // 255).all()
 
 
+def smooth(height: int, width: int) -> np.ndarray:
+    rows, columns = np.mgrid[:height, :width]
+    return np.stack([200 * rows // height, 200 * columns // width, 100 + 0 * rows], axis=2).astype(np.uint8)
+
+
+@QUICK
+@given(left=st.integers(-400, 400), top=st.integers(-400, 400), unit=st.integers(300, 450))
+def test_a_large_crop_shows_what_a_small_one_would(left: int, top: int, unit: int) -> None:
+    """A large one is reduced before the photo's edge is repeated."""
+    pixels, crop = smooth(900, 1000), Crop(left, top, 3 * unit, 4 * unit)
+    rows = np.clip(top + (np.arange(64) + 0.5) * crop.height / 64, 0, 899).astype(int)
+    columns = np.clip(left + (np.arange(48) + 0.5) * crop.width / 48, 0, 999).astype(int)
+    expected = pixels[rows[:, None], columns].astype(int)
+    assert np.abs(take_crop(pixels, crop, 64, 48) - expected).max() <= 3
+
+
 def encoded(size: tuple[int, int], kind: str = "PNG") -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(noise(size[1], size[0])).save(buffer, kind)

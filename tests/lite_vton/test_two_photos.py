@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,14 @@ def test_keypoints_that_are_given_are_used_where_nobody_can_be_seen(pair: Pair) 
     assert given.silhouette is None
     with pytest.raises(UserError, match="nobody is found"):
         prepare_photos(blank, Photo(pair.cloth), 256, 192)
+
+
+def test_what_is_wrong_with_a_photo_is_said_with_its_name(pair: Pair) -> None:
+    wall = replace(Photo(np.full_like(pair.person, 128)), name="wall.png")
+    with pytest.raises(UserError, match=r"nobody is found in wall\.png"):
+        prepare_photos(wall, Photo(pair.cloth), 256, 192)
+    with pytest.raises(UserError, match=r"no garment found in wall\.png"):
+        prepare_photos(Photo(pair.person), wall, 256, 192)
 
 
 def test_a_mask_that_is_given_is_the_mask(pair: Pair) -> None:

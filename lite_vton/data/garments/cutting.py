@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from lite_vton.data.conversion_outcome import DroppedError
 from lite_vton.data.garments.classes import GarmentClass
@@ -54,19 +51,7 @@ def _read(path: Path) -> Photo:
         raise DroppedError("not a usable picture", str(error).replace(str(path), path.name)) from error
     if animated:
         raise DroppedError("not a usable picture", f"{path.name} is animated: save the picture that shows the garment")
-    return photo if max(photo.height, photo.width) <= _LARGEST else _shrunk(photo)
-
-
-def _shrunk(photo: Photo) -> Photo:
-    import cv2
-
-    scale = _LARGEST / max(photo.height, photo.width)
-    size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
-
-    def resized(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-    return Photo(resized(photo.pixels), None, None if photo.alpha is None else resized(photo.alpha))
+    return replace(photo, name="the photo").smaller(_LARGEST)
 
 
 def _cut(photo: Photo, kind: GarmentClass, worn: bool) -> Cutout:
