@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,10 @@ from lite_vton.atomic import whole_file
 from lite_vton.data.held_out import held_out_pairs
 from lite_vton.data.synthetic import synthesize
 from lite_vton.data.viton_hd import VitonHD
+from lite_vton.errors import UserError
+from lite_vton.garment import CLIP_SIDE
 from lite_vton.presets import ModelConfig
+from training.kept_arrays import MEND, kept_arrays
 from training.pictures import PicturePairs, read_pictures
 from training.stages import progress_bars
 
@@ -67,9 +71,20 @@ def _kind(config: ModelConfig, garments: bool) -> str:
 
 def _kept(cache: Path, make: Callable[[], PicturePairs]) -> PicturePairs:
     if cache.is_file():
-        with np.load(cache) as arrays:
-            return PicturePairs(**arrays)
+        return _pairs_in(cache)
     pictures = make()
     with whole_file(cache) as draft:
         np.savez(draft, **vars(pictures))
     return pictures
+
+
+def _pairs_in(cache: Path) -> PicturePairs:
+    arrays = kept_arrays(cache, [field.name for field in fields(PicturePairs)])
+    count, size = arrays["person"].shape[:1], arrays["person"].shape[1:3]
+    garments = arrays["garment"].shape[:1]
+    shapes = dict.fromkeys(("person", "masked_person", "pose"), (*count, *size, 3))
+    shapes |= {"mask": (*count, *size), "garment": (*garments, CLIP_SIDE, CLIP_SIDE, 3)}
+    fits = len(size) == 2 and garments in ((0,), count)
+    if not fits or any(array.shape != shapes[name] or array.dtype != np.uint8 for name, array in arrays.items()):
+        raise UserError(f"{cache} does not hold pictures of pairs: {MEND}")
+    return PicturePairs(**arrays)

@@ -10,14 +10,17 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
 from lite_vton.atomic import whole_file
+from lite_vton.errors import UserError
 from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.model.image_encoder import ImageEncoder
 from lite_vton.presets import UNetConfig
+from training.kept_arrays import MEND
 from training.pictures import PicturePairs
 
 __all__ = ["ENCODED_TOGETHER", "LatentPairs", "Pairs", "encode_pairs", "joined", "kept_pairs", "to_tensor"]
@@ -144,7 +147,19 @@ def kept_pairs(file: Path, make: Callable[[], LatentPairs]) -> LatentPairs:
         made = {name: tensor.contiguous() for name, tensor in vars(make()).items() if tensor is not None}
         with whole_file(file) as draft:
             save_file(made, draft)
-    return LatentPairs(**load_file(file))
+    return _pairs_in(file)
+
+
+def _pairs_in(file: Path) -> LatentPairs:
+    try:
+        tensors = load_file(file)
+        pairs = LatentPairs(**tensors)
+    except (SafetensorError, TypeError) as error:  # TypeError: for tensors of other names
+        raise UserError(f"{file} is damaged or holds no latents ({' '.join(str(error).split())}): {MEND}") from error
+    for name, tensor in tensors.items():
+        if tensor.shape[:1] != pairs.x_0.shape[:1] or not tensor.isfinite().all():
+            raise UserError(f"{file} holds {name} with NaN or infinity, or of fewer pairs: {MEND}")
+    return pairs
 
 
 def _batches(pictures: NDArray[np.uint8], size: int, device: torch.device) -> Iterator[torch.Tensor]:

@@ -26,6 +26,7 @@ from training.ablations import BUDGETS, ROWS, TABLES, Budget, Row
 from training.bfloat16 import bf16_pays
 from training.claimed_folder import claim
 from training.drawn_pairs import held_out_pictures
+from training.kept_arrays import kept_pictures
 from training.metrics import find_backbones
 from training.results import Results, read_recorded
 from training.results_page import page
@@ -100,8 +101,7 @@ def _draw(trials: Trials, results: Results, table: str, folder: Path) -> dict[st
 
 def _painted(trials: Trials, row: str, file: Path) -> NDArray[np.uint8]:
     """The pictures of a trial, with the person's own pixels where it does not repaint."""
-    with np.load(file) as arrays:
-        painted: NDArray[np.uint8] = arrays["pictures"]
+    painted = kept_pictures(file)
     people = held_out_pictures(trials.folder, trials.budget.held_out, trials.config(ROWS[row]))
     return np.where(people.mask[..., None] > 0, painted, people.person)  # rows may differ in what they repaint
 

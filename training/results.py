@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lite_vton.errors import UserError
+from training.json_object import read_object
 
 __all__ = [
     "FIGURES",
@@ -77,12 +78,22 @@ class Spread:
 
 
 def read_results(folder: Path, rows: Iterable[str]) -> Results:
-    """Those of `rows` that are there."""
+    """Those of `rows` that are there; `UserError` for one that is damaged."""
     found: dict[str, dict[int, Any]] = {}
     for row in rows:
         files = {int(file.parent.name): file for file in (folder / row).glob("*/result.json")}
         if files:
-            found[row] = {seed: json.loads(file.read_text(encoding="utf-8")) for seed, file in sorted(files.items())}
+            found[row] = {seed: _result(file) for seed, file in sorted(files.items())}
+    return found
+
+
+def _result(file: Path) -> Mapping[str, Any]:
+    try:
+        found = read_object(file)
+    except UserError as error:
+        raise UserError(f"{error}: delete its folder, and the same command makes it again") from error
+    if not isinstance(found.get("figures"), dict):
+        raise UserError(f"{file} holds no figures: delete its folder, and the same command makes it again")
     return found
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lite_vton.atomic import whole_file, write_text
 from lite_vton.conditioning import COMPONENTS_OF_PAPER
+from lite_vton.errors import UserError
 from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.image_encoder import load_image_encoder
@@ -22,6 +23,8 @@ from training.ablations import ROWS, SHIPPED, Budget, Row
 from training.denoiser import train_denoiser
 from training.drawn_pairs import drawn_pictures, held_out_pictures
 from training.garment_tower import STAND_IN, TowerRecipe, train_tower
+from training.json_object import read_object
+from training.kept_arrays import kept_pictures
 from training.latents import LatentPairs, encode_pairs, kept_pairs
 from training.loop import LoopConfig
 from training.metrics import Backbones
@@ -159,13 +162,13 @@ class Trials:
 
     def _teachers_pictures(self, row: Row, seed: int) -> NDArray[np.uint8]:
         if row.taught_by != SHIPPED:
-            return _load_pictures(self.file(ROWS[str(row.taught_by)], seed).with_name("pictures.npz"))
+            return kept_pictures(self.file(ROWS[str(row.taught_by)], seed).with_name("pictures.npz"))
         file = self.folder / "shipped-teacher.npz"
         if not file.is_file():
             taught, held_out = self.taught, self._held_out(self.taught.config)
             teacher = Denoiser(taught.config, taught.unet)
             _save_pictures(file, paint(teacher, held_out, self._autoencoder, taught.latent_scale))
-        return _load_pictures(file)
+        return kept_pictures(file)
 
     @property
     def _autoencoder(self) -> Autoencoder:
@@ -214,16 +217,13 @@ class Trials:
         return folder
 
     def _found_again(self) -> float:
-        found: float = json.loads((self.folder / "tower/found.json").read_text(encoding="utf-8"))["found_again"]
+        file = self.folder / "tower/found.json"
+        found = read_object(file).get("found_again")
+        if not isinstance(found, float):
+            raise UserError(f"{file} does not say how many garments are found again: delete the folder {file.parent}")
         return found
 
 
 def _save_pictures(file: Path, pictures: NDArray[np.uint8]) -> None:
     with whole_file(file) as draft:
         np.savez_compressed(draft, pictures=pictures)
-
-
-def _load_pictures(file: Path) -> NDArray[np.uint8]:
-    with np.load(file) as arrays:
-        pictures: NDArray[np.uint8] = arrays["pictures"]
-    return pictures

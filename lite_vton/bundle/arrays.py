@@ -26,31 +26,31 @@ _LENGTHS = {b"\x01\x00": "<H", b"\x02\x00": "<I", b"\x03\x00": "<I"}
 """How the length of a header is written, by version of the format."""
 
 
-def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of an npz file by key.
+def load_arrays(
+    path: Path, *, mend: str = "export the bundle again", most_bytes: int = _MOST_BYTES
+) -> dict[str, NDArray[Any]]:
+    """The arrays of an npz file by key, together of at most `most_bytes`.
 
     Nothing is unpickled, and no more memory is taken than the file's own directory promises. Raises `UserError` for a
-    file that is no npz, is damaged, or holds something else than plain arrays.
+    file that is no npz, is damaged, or holds something else than plain arrays; `mend` says there what to do.
     """
     if not is_zip(path):
-        raise UserError(f"{path.name} holds no plain arrays (not an npz file): export the bundle again")
+        raise UserError(f"{path.name} holds no plain arrays (not an npz file): {mend}")
     found: dict[str, NDArray[Any]] = {}
     with opened_zip(path) as archive:
         members = archive.infolist()
-        if sum(member.file_size for member in members) > _MOST_BYTES:
-            raise UserError(f"{path.name} holds more than {_MOST_BYTES >> 30} GB of arrays: export the bundle again")
+        if sum(member.file_size for member in members) > most_bytes:
+            raise UserError(f"{path.name} holds more than {most_bytes >> 30} GB of arrays: {mend}")
         for member in members:
             key = member.filename.removesuffix(".npy")
             if key == member.filename or key in found:
-                raise UserError(f"{path.name} holds {member.filename!r}, which is no array or there twice")
+                raise UserError(f"{path.name} holds {member.filename!r}, which is no array or there twice: {mend}")
             try:
                 found[key] = _array(archive, member)
             # What Python's parser raises for a header that is no literal, and numpy for a kind that it does not know.
             except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
                 reason = " ".join(str(error).split())[:200]
-                raise UserError(
-                    f"{path.name} holds no plain arrays ({key}: {reason}): export the bundle again"
-                ) from error
+                raise UserError(f"{path.name} holds no plain arrays ({key}: {reason}): {mend}") from error
     return found
 
 

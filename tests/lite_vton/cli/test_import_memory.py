@@ -24,7 +24,7 @@ def peak():  # KiB; getrusage's would be the parent's, where that was larger
 
 
 kl = preset("tiny-kl")
-shape = replace(kl.unet, channels=(256, 384), norm_groups=32)
+shape = replace(kl.unet, channels=(128, 192), norm_groups=32)
 config = replace(kl, unet=shape)
 source, small, output = map(Path, sys.argv[1:])
 import_weights(small, kl).write(output / "a.safetensors", output / "b.safetensors")  # what importing itself takes
@@ -41,7 +41,7 @@ def test_half_precision_takes_at_most_its_own_size_and_three_tenths(tmp_path: Pa
     torch.manual_seed(0)
     large = UNet2DConditionModel(
         in_channels=4,
-        block_out_channels=(256, 384),
+        block_out_channels=(128, 192),
         layers_per_block=1,
         down_block_types=("CrossAttnDownBlock2D",) * 2,
         up_block_types=("CrossAttnUpBlock2D",) * 2,
