@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from lite_vton.errors import UserError
 from runtimes.server.connections import Connections
+from runtimes.server.heap import share_one_heap
 from runtimes.server.limits import Patience
 
 __all__ = ["Work", "listen"]
@@ -51,6 +52,7 @@ def listen(
     `port` 0 is any free one. `UserError` for an address that cannot be had, and for too few file descriptors.
     """
     patience = patience or Patience()
+    share_one_heap()
     with _bound(host, port) as listener:
         connections = Connections(patience, _most_connections())
         config = uvicorn.Config(

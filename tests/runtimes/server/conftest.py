@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from export.bundle import export_bundle
 from lite_vton import TryOn
@@ -97,3 +99,13 @@ def serve(bundle: Bundle, page: Path) -> Iterator[Serve]:
     yield started
     for client in clients:
         client.__exit__(None, None, None)
+
+
+def as_bmp(photo: bytes) -> bytes:
+    """Beyond the megabyte at which uploads are usually moved to the disk."""
+    content = io.BytesIO()
+    with Image.open(io.BytesIO(photo)) as image:
+        larger = Image.new("RGB", (768, 1024), "white")  # beside the person, whose keypoints stay where they are
+        larger.paste(image)
+        larger.save(content, "BMP")
+    return content.getvalue()

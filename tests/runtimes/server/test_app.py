@@ -16,7 +16,7 @@ from PIL import Image
 from lite_vton import TryOn
 from lite_vton.inputs import TryOnInputs
 from lite_vton.mask import Category
-from tests.runtimes.server.conftest import Files, Serve
+from tests.runtimes.server.conftest import Files, Serve, as_bmp
 
 pytest.importorskip("fastapi", reason="needs the extra serve")
 
@@ -193,16 +193,6 @@ def test_uploads_reach_no_disk_unless_asked(
     kept.mkdir()
     serve(kept).client.post("/api/try-on", files=files, data={"steps": "1"})
     assert sorted(path.name.split("-")[-1] for path in kept.iterdir()) == ["garment.png", "person.png", "result.png"]
-
-
-def as_bmp(photo: bytes) -> bytes:
-    """Beyond the megabyte at which uploads are usually moved to the disk."""
-    content = io.BytesIO()
-    with Image.open(io.BytesIO(photo)) as image:
-        larger = Image.new("RGB", (768, 1024), "white")  # beside the person, whose keypoints stay where they are
-        larger.paste(image)
-        larger.save(content, "BMP")
-    return content.getvalue()
 
 
 def test_only_listed_files_of_the_bundle_are_served(serve: Serve) -> None:
