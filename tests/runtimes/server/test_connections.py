@@ -134,7 +134,7 @@ def test_requests_under_way_finish_when_the_server_is_told_to_stop(
     watch = network_watch(tmp_path)
     with served(bundle.root, page, "--finish-seconds", "60", environment=watch.environment) as server:
         honest(server.url, files)
-        answers = started(server, files, "300", 2)
+        answers = started(server, files, "150", 2)
         server.process.send_signal(signal.SIGTERM)
         statuses = [answer.status_code for answer in answers()]
         assert statuses == [200, 200]
