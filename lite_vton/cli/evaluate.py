@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lite_vton.atomic import write_text
+from lite_vton.atomic import whole_folder, write_text
 from lite_vton.cli.names import completing
 from lite_vton.cli.options import LARGEST_SEED, LARGEST_SIDE, MOST, Json, Mask, Overwrite, Sampler, Steps
 from lite_vton.cli.outputs import claim_filled_folder
@@ -132,9 +133,11 @@ def evaluate(
     else:
         assert model is not None
         takers: list[TakePicture] = [shown.add] if sheet else []
-        if save_pictures and output is not None:
-            takers.append(_saver(output / "pictures", not unpaired))
-        judgement = judge(model, wanted, Sampling(steps, sampler, seed, detail), backbones, takers)
+        with ExitStack() as pictures:
+            if save_pictures and output is not None:
+                folder = pictures.enter_context(whole_folder(output / "pictures", _are_pictures))
+                takers.append(_saver(folder, not unpaired))
+            judgement = judge(model, wanted, Sampling(steps, sampler, seed, detail), backbones, takers)
     written = [] if output is None else _written(judgement, output, shown if sheet else None)
     if as_json:
         from lite_vton.cli.judgement import rows_as_json
@@ -186,6 +189,16 @@ def _written(judgement: Judgement, output: Path, shown: SideBySide | None) -> li
         save_photo(written[-1], shown.sheet())
     pictures = output / "pictures"
     return [*written, *([pictures] if pictures.is_dir() else [])]
+
+
+def _are_pictures(folder: Path) -> bool:
+    """Whether `_saver` wrote what is in `folder`."""
+    from lite_vton.cli.judging import KEYS
+
+    return all(
+        way.name in KEYS and way.is_dir() and all(file.suffix == ".png" for file in way.iterdir())
+        for way in folder.iterdir()
+    )
 
 
 def _saver(folder: Path, paired: bool) -> TakePicture:

@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from runtimes.base import Runtime
     from training.metrics import Backbones, Paint, Picture
 
-__all__ = ["DEFAULT_PAIRS", "Judged", "Sampling", "TestPairs", "judge", "open_test_pairs"]
+__all__ = ["DEFAULT_PAIRS", "KEYS", "Judged", "Sampling", "TestPairs", "judge", "open_test_pairs"]
 
 DEFAULT_PAIRS = 64
 """How many a model is judged on where nobody says."""
+
+KEYS = ("model", "teacher", "pasted-warp", "inpainted-warp", "poisson-warp", "autoencoder")
+"""Of the ways to make a try-on that are judged; they name the folders of their pictures."""
 
 TakePicture = Callable[[str, "TryOnSample", "Picture"], None]
 """Called with the way's key, the pair and the picture with the person's own pixels back outside the mask."""
@@ -71,7 +74,7 @@ class _Model:
 
 @dataclass(frozen=True)
 class _Way:
-    """One way to make a try-on; `key` names its folder of pictures."""
+    """One way to make a try-on; `key` is one of `KEYS`."""
 
     key: str
     what: str

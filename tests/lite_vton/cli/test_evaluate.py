@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from lite_vton.cli import main
+from lite_vton.cli.judging import KEYS
 
 Refused = Callable[..., str]
 Weights = dict[str, torch.Tensor]
@@ -84,12 +85,24 @@ def test_a_model_without_weights_for_lpips_and_fid_is_scored_on_the_rest(
     assert sheet.shape[0] == pytest.approx(2 * 2 * 64, abs=60)
     assert sheet.shape[1] >= 6 * 96
 
+    assert {path.name for path in (tmp_path / "out/pictures").iterdir()} == set(KEYS) - {"teacher"}
+    assert not list(tmp_path.rglob(".lite-vton-*"))
+
     # The pictures that were kept score the same as somebody's results.
     words = ["eval", "--results", str(tmp_path / "out/pictures/model"), "--data", str(dataset), "--json"]
     assert main(words) == 0
     (row,) = json.loads(capfd.readouterr().out)
     assert row["repainted"] == row["raw"] == model["repainted"]
     assert row["ms_per_pair"] is None
+
+
+def test_pictures_of_somebody_else_are_refused_before_anything_is_judged(
+    dataset: Path, tmp_path: Path, refused: Refused
+) -> None:
+    (tmp_path / "out/pictures/model").mkdir(parents=True)
+    (tmp_path / "out/pictures/model/notes.txt").write_text("mine")
+    words = ("eval", "tiny", "--data", dataset, "--pairs", 1, "--steps", 1, "-o", tmp_path / "out", "--save-pictures")
+    assert "pictures exists and holds something else" in refused(*words)
 
 
 def test_perfect_results_score_the_highest_in_everything(
