@@ -16,6 +16,22 @@ web:
 test *options:
     OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m pytest -n 2 --dist loadfile --max-worker-restart=0 {{ options }}
 
+# Damaged files of every kind for every reader; the long form of docs/reliability.md is --cases 100000
+fuzz *options:
+    python -m tests.fuzz {{ options }}
+
+# Commands ended by SIGKILL at random moments, and what they leave; the long form is --kills 300
+kills *options:
+    python -m tests.reliability.kills {{ options }}
+
+# An honest client of the server among slow ones; the long form is --clients 200
+slow-clients *options:
+    python -m tests.reliability.slow_clients {{ options }}
+
+# The server's memory over many requests; the long form is --count 1000
+requests *options:
+    python -m tests.reliability.requests {{ options }}
+
 # An environment for Optimum, which needs older diffusers than ours: tests open our files in it, the full benchmark times its own
 optimum:
     cmp -s constraints-optimum.txt .venv-optimum/.installed || rm -rf .venv-optimum
