@@ -88,6 +88,9 @@ class Trials:
             self.run(ROWS[str(row.taught_by)], seed)
         folder, config = file.parent, self.config(row)
         folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "checkpoint").is_dir():  # of a finished trial it is gone: one whose result went is begun anew
+            for left in ("log.csv", "config.json"):
+                (folder / left).unlink(missing_ok=True)
         clock = Clock(folder / "minutes.json")
         loop = self._loop(row, seed)
         teacher = self._teacher(row, seed)
