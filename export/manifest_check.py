@@ -33,6 +33,7 @@ def manifest_faults(bundle: Bundle, golden: Trajectory) -> tuple[str, ...]:
         *_differences(_said(bundle.manifest), _due(bundle), "manifest.json"),
         *_model_faults(bundle.manifest, golden),
         *_golden_faults(bundle.manifest, golden),
+        *_calibration_faults(bundle.manifest, golden),
         *_settings_faults(bundle),
     ]
     return tuple(faults[:_MOST_TOLD])
@@ -112,6 +113,13 @@ def _golden_faults(manifest: Manifest, golden: Trajectory) -> Iterator[str]:
             if said != due:
                 yield f"manifest.json says components.{call.component} has {said}, its trajectory has {due}"
                 return
+
+
+def _calibration_faults(manifest: Manifest, golden: Trajectory) -> Iterator[str]:
+    """People are dressed to calibrate in the trajectory's steps, each from the noise after."""
+    if manifest.calibration is not None:
+        due = {"calibration": {"steps": golden.steps, "seed": golden.seed + 1}}
+        yield from _differences({"calibration": vars(manifest.calibration)}, due, "manifest.json")
 
 
 def _settings_faults(bundle: Bundle) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from lite_vton.bundle import check_beside
 from lite_vton.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,19 +43,21 @@ class PictureNetwork:
 def open_network(file: Path, outputs: int) -> PictureNetwork:
     """The ONNX file at this path, on the CPU.
 
-    `UserError` for a file that is missing, no ONNX, takes anything but one float32 picture (1, 3, height, width) of
-    fixed size, or has another number of outputs.
+    `UserError` for a file that is missing, no ONNX, names weights anywhere but beside it, takes anything but one
+    float32 picture (1, 3, height, width) of fixed size, or has another number of outputs.
     """
     import onnxruntime as ort
 
     if not file.is_file():
         raise UserError(f"there is no file {file}: give the path of the ONNX file")
+    check_beside(file, ".onnx")
     options = ort.SessionOptions()
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # what was looked through, whatever its name
     options.log_severity_level = 3
     try:
         session = ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # as above
-        raise UserError(f"{file} is no ONNX file that can be loaded ({_reason(error)}): get the file again") from error
+        raise UserError(f"{file} is not a readable ONNX file ({_reason(error)}): get the file again") from error
     inputs = [(tensor.type, tuple(tensor.shape)) for tensor in session.get_inputs()]
     match inputs:
         case [("tensor(float)", (batch, 3, int(height), int(width)))] if batch == 1 or not isinstance(batch, int):

@@ -87,27 +87,30 @@ _COREML_WEIGHTS = "@model_path/weights/"
 _MOST_JSON = 1 << 20  # bytes
 
 
-def files_named_by(path: Path) -> frozenset[str]:
-    """What a reader of the file `path` opens beside it, as paths from its folder.
+def files_named_by(path: Path, suffix: str | None = None) -> frozenset[str]:
+    """What a reader of the file `path` opens beside it, as paths from its folder; `suffix` is what it is read as.
 
     Raises `UserError` for a file that is not whole, and for a name that is no plain path below that folder.
     """
-    kind = next((kind for kind in _NAMED if path.name.endswith(kind)), None)
+    kind = next((kind for kind in _NAMED if (suffix or path.name).endswith(kind)), None)
     if kind is None or (kind == "Manifest.json" and path.parent.suffix != ".mlpackage"):
         return frozenset()
     try:
         names = frozenset(_NAMED[kind](path))
     except ValueError as error:
-        raise UserError(f"{path} is not a readable {_KINDS[kind]} ({error}): export it again") from error
+        raise UserError(f"{path} is not a readable {_KINDS[kind]} ({error}): get the file again") from error
     for name in names:
         if not is_confined(name):
             raise UserError(f"{path} names the file {name[:200]!r}, which is not beside it: do not use this file")
     return names
 
 
-def check_beside(path: Path) -> None:
-    """That all that `path` names is there: files below its folder, and no links. `UserError` for what is not."""
-    for name in sorted(files_named_by(path)):
+def check_beside(path: Path, suffix: str | None = None) -> None:
+    """That all that `path` names is there: files below its folder, and no links. `UserError` for what is not.
+
+    `suffix` is what it is read as, whatever its name.
+    """
+    for name in sorted(files_named_by(path, suffix)):
         if not confined(path.parent, name).is_file():
             raise UserError(f"{path.name} has weights in {name}, which is not beside it: copy the whole folder")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from export.bundle import export_bundle
+from export.bundle import export_bundle, extend_bundle
 from export.engine_cache import cache_folder
 from lite_vton.bundle import Artifact, Bundle, ComponentFiles, record_files, write_manifest
 from lite_vton.inputs import TryOnInputs
@@ -41,6 +41,13 @@ def inputs() -> TryOnInputs:
 def exported(tmp_path_factory: pytest.TempPathFactory, networks: Networks, inputs: TryOnInputs) -> Bundle:
     target = tmp_path_factory.mktemp("exported") / "tiny"
     return export_bundle(networks, inputs, target, steps=3, seed=7)
+
+
+@pytest.fixture(scope="session")
+def fused(tmp_path_factory: pytest.TempPathFactory, exported: Bundle) -> Bundle:
+    """The exported bundle with the fused form of both of its artifacts."""
+    target = tmp_path_factory.mktemp("fused") / "tiny"
+    return extend_bundle(exported, target, ("onnx",), ("fp32", "fp16"), fused=True)
 
 
 @pytest.fixture

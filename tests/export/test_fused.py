@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from export.bundle import export_bundle, extend_bundle
+from export.bundle import export_bundle
 from export.fused_onnx import fuse_onnx
 from export.parity import picture_psnr
 from export.plan import plan_export
@@ -24,13 +24,6 @@ from lite_vton.model.networks import Networks, random_networks
 from lite_vton.presets import preset
 from runtimes.fused import try_on_fused
 from runtimes.onnxruntime_runtime import OnnxRuntime
-
-
-@pytest.fixture(scope="module")
-def fused(tmp_path_factory: pytest.TempPathFactory, exported: Bundle) -> Bundle:
-    """The exported bundle with the fused form of both of its artifacts."""
-    target = tmp_path_factory.mktemp("fused") / "tiny"
-    return extend_bundle(exported, target, ("onnx",), ("fp32", "fp16"), fused=True)
 
 
 @pytest.mark.parametrize("steps", range(1, 6))

@@ -6,14 +6,16 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
-from export.golden import load_trajectory
+from export.golden import Trajectory, load_trajectory
 from export.manifest_check import manifest_faults
-from export.verify import verify
-from lite_vton.bundle import Bundle, record_files, write_manifest
+from export.verify import ArtifactReport, Report, verify
+from export.verify_file import write_verdicts
+from lite_vton.bundle import Bundle, Calibration, record_files, write_manifest
 from lite_vton.errors import UserError
 
 INFORMATIVE = {
@@ -21,6 +23,8 @@ INFORMATIVE = {
     "tools": "versions of what wrote it; another version may verify it",
     "machine": "where it was measured; another machine may verify it",
     "kept_in_float32": "reasons for people; what is in float32 is read from each file",
+    "calibration.source": "names where the people came from",
+    "calibration.people": "how many they were; their calls are in no file",
     "artifacts.*.options": "what the exporter was told; what came of it is read from each file",
 }
 """Fields that nothing is computed from, and why each one is no lie that a port could act on."""
@@ -72,21 +76,30 @@ def changed(manifest: dict[str, Any], where: tuple[str | int, ...]) -> dict[str,
 
 
 @pytest.fixture(scope="module")
-def copied(exported: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def copied(fused: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with fused artifacts, whose manifest says what it was calibrated on."""
     root = tmp_path_factory.mktemp("changed") / "tiny"
-    shutil.copytree(exported.root, root)
+    shutil.copytree(fused.root, root)
+    calibration = Calibration(source="drawn people", people=2, steps=3, seed=8)
+    write_manifest(root, fused.manifest.model_copy(update={"calibration": calibration}))
     return root
 
 
-def is_found(root: Path) -> bool:
-    """Whether opening refuses the bundle or verification fails it, the cheap comparisons first."""
+def is_found_unrun(root: Path, golden: Trajectory) -> bool:
+    """Whether opening refuses the bundle, or its manifest is found to be wrong before anything runs; cheapest first."""
     try:
-        bundle = Bundle.open(root)
-        if manifest_faults(bundle, load_trajectory(bundle.path(str(bundle.manifest.golden)))):
+        if manifest_faults(Bundle.open(root, check=False), golden):
             return True
-        return verify(bundle, write=False).exit_code == 1
+        Bundle.open(root)
     except UserError:
         return True
+    return False
+
+
+def kind_of(where: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The field, whichever artifact, component or call it is of."""
+    names = [part for part in where if isinstance(part, str)]
+    return (names[0], *names[4 if "components" in names else 2 :])
 
 
 def test_an_untouched_bundle_has_no_fault(copied: Path) -> None:
@@ -95,17 +108,38 @@ def test_an_untouched_bundle_has_no_fault(copied: Path) -> None:
 
 
 def test_every_value_that_a_port_reads_is_compared(copied: Path) -> None:
+    """What only shows when an artifact runs is tried once of each kind, on one artifact, component and call."""
     path = copied / "manifest.json"
     whole = path.read_text()
     manifest = json.loads(whole)
-    believed = []
+    golden = load_trajectory(copied / manifest["golden"])
+    late: dict[tuple[str | int, ...], list[tuple[str | int, ...]]] = {}
     for where, _ in leaves(manifest):
         if not is_informative(where):
             path.write_text(json.dumps(changed(manifest, where)))
-            if not is_found(copied):
-                believed.append(".".join(map(str, where)))
+            if not is_found_unrun(copied, golden):
+                late.setdefault(kind_of(where), []).append(where)
+    draw = Random(0)
+    believed = []
+    for found in late.values():
+        where = draw.choice(found)
+        path.write_text(json.dumps(changed(manifest, where)))
+        artifact = str(where[1]) if len(where) > 1 else "onnx-fp32"
+        if verify(Bundle.open(copied), artifacts=[artifact], write=False).exit_code != 1:
+            believed.append(".".join(map(str, where)))
     path.write_text(whole)
     assert believed == []
+    fields = {"precision_found", "psnr_db", "cosine", "max_abs", "echoes", "picture_psnr_db"}
+    assert {kind[-1] for kind in late} >= fields
+
+
+def test_a_calibration_on_nobody_is_refused_at_opening(copied: Path) -> None:
+    path = copied / "manifest.json"
+    whole = path.read_text()
+    path.write_text(json.dumps(json.loads(whole) | {"calibration": {"source": "", "people": 0, "steps": 3, "seed": 8}}))
+    with pytest.raises(UserError, match="people"):
+        Bundle.open(copied)
+    path.write_text(whole)
 
 
 @pytest.mark.parametrize("scale", ["0", "-1", "1e999", "NaN", "Infinity"])
@@ -143,8 +177,27 @@ def test_the_line_names_the_field_and_the_command_fails(copied: Path) -> None:
     path = copied / "manifest.json"
     whole = path.read_text()
     path.write_text(json.dumps(changed(json.loads(whole), ("schedule", "timesteps", 0))))
-    report = verify(Bundle.open(copied), artifacts=["onnx-fp32"], write=False)
+    verdicts = copied / "verify.json"
+    before = verdicts.read_text()
+    report = verify(Bundle.open(copied), artifacts=["onnx-fp32"])
+    written = json.loads(verdicts.read_text())
     path.write_text(whole)
+    verdicts.write_text(before)
     assert report.exit_code == 1
     assert "FAILED   manifest.json says schedule.timesteps.0 is 600, its files say 599" in str(report)
     assert report.to_json()["passed"] is False
+    assert written["passed"] is False
+    assert written["manifest"] == list(report.manifest)
+
+
+def test_a_wrong_manifest_is_written_down_where_nothing_could_run(copied: Path) -> None:
+    verdicts = copied / "verify.json"
+    before = verdicts.read_text()
+    skipped = ArtifactReport("onnx-fp32", "fp32", {}, (), None, (), skipped="no device")
+    assert not write_verdicts(Bundle.open(copied), Report((skipped,)))
+    assert verdicts.read_text() == before
+    assert write_verdicts(Bundle.open(copied), Report((skipped,), ("manifest.json says height is 65",)))
+    written = json.loads(verdicts.read_text())
+    verdicts.write_text(before)
+    assert (written["passed"], written["manifest"]) == (False, ["manifest.json says height is 65"])
+    assert [row["skipped"] for row in written["artifacts"]] == [None, None]  # rows of a run that could are kept

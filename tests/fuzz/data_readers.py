@@ -70,11 +70,12 @@ def _read_matlab(folder: Path) -> None:
 
 
 ROWS = (
-    Reader("dataset", _dataset, _read_dataset, needs=("skia",), share=0.5),
+    Reader("dataset", _dataset, _read_dataset, needs=("skia",), share=0.2),
     Reader(
         "pair-list",
         lambda folder: (folder / "train_pairs.txt").write_text("00000_00.jpg 00000_00.jpg\n" * 5),
         _read_list,
+        share=8,
     ),
-    Reader("matlab", _matlab, _read_matlab, needs=("scipy",)),
+    Reader("matlab", _matlab, _read_matlab, needs=("scipy",), share=4),
 )

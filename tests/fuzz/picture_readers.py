@@ -84,10 +84,10 @@ _FORMATS: dict[str, dict[str, object]] = {
 
 ROWS = (
     *(
-        Reader(f"photo-{suffix}", _photo(suffix, **options), _read_photo, share=1)
+        Reader(f"photo-{suffix}", _photo(suffix, **options), _read_photo, share=3)
         for suffix, options in _FORMATS.items()
     ),
-    Reader("mask", _mask, _read_mask),
-    Reader("parse", _parse, _read_parse),
-    Reader("keypoints", _keypoints, _read_keypoints, share=2),
+    Reader("mask", _mask, _read_mask, share=4),
+    Reader("parse", _parse, _read_parse, share=4),
+    Reader("keypoints", _keypoints, _read_keypoints, share=8),
 )

@@ -47,4 +47,4 @@ def _read_form(folder: Path) -> None:
         raise UserError(str(error)) from error
 
 
-ROWS = (Reader("form", _form, _read_form, needs=("fastapi",), share=2),)
+ROWS = (Reader("form", _form, _read_form, needs=("fastapi",), share=6),)

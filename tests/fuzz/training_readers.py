@@ -47,4 +47,4 @@ def _resume(folder: Path) -> None:
         raise AcceptedError(f"{changed[0]} is not what was trained")
 
 
-ROWS = (Reader("run-folder", _run, _resume, damaged="run/**/*", writes=True, needs=("accelerate",), share=0.15),)
+ROWS = (Reader("run-folder", _run, _resume, damaged="run/**/*", writes=True, needs=("accelerate",), share=0.03),)

@@ -72,7 +72,7 @@ def _read_sharded(folder: Path) -> None:
 
 ROWS = (
     Reader("weights", _weights, _read_weights, needs=("torch",), share=0.5),
-    Reader("checkpoint", _checkpoint, _read_checkpoint, needs=("torch",)),
-    Reader("checkpoint-old", _old_checkpoint, _read_checkpoint, needs=("torch",)),
-    Reader("checkpoint-shards", _sharded, _read_sharded, needs=("torch",)),
+    Reader("checkpoint", _checkpoint, _read_checkpoint, needs=("torch",), share=3),
+    Reader("checkpoint-old", _old_checkpoint, _read_checkpoint, needs=("torch",), share=3),
+    Reader("checkpoint-shards", _sharded, _read_sharded, needs=("torch",), share=3),
 )

@@ -466,9 +466,9 @@ def broken(folder: Path, kind: str) -> None:
     [
         ("no detector", f"has no {DETECTOR_FILE}: put"),
         ("no pose", f"has no {POSE_FILE}: put"),
-        ("empty", f"{POSE_FILE} is no ONNX file that can be loaded"),
-        ("page", f"{DETECTOR_FILE} is no ONNX file that can be loaded"),
-        ("truncated", f"{POSE_FILE} is no ONNX file that can be loaded"),
+        ("empty", f"{POSE_FILE} is not a readable ONNX file"),
+        ("page", f"{DETECTOR_FILE} is not a readable ONNX file"),
+        ("truncated", f"{POSE_FILE} is not a readable ONNX file"),
         ("exchanged", f"{POSE_FILE} has 1 outputs: expected 2"),
         ("pose as detector", f"{DETECTOR_FILE} has 2 outputs: expected 1"),
     ],
@@ -480,6 +480,21 @@ def test_unusable_files_say_why_in_one_line(folder: Path, tmp_path: Path, kind: 
     with pytest.raises(UserError, match=says) as caught:
         dwpose_people(sky(300, 200), tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["../../x", "/etc/passwd"])
+@pytest.mark.parametrize("file", ["pose.onnx", "pose", "pose.ort"])
+def test_weights_elsewhere_are_not_read_whatever_the_files_name(
+    folder: Path, tmp_path: Path, name: str, file: str
+) -> None:
+    model = onnx.load(folder / POSE_FILE)
+    weight = next(tensor for tensor in model.graph.initializer if tensor.raw_data)
+    weight.ClearField("raw_data")
+    weight.data_location = TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value=name)
+    (tmp_path / file).write_bytes(model.SerializeToString())
+    with pytest.raises(UserError, match=f"names the file '{name}', which is not beside it"):
+        dwpose_people(sky(300, 200), tmp_path / file)
 
 
 def test_a_missing_folder_is_a_user_error(tmp_path: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +168,34 @@ def test_a_bundle_whose_onnx_names_another_file_overwrites_and_reads_nothing(tmp
         with pytest.raises(UserError, match="not beside it"):
             Bundle.open(root)
     assert victim.read_text() == "mine"
+
+
+def everything_below(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.mark.parametrize("zipped", [False, True], ids=["folder", "zip"])
+@pytest.mark.parametrize("up", [2, 3, 4, 5])
+def test_measuring_a_strangers_ranges_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], zipped: bool, up: int
+) -> None:
+    from lite_vton.cli import main
+
+    temporary = tmp_path / "deep/temporary"
+    temporary.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    for folder in (tmp_path, tmp_path / "deep", temporary):  # wherever the name leads to, folder or extracted zip
+        (folder / "existing.txt").write_text("mine")
+    model = model_of(graph_of(outside("../" * up + "existing.txt"))).SerializeToString()
+    root = bundle_with(tmp_path / "b", {"onnx-fp32/unet/model.onnx": model})
+    path = Path(shutil.make_archive(str(root), "zip", root)) if zipped else root
+    before = everything_below(tmp_path)
+    assert main(["inspect", str(path), "--ranges"]) == 2
+    assert "which is not beside it" in capsys.readouterr().err
+    assert everything_below(tmp_path) == before
 
 
 def test_a_file_beside_a_model_that_the_manifest_does_not_list_is_not_read(tmp_path: Path) -> None:
