@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import struct
 import warnings
@@ -110,7 +111,12 @@ _STRAIGHT = MappingProxyType({"La": "LA", "RGBa": "RGBA"})
 
 def is_animated(path: Path) -> bool:
     """Whether a picture's file holds several pictures that are no pages and no thumbnails. `UserError` as above."""
-    with suppress(NotAPhotoError), _reading(path, str(path), 0), Image.open(path, formats=_formats()) as image:
+    with (
+        suppress(NotAPhotoError),
+        _reading(path, str(path), 0),
+        _opened(path) as file,
+        Image.open(file, formats=_formats()) as image,
+    ):
         return bool(getattr(image, "is_animated", False)) and image.format in _ANIMATED
     return False
 
@@ -143,12 +149,27 @@ _SUFFIXES = frozenset(suffix for each in PHOTO_FORMATS.values() for suffix in ea
 
 
 def _decoded(source: Path | bytes, name: str, max_megapixels: float) -> Image.Image:
-    file = io.BytesIO(source) if isinstance(source, bytes) else source
-    with _reading(source, name, max_megapixels), Image.open(file, formats=_formats()) as image:
+    with _reading(source, name, max_megapixels), _opened(source) as file, Image.open(file, formats=_formats()) as image:
         _check_size(name, image.size, max_megapixels)
         if is_misread(image):
             raise ValueError("not a kind of TIFF that Pillow reads")
         return _upright(image)
+
+
+def _opened(source: Path | bytes) -> io.BytesIO | _MeasuredFile:
+    return io.BytesIO(source) if isinstance(source, bytes) else _MeasuredFile(io.FileIO(source))
+
+
+class _MeasuredFile(io.BufferedReader):
+    """A file that makes room for what it has, and not for all that a damaged header asks for."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _READ_AT_ONCE:
+            size = min(size, max(os.fstat(self.fileno()).st_size - self.tell(), 0))
+        return super().read(size)
+
+
+_READ_AT_ONCE = 1 << 20
 
 
 def _decoded_otherwise(source: Path | bytes, name: str, max_megapixels: float) -> Image.Image | None:

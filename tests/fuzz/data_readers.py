@@ -44,8 +44,10 @@ def _read_list(folder: Path) -> None:
 
 
 def _cut(folder: Path) -> None:
-    (name,) = (name for name in _drawn() if "cut" in name.split("/")[1])
-    (folder / "cut.json").write_bytes(_drawn()[name])
+    from lite_vton.data.cut_file import save_cut
+    from tests.lite_vton.test_cut import long_sleeved
+
+    save_cut(folder / "cut.json", long_sleeved())
 
 
 def _read_cut(folder: Path) -> None:
@@ -77,5 +79,6 @@ ROWS = (
         _read_list,
         share=8,
     ),
+    Reader("cut", _cut, _read_cut, share=4),
     Reader("matlab", _matlab, _read_matlab, needs=("scipy",), share=4),
 )

@@ -28,7 +28,7 @@ def _read_form(folder: Path) -> None:
     from starlette.requests import Request
 
     from lite_vton.errors import UserError
-    from runtimes.server.forms import read_form
+    from runtimes.server.forms import Memory, read_form
     from runtimes.server.options import TryOnOptions, read_options
     from runtimes.server.refusals import RefusedError
 
@@ -40,7 +40,8 @@ def _read_form(folder: Path) -> None:
     kind = f"multipart/form-data; boundary={_BOUNDARY}".encode()
     request = Request({"type": "http", "method": "POST", "headers": [(b"content-type", kind)]}, receive)
     try:
-        form = asyncio.run(read_form(request, 1 << 20, 5))
+        with Memory(1 << 20).share() as share:
+            form = asyncio.run(read_form(request, 1 << 20, 5, share))
         form.file("person")
         read_options(TryOnOptions, form.fields)
     except RefusedError as error:

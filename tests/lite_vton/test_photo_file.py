@@ -338,3 +338,13 @@ def test_without_its_extra_heic_says_which_one_to_install(tmp_path: Path) -> Non
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "phone.jpg is HEIC" in ran.stdout
     assert "pip install 'lite-vton[heic]'" in ran.stdout
+
+
+def test_a_header_that_asks_for_more_than_any_memory_is_a_damaged_photo(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jp2"
+    Image.new("RGB", (80, 70)).save(path)
+    content = path.read_bytes()
+    start = content.index(b"jp2h") - 4
+    path.write_bytes(content[:start] + (1).to_bytes(4) + b"jp2h" + (2**45).to_bytes(8) + content[start + 8 :])
+    with pytest.raises(NotAPhotoError, match="damaged"):
+        load_photo(path)
