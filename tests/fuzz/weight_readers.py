@@ -70,9 +70,35 @@ def _read_sharded(folder: Path) -> None:
     read_component(folder)
 
 
+def _pipeline(folder: Path) -> None:
+    from diffusers import DDPMScheduler
+
+    from tests.lite_vton.model.their_checkpoints import pipeline, their_unet
+
+    source = pipeline(folder / "source", their_unet(4))
+    DDPMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012).save_pretrained(
+        source / "scheduler"
+    )
+
+
+def _import(folder: Path) -> None:
+    import torch
+
+    from lite_vton.model.importing import import_networks
+    from tests.lite_vton.model.their_checkpoints import PLAIN
+
+    networks = import_networks(folder / "source", PLAIN).networks
+    if not 0 < networks.latent_scale < float("inf"):
+        raise AcceptedError(f"latent scale {networks.latent_scale}")
+    for name, weight in (*networks.unet.state_dict().items(), *networks.autoencoder.state_dict().items()):
+        if weight.is_floating_point() and not torch.isfinite(weight).all():
+            raise AcceptedError(f"{name} is not finite")
+
+
 ROWS = (
     Reader("weights", _weights, _read_weights, needs=("torch",), share=0.5),
     Reader("checkpoint", _checkpoint, _read_checkpoint, needs=("torch",), share=3),
     Reader("checkpoint-old", _old_checkpoint, _read_checkpoint, needs=("torch",), share=3),
     Reader("checkpoint-shards", _sharded, _read_sharded, needs=("torch",), share=3),
+    Reader("import-folder", _pipeline, _import, needs=("torch", "diffusers"), share=0.3),
 )
