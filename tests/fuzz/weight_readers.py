@@ -100,5 +100,5 @@ ROWS = (
     Reader("checkpoint", _checkpoint, _read_checkpoint, needs=("torch",), share=3),
     Reader("checkpoint-old", _old_checkpoint, _read_checkpoint, needs=("torch",), share=3),
     Reader("checkpoint-shards", _sharded, _read_sharded, needs=("torch",), share=3),
-    Reader("import-folder", _pipeline, _import, needs=("torch", "diffusers"), share=0.3),
+    Reader("import-folder", _pipeline, _import, needs=("torch", "diffusers"), share=0.02),
 )
