@@ -208,4 +208,4 @@ def test_a_wrong_manifest_is_written_down_where_nothing_could_run(copied: Path) 
     written = json.loads(verdicts.read_text())
     verdicts.write_text(before)
     assert (written["passed"], written["manifest"]) == (False, ["manifest.json says height is 65"])
-    assert [row["skipped"] for row in written["artifacts"]] == [None, None]  # rows of a run that could are kept
+    assert written["artifacts"] == json.loads(before)["artifacts"]  # rows of a run that could are kept
