@@ -195,7 +195,7 @@ def _open_zip(path: Path) -> Bundle:
             target = confined(root, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             _extract(archive, prefix + name, target, limit)
-    return Bundle(root, manifest, extracted)
+    return Bundle(root, manifest, extracted, given=path)
 
 
 def _entries(path: Path, archive: zipfile.ZipFile) -> set[str]:

@@ -41,7 +41,7 @@ from runtimes.server.metrics import CONTENT_TYPE, Counted, Metrics
 from runtimes.server.one_queue import OneQueue, Stop
 from runtimes.server.options import PhotoOptions, TryOnOptions, read_options
 from runtimes.server.pictures import npz_of
-from runtimes.server.refusals import STATUS, RefusedError, refusal
+from runtimes.server.refusals import RETRY_AFTER, STATUS, RefusedError, refusal
 
 __all__ = ["application"]
 
@@ -209,7 +209,7 @@ def _answer_errors(app: FastAPI, limits: Limits, metrics: Metrics) -> None:
         metrics.refused(error.trouble)
         answer = JSONResponse({"error": str(error), "trouble": error.trouble}, STATUS[error.trouble])
         if STATUS[error.trouble] == 503:
-            answer.headers["retry-after"] = "2"
+            answer.headers["retry-after"] = RETRY_AFTER
         return answer
 
     async def refused(request: Request, error: Exception) -> Response:

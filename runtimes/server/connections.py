@@ -15,9 +15,12 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from runtimes.server.limits import Patience
-from runtimes.server.refusals import STATUS, RefusedError
+from runtimes.server.refusals import RETRY_AFTER, STATUS, RefusedError
 
 __all__ = ["Connection", "Connections", "Stage"]
+
+
+_NEW = 0.5  # seconds
 
 
 class Stage(Enum):
@@ -30,7 +33,7 @@ class Stage(Enum):
 
 
 class Connections:
-    """The open connections of one server: at most `most`, each as slow as `patience` lets it be."""
+    """The open connections of one server, with `most` descriptors at most, each as slow as `patience` lets it be."""
 
     def __init__(self, patience: Patience, most: int) -> None:
         self.patience = patience
@@ -45,11 +48,11 @@ class Connections:
         return Connection(self, **given)
 
     def opened(self, connection: Connection) -> None:
-        """Count `connection` in. Where there are too many, the one that waits longest for its client goes.
+        """Count `connection` in. Where there are too many, the least `worth` goes.
 
-        Connections without a request go first. Where each is being worked on, the new one is refused.
+        Where work is done for each, the new one is refused.
         """
-        if len(self._open) >= self._most:
+        if self._descriptors() >= self._most:
             self._make_room(connection)
         if not connection.transport.is_closing():
             self._open.add(connection)
@@ -63,6 +66,8 @@ class Connections:
         now = monotonic()
         for connection in list(self._open):
             connection.look(now)
+        while self._descriptors() > self._most and (least := self._least()):
+            self._cut(least)
 
     def end(self) -> None:
         """Answer whoever is still sending that the server stops, and leave whoever does not read."""
@@ -72,14 +77,25 @@ class Connections:
             elif connection.stage is not Stage.WORK:
                 connection.cut()
 
+    def _descriptors(self) -> int:
+        return sum(2 if each.may_read_a_file else 1 for each in self._open)
+
     def _make_room(self, connection: Connection) -> None:
-        self.look()
-        waiting = [each for each in self._open if each.stage is not Stage.WORK]
-        if waiting:
-            longest = min(waiting, key=lambda each: (each.stage is not Stage.HEAD, each.since))
-            longest.cut()
+        least = self._least()
+        if least is not None:
+            self._cut(least)
         else:
-            connection.refuse(RefusedError("busy", f"{self._most} requests are open already: try again later"))
+            count = len(self._open)
+            connection.refuse(RefusedError("busy", f"{count} requests are open already: try again later"))
+
+    def _least(self) -> Connection | None:
+        now = monotonic()
+        waiting = [each for each in self._open if not each.is_worked_for]
+        return min(waiting, key=lambda each: each.worth(now), default=None)
+
+    def _cut(self, connection: Connection) -> None:
+        connection.cut()
+        self.closed(connection)  # asyncio tells of its end only after other new connections
 
 
 class Connection(H11Protocol):
@@ -102,6 +118,16 @@ class Connection(H11Protocol):
         if self.cycle is None or self.cycle.response_complete:
             return Stage.HEAD
         return Stage.BODY if self.cycle.more_body and not self.flow.read_paused else Stage.WORK
+
+    @property
+    def is_worked_for(self) -> bool:
+        """Whether it waits for a try-on or the like. What a GET asks for is soon asked for again."""
+        return self.stage is Stage.WORK and self.cycle.scope["method"] == "POST"
+
+    @property
+    def may_read_a_file(self) -> bool:
+        """Whether its answer may be a file's."""
+        return self.stage in (Stage.WORK, Stage.READ) and not self.is_worked_for
 
     def connection_made(self, transport: Any) -> None:
         """asyncio: the client has connected."""
@@ -140,11 +166,26 @@ class Connection(H11Protocol):
                 self._give_up(stage)
             self._start_window(now, moved)
 
+    def worth(self, now: float) -> tuple[int, float]:
+        """How much there is to lose, among connections that wait for their clients.
+
+        Least where there is no request, then uploads, by what has come of them, then answers that are read. Last is
+        what began just now, and had no time to show whether it gets anywhere.
+        """
+        stage = self.stage
+        if now - self.since < _NEW:
+            return 3, self.since
+        if stage is Stage.BODY:
+            return 1, self._received
+        return 0 if stage is Stage.HEAD else 2, self.since
+
     def refuse(self, error: RefusedError) -> None:
         """Answer with `error` if no answer has begun, and close."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             content = json.dumps({"error": str(error), "trouble": error.trouble}).encode()
             headers = [("content-type", "application/json"), ("content-length", str(len(content)))]
+            if STATUS[error.trouble] == 503:
+                headers.append(("retry-after", RETRY_AFTER))
             answer = h11.Response(status_code=STATUS[error.trouble], headers=[*headers, ("connection", "close")])
             for event in (answer, h11.Data(content), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")

@@ -22,7 +22,7 @@ _BACKLOG = 64  # connections that are taken at once, before any is looked at
 _LOOK = 0.2  # seconds between two looks at the connections
 _GOODBYE = 2.0  # seconds for the last answers to be sent
 _MOST_CONNECTIONS = 1000
-_DESCRIPTORS_FOR_WORK = 48  # files that a backend, the page or a photo may open beside
+_DESCRIPTORS_FOR_WORK = 32  # files that a backend, the page or a photo may open beside
 _FEWEST_CONNECTIONS = 8
 
 
@@ -109,7 +109,7 @@ class _Server(uvicorn.Server):
 
 
 def _most_connections() -> int:
-    """As many as there are descriptors for, two each: an answer may be a file."""
+    """As many as there are descriptors for."""
     try:
         import resource
     except ImportError:  # Windows, where sockets are no files
@@ -119,10 +119,10 @@ def _most_connections() -> int:
         return _MOST_CONNECTIONS
     folder = Path("/proc/self/fd") if Path("/proc/self/fd").exists() else Path("/dev/fd")
     free = allowed - len(list(folder.iterdir())) - _BACKLOG - _DESCRIPTORS_FOR_WORK
-    if free // 2 < _FEWEST_CONNECTIONS:
+    if free < 2 * _FEWEST_CONNECTIONS:
         needed = allowed - free + 2 * _FEWEST_CONNECTIONS
         raise UserError(f"{allowed} files may be open here, too few for a server: ulimit -n {max(1024, needed)}")
-    return min(_MOST_CONNECTIONS, free // 2)
+    return min(_MOST_CONNECTIONS, free)
 
 
 def _bound(host: str, port: int) -> socket.socket:

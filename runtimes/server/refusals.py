@@ -8,7 +8,7 @@ from types import MappingProxyType
 from lite_vton.errors import UserError
 from lite_vton.photo import NotAPhotoError, TooLargeError
 
-__all__ = ["STATUS", "RefusedError", "refusal"]
+__all__ = ["RETRY_AFTER", "STATUS", "RefusedError", "refusal"]
 
 STATUS: Mapping[str, int] = MappingProxyType(
     {
@@ -29,6 +29,9 @@ STATUS: Mapping[str, int] = MappingProxyType(
     }
 )
 """Every `trouble` the server answers, and its HTTP status."""
+
+RETRY_AFTER = "2"
+"""Seconds, the header of that name of each 503."""
 
 
 class RefusedError(Exception):

@@ -126,7 +126,7 @@ def test_a_benchmark_takes_every_backend_there_is_and_says_why_not_the_others(
     usable, left_out = usable_backends(Bundle.open(bundle, check=False))
     assert timed == set(usable)
     assert all(f"left out {line}" in lines for line in left_out)
-    assert any(line.startswith("left out openvino: not in the bundle: lite-vton export") for line in lines)
+    assert any(line.startswith("left out openvino: not in the bundle: export it (`lite-vton export") for line in lines)
 
 
 def test_doctor_says_which_versions_each_backend_runs_on(capfd: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -143,15 +144,17 @@ def test_requests_under_way_finish_when_the_server_is_told_to_stop(
 
 
 def test_requests_that_do_not_finish_in_time_are_told_so_as_json(bundle: Bundle, page: Path, files: Files) -> None:
-    with served(bundle.root, page, "--finish-seconds", "0.5") as server:
+    with served(bundle.root, page, "--finish-seconds", "0.1") as server:
         honest(server.url, files)
         with slow_body(server.port) as uploading, silent(server.port), slow_head(server.port):
-            answers = started(server, files, "600", 3)
+            answers = started(server, files, "600", 6)
             began = monotonic()
             server.process.send_signal(signal.SIGTERM)
             assert answer_of(uploading)[1]["trouble"] == "stopping"
             found = answers()
-            assert [(answer.status_code, answer.json()["trouble"]) for answer in found] == [(503, "stopping")] * 3
+            late = [answer for answer in found if answer.status_code != 200]  # the first may just have been done
+            assert len(late) >= 3
+            assert {(answer.status_code, answer.json()["trouble"]) for answer in late} == {(503, "stopping")}
             assert server.process.wait(60) == 0
             assert monotonic() - began < 20
 
@@ -168,7 +171,7 @@ def started(server: Server, files: Files, steps: str, count: int) -> Callable[[]
     for thread in threads:
         thread.start()
     until = monotonic() + 30
-    while f"lite_vton_queue {count}.0" not in httpx.get(f"{server.url}/metrics").text:
+    while not re.search(rf"lite_vton_queue [{max(2, count - 2)}-9]\.0", httpx.get(f"{server.url}/metrics").text):
         assert monotonic() < until
         sleep(0.05)
 

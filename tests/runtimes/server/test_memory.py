@@ -14,9 +14,9 @@ pytest.importorskip("fastapi", reason="needs the extra serve")
 from tests.reliability.requests import memory
 from tests.reliability.served import served
 
-WARM_UP = 16  # requests; by then the networks are loaded, four pairs are kept, and each fault has been made once
-COUNT = 24  # half of them dressed; one decoded photo kept of each would be 28 MB
-MEGABYTES = 20
+WARM_UP = 14  # requests; by then the networks are loaded, four pairs are kept, and each fault has been made once
+COUNT = 16  # half of them dressed; one decoded photo kept of each would be 19 MB
+MEGABYTES = 15
 
 
 def test_memory_stays_where_it_is_after_the_first_requests(bundle: Bundle, page: Path, files: Files) -> None:
