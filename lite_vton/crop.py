@@ -260,7 +260,7 @@ class _Blended:
     width: int
 
     def share(self, rows: slice, feather: float = _FEATHER) -> NDArray[np.float32]:
-        """Of the result in these rows, in [0, 1]."""
+        """The result's share of each pixel in these rows, in [0, 1]."""
         ramp = self.depth[rows] * np.float32(1 / max(1.0, feather * self.width))
         np.minimum(ramp, 1, out=ramp)
         return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)

@@ -21,7 +21,7 @@ from lite_vton.errors import UserError
 __all__ = ["AtWorkError", "Claim", "claim", "claim_inside", "complete", "is_vacant"]
 
 _PREFIX = ".lite-vton-"
-"""Of the workspaces' names. The rest is a digest of the output's name, which may itself be as long as a name can be."""
+"""A workspace's name begins so. A digest of the output's name follows, as that name may be as long as names can be."""
 _LOCK = "lock"
 _PATIENCE_S = 1.0
 """How long to try again for a lock: another command may hold it for a moment, to look whether its owner lives."""

@@ -18,7 +18,7 @@ from lite_vton.errors import UserError
 __all__ = ["load_arrays"]
 
 _MOST_BYTES = 2 << 30
-"""Of all arrays of a file together, once unpacked; 20 steps at 1024x768 are a tenth of it."""
+"""Limit for all arrays of a file together, once unpacked; 20 steps at 1024x768 take a tenth of it."""
 _MOST_HEADER = 4096  # bytes
 _KINDS = "biufU"
 """Truth values, whole numbers, numbers and text: no objects, records, dates or raw bytes."""

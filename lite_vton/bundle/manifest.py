@@ -64,7 +64,7 @@ class _Record(BaseModel):
 
 _DTYPE = r"^(bool|u?int(8|16|32|64)|float(16|32|64))$"
 _LARGEST = 1 << 14
-"""Of the whole numbers of a model: pixels of a side, channels, steps."""
+"""Limit for each whole number of a model: pixels of a side, channels, steps."""
 
 
 class TensorSpec(_Record):

@@ -134,7 +134,7 @@ def _named_by_engine(path: Path) -> Iterator[str]:
 
 
 def _named_by_package(path: Path) -> Iterator[str]:
-    """Of a package's `Manifest.json`: its items, which lie below `Data`."""
+    """The items that a package's `Manifest.json` lists, which lie below `Data`."""
     if path.stat().st_size > _MOST_JSON:
         raise ValueError("larger than any")
     try:

@@ -52,7 +52,7 @@ def fields_of(body: memoryview) -> Iterator[tuple[int, bytes]]:
 
 
 def _places(body: memoryview, left: Iterator[int]) -> Iterator[tuple[int, int, int]]:
-    """Of each field with bytes: its number, and where the bytes begin and end. Each field takes one of `left`."""
+    """Each field with bytes: its number, and where the bytes begin and end. Each field takes one of `left`."""
     at, end = 0, len(body)
     while at < end:
         if next(left, None) is None:

@@ -129,7 +129,7 @@ class Bundle:
                 raise UserError(f"the manifest gives {model} as the model of {folder}: export it again")
 
     def _models(self) -> Iterator[tuple[str, str, str, str]]:
-        """Of each model: its artifact, the folder that it belongs in, how its artifact should be called, its path."""
+        """Each model: its artifact, the folder that it belongs in, how its artifact should be called, its path."""
         for name, artifact in self.manifest.artifacts.items():
             for component, files in artifact.components.items():
                 yield name, f"{name}/{component}", f"{artifact.format}-{artifact.precision}", files.model

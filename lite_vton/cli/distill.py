@@ -61,7 +61,9 @@ def distill(
     ] = None,
     feature_weight: Annotated[
         float,
-        typer.Option("--feature-weight", min=0.0, max=1e9, callback=finite, help="Of the term that compares features."),
+        typer.Option(
+            "--feature-weight", min=0.0, max=1e9, callback=finite, help="Weight of the term that compares features."
+        ),
     ] = 0.1,
     similarity_every: Annotated[
         int,

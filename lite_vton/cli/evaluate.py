@@ -57,10 +57,12 @@ def evaluate(
         bool, typer.Option("--skip-broken", help="Leave out pairs whose files cannot be used, and name them.")
     ] = False,
     height: Annotated[
-        int | None, typer.Option("--height", min=16, max=LARGEST_SIDE, help="Of --results, pixels.")
+        int | None,
+        typer.Option("--height", min=16, max=LARGEST_SIDE, help="Height in pixels of the pictures in --results."),
     ] = None,
     width: Annotated[
-        int | None, typer.Option("--width", min=16, max=LARGEST_SIDE, help="Of --results, pixels.")
+        int | None,
+        typer.Option("--width", min=16, max=LARGEST_SIDE, help="Width in pixels of the pictures in --results."),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for eval.json and eval.md.")] = None,
     save_pictures: Annotated[
@@ -72,7 +74,9 @@ def evaluate(
     overwrite: Overwrite = False,
     steps: Steps = None,
     sampler: Sampler = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of the noise.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Random seed of the sampling noise.")
+    ] = 0,
     detail: Annotated[
         bool, typer.Option("--detail/--no-detail", help="Carry stripes and letters over from the warped garment.")
     ] = True,

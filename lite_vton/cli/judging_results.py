@@ -107,7 +107,7 @@ def _picture(file: Path, size: tuple[int, int], exact: bool) -> Picture:
 
 
 def _decoded(file: Path) -> Photo:
-    """Of any size: a try-on of a small model is smaller than photographs may be."""
+    """A picture of any size: a try-on of a small model is smaller than photographs may be."""
     import numpy as np
 
     from lite_vton.photo import Photo

@@ -51,10 +51,10 @@ LARGEST_SEED = 2**63 - 1
 """What all random generators underneath take."""
 
 LARGEST_SIDE = 8192
-"""Of a picture in pixels; a larger one is a slip, and would fill the memory."""
+"""Limit for a side of a picture in pixels; a larger one is a slip, and would fill the memory."""
 
 MOST = 10**9
-"""Of anything that is counted."""
+"""Limit for anything that is counted."""
 
 
 def finite(value: float | None) -> float | None:
@@ -85,7 +85,12 @@ Resume = Annotated[
 ]
 Seed = Annotated[
     int,
-    typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of the noise: same seed, same picture, any backend."),
+    typer.Option(
+        "--seed",
+        min=0,
+        max=LARGEST_SEED,
+        help="Random seed of the sampling noise: same seed, same picture, any backend.",
+    ),
 ]
 Steps = Annotated[int | None, typer.Option("--steps", help="Sampling steps; default: the model's own.")]
 Sampler = Annotated[
@@ -108,14 +113,16 @@ Batch = Annotated[int, typer.Option("--batch-size", min=1, max=100_000, help="Pa
 LearningRate = Annotated[
     float, typer.Option("--learning-rate", min=0.0, max=1000.0, callback=finite, help="Peak of the cosine schedule.")
 ]
-TrainingSeed = Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of weights, batches and noise.")]
+TrainingSeed = Annotated[
+    int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Random seed of weights, batches and noise.")
+]
 MinPsnr = Annotated[
     float | None,
     typer.Option("--min-psnr", min=0.0, max=1000.0, callback=finite, help="dB each component must reach."),
 ]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=1024, help="Processes that share the work.")]
-Height = Annotated[int, typer.Option("--height", min=1, max=LARGEST_SIDE, help="Of the pictures, pixels.")]
-Width = Annotated[int, typer.Option("--width", min=1, max=LARGEST_SIDE, help="Of the pictures, pixels.")]
+Height = Annotated[int, typer.Option("--height", min=1, max=LARGEST_SIDE, help="Height of the pictures in pixels.")]
+Width = Annotated[int, typer.Option("--width", min=1, max=LARGEST_SIDE, help="Width of the pictures in pixels.")]
 Backend = Annotated[
     str, typer.Option("--backend", autocompletion=completing("backend"), help="See `lite-vton formats`.")
 ]

@@ -26,7 +26,7 @@ def sheet(
         typer.Option(
             "--category",
             autocompletion=completing("category"),
-            help="Of all garments; default: dress where a file is named so, else upper.",
+            help="Category of all garments; default: dress where a file is named so, else upper.",
         ),
     ] = "",
     backend: Backend = "onnxruntime",

@@ -119,7 +119,7 @@ def _scale(settings: Mapping[str, object], file: Path, config: ModelConfig) -> f
 
 
 _RENAMED = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
-"""Of an autoencoder's attention: the names that Stable Diffusion 1's files were written with, and today's."""
+"""Names in an autoencoder's attention: those that Stable Diffusion 1's files were written with, and today's."""
 
 
 def _since_renamed(name: str) -> str:

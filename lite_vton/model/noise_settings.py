@@ -11,7 +11,7 @@ from lite_vton.presets import NoiseSchedule
 __all__ = ["check_noise"]
 
 _STABLE_DIFFUSION = NoiseSchedule(num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012)
-"""Of which a preset's noise is the first part."""
+"""The noise of Stable Diffusion 1; a preset's own is the first part of it."""
 
 _FIXED: Mapping[str, tuple[object, ...]] = {
     "beta_schedule": ("scaled_linear",),

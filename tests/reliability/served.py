@@ -12,8 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from runtimes.server.limits import Limits, Patience
+
+if TYPE_CHECKING:
+    from lite_vton.bundle import Bundle
 
 Files = dict[str, tuple[str, bytes]]
 
@@ -50,34 +54,49 @@ def served(
 @contextmanager
 def tiny_bundle() -> Iterator[tuple[Path, Path, Files]]:
     """A bundle of random weights, a folder in place of the page that Node builds, and a form's files."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        yield exported(folder / "tiny").root, stand_in_page(folder / "dist"), form_files(folder / "pairs")
+
+
+def exported(target: Path) -> Bundle:
+    """A bundle of random weights at `target`."""
     import numpy as np
 
     from export.bundle import export_bundle
-    from lite_vton.data.synthetic import synthesize
     from lite_vton.inputs import TryOnInputs
     from lite_vton.model.networks import random_networks
     from lite_vton.presets import preset
 
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        networks = random_networks(preset("tiny"))
-        size = (networks.config.height, networks.config.width)
-        mask = np.zeros(size, np.float32)
-        mask[16:48, 12:36] = 1
-        picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
-        inputs = TryOnInputs.compose(picture, mask, picture, mask, picture)
-        bundle = export_bundle(networks, inputs, folder / "tiny", steps=2)
-        for part in ("page", "ort"):
-            (folder / "dist" / part).mkdir(parents=True)
-        (folder / "dist/page/index.html").write_text("<!doctype html><title>the page</title>")
-        drawn = synthesize(folder / "pairs", 1, seed=3, test_share=0) / "train"
-        paths = {
-            "person": drawn / "image/00000_00.jpg",
-            "garment": drawn / "cloth/00000_00.jpg",
-            "garment_mask": drawn / "cloth-mask/00000_00.jpg",
-            "keypoints": drawn / "openpose_json/00000_00_keypoints.json",
-        }
-        yield bundle.root, folder / "dist", {part: (path.name, path.read_bytes()) for part, path in paths.items()}
+    networks = random_networks(preset("tiny"))
+    size = (networks.config.height, networks.config.width)
+    mask = np.zeros(size, np.float32)
+    mask[16:48, 12:36] = 1
+    picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    inputs = TryOnInputs.compose(picture, mask, picture, mask, picture)
+    return export_bundle(networks, inputs, target, steps=2)
+
+
+def stand_in_page(dist: Path) -> Path:
+    """A folder in place of the page that Node builds."""
+    for part in ("page", "ort"):
+        (dist / part).mkdir(parents=True)
+    (dist / "page/index.html").write_text("<!doctype html><title>the page</title>")
+    return dist
+
+
+def form_files(folder: Path) -> Files:
+    """What a form sends: a drawn person with keypoints (MediaPipe looks for people, not for drawings) and a garment."""
+    from lite_vton.data.synthetic import synthesize
+
+    drawn = synthesize(folder, 1, seed=3, test_share=0) / "train"
+    paths = {
+        "person": drawn / "image/00000_00.jpg",
+        "garment": drawn / "cloth/00000_00.jpg",
+        "garment_mask": drawn / "cloth-mask/00000_00.jpg",
+        "keypoints": drawn / "openpose_json/00000_00_keypoints.json",
+    }
+    return {part: (path.name, path.read_bytes()) for part, path in paths.items()}
 
 
 def _serve() -> None:

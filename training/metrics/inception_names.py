@@ -11,10 +11,10 @@ from torch import Tensor
 __all__ = ["by_our_names"]
 
 _STEM = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3")
-"""Of `conv`, `conv_1` and so on."""
+"""What `conv`, `conv_1` and so on are called here."""
 
 _MIXED = ("5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c")
-"""Of `mixed`, `mixed_1` and so on."""
+"""What `mixed`, `mixed_1` and so on are called here."""
 
 _BRANCHES: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -51,7 +51,7 @@ _BRANCHES: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
 """By blocks, what each series of their convolutions (`tower.conv`, `tower.conv_1`) is called here, in its order."""
 
 _PARTS = {"weight": "conv.weight", "beta": "bn.bias", "mean": "bn.running_mean", "var": "bn.running_var"}
-"""Of a convolution with its normalisation, which has no scale."""
+"""What the tensors of a convolution and its normalisation, which has no scale, are called here."""
 
 
 def by_our_names(weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
