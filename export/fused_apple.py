@@ -26,7 +26,7 @@ __all__ = ["write_fused_coreai", "write_fused_coreml"]
 def write_fused_coreml(parts: Parts, folder: Path) -> Fused:
     """`model.mlpackage` with the steps of the golden trajectory, in the artifact's own options."""
     networks = _networks(parts)
-    tensors = _tensors(parts)
+    tensors = fused_tensors(parts.config, parts.artifact.format, parts.steps)
     module = _module(wrapped(networks), parts, tensors)
     precision = parts.artifact.precision
     paths = export_coreml(
@@ -43,7 +43,8 @@ def write_fused_coreml(parts: Parts, folder: Path) -> Fused:
 
 def write_fused_coreai(parts: Parts, folder: Path) -> Fused:
     """`model.aimodel` with the steps of the golden trajectory; at fp16 what lies between networks is in float32."""
-    tensors, precision = _tensors(parts), parts.artifact.precision
+    tensors = fused_tensors(parts.config, "coreai", parts.steps)
+    precision = parts.artifact.precision
     modules = wrapped(_networks(parts))
     about = compact_metadata(parts.config, component="try_on", precision=precision, latent_scale=parts.latent_scale)
     told = {f"lite_vton.{key}": value for key, value in about.items()}
@@ -65,14 +66,6 @@ def _networks(parts: Parts) -> Networks:
     if parts.networks is None:
         raise UserError(f"{parts.artifact.format} is made from weights, and the bundle has none: leave it out")
     return parts.networks
-
-
-def _tensors(parts: Parts) -> ComponentTensors:
-    tensors = fused_tensors(parts.config, parts.steps)
-    picture, decoded = tensors.outputs
-    # Core ML has no arrays of bytes.
-    floats = picture.model_copy(update={"dtype": "float32", "meaning": f"{picture.meaning}, whole numbers"})
-    return ComponentTensors(inputs=tensors.inputs, outputs=(floats, decoded))
 
 
 def _module(modules: Mapping[str, nn.Module], parts: Parts, tensors: ComponentTensors) -> nn.Module:

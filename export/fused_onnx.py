@@ -49,7 +49,7 @@ def write_fused_onnx(parts: Parts, folder: Path) -> Fused:
     onnx.save(model, path, save_as_external_data=True, location=weights_beside(path).name)
     weights_beside(path).chmod(path.stat().st_mode)  # onnx (1.22) makes it the owner's alone
     onnx.checker.check_model(str(path), full_check=True)
-    return Fused(path, fused_tensors(config), None)
+    return Fused(path, fused_tensors(config, "onnx"), None)
 
 
 def fuse_onnx(
@@ -60,7 +60,7 @@ def fuse_onnx(
     With `steps` the loop makes so many, and its coefficients are constants; without, they are an input, and the
     schedule is computed in the graph. Sampling is DDIM. Raises `UserError` for networks with branches of their own.
     """
-    tensors = fused_tensors(config, steps)
+    tensors = fused_tensors(config, "onnx", steps)
     networks = {name: _opened(name, path) for name, path in files.items()}
     graph = onnx.GraphProto(name=f"{config.name} try_on")
     graph.input.extend(_declared(spec) for spec in tensors.inputs)

@@ -42,7 +42,7 @@ class _Call:
 def write_fused_openvino(parts: Parts, folder: Path) -> Fused:
     """`model.xml` and `model.bin`, with the steps of the golden trajectory."""
     config = parts.config
-    tensors = fused_tensors(config, parts.steps)
+    tensors = fused_tensors(config, "openvino", parts.steps)
     model = _filled(parts, tensors)
     for key, value in compact_metadata(
         config, component="try_on", precision=parts.artifact.precision, latent_scale=parts.latent_scale

@@ -30,7 +30,7 @@ def write_fused_tensorrt(parts: Parts, folder: Path) -> Fused:
     files = {name: parts.folder / f"onnx-{precision}" / name / "model.onnx" for name in parts.config.components}
     if not all(file.is_file() for file in files.values()):
         raise UserError(f"a fused engine is built from onnx-{precision}, which the bundle lacks: add --format onnx")
-    tensors = fused_tensors(parts.config, parts.steps)
+    tensors = fused_tensors(parts.config, "tensorrt", parts.steps)
     path = _engine(files, parts.config, parts.latent_scale, parts.steps, precision, tensors, folder)
     return Fused(path, tensors, parts.steps)
 

@@ -8,6 +8,9 @@ from lite_vton.presets import ModelConfig
 
 __all__ = ["check_fusable", "fused_name", "fused_tensors"]
 
+_PICTURE = dict.fromkeys(("coreml", "coreai"), ("float32", "RGB, finished crop, whole numbers"))
+"""Formats whose finished picture is not of bytes: its dtype and what it is."""
+
 
 def fused_name(format: str, precision: str) -> str:
     """The folder of a fused artifact, and its name in the manifest."""
@@ -22,10 +25,11 @@ def check_fusable(config: ModelConfig) -> None:
         raise UserError(f"{config.name} decodes in tiles, a fused graph at once: leave --decoder-tile or --fused out")
 
 
-def fused_tensors(config: ModelConfig, steps: int | None = None) -> ComponentTensors:
+def fused_tensors(config: ModelConfig, format: str, steps: int | None = None) -> ComponentTensors:
     """The fields of `TryOnInputs` that the model looks at, noise, and the number of steps unless fixed; a picture.
 
-    `decoded` comes out too, as in `runtimes.tryon.TryOnResult`: what is compared in numbers, and shows NaN.
+    Core ML has no arrays of bytes, and Core AI is given what Core ML is: there `picture` is float32. `decoded` comes
+    out too, as in `runtimes.tryon.TryOnResult`: what is compared in numbers, and shows NaN.
     """
     size = (config.height, config.width)
 
@@ -49,8 +53,9 @@ def fused_tensors(config: ModelConfig, steps: int | None = None) -> ComponentTen
     if steps is None:
         last = float(config.schedule.num_train_timesteps)
         inputs.append(TensorSpec(name="steps", shape=(1,), dtype="int64", range=(1.0, last), meaning="sampling steps"))
+    dtype, meaning = _PICTURE.get(format, ("uint8", "RGB, finished crop"))
     outputs = (
-        TensorSpec(name="picture", shape=(*size, 3), dtype="uint8", range=(0.0, 255.0), meaning="RGB, finished crop"),
+        TensorSpec(name="picture", shape=(*size, 3), dtype=dtype, range=(0.0, 255.0), meaning=meaning),
         tensor("decoded", (1, 3, *size), "RGB picture as the decoder painted it, not clipped"),
     )
     return ComponentTensors(inputs=tuple(inputs), outputs=outputs)

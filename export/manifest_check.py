@@ -77,7 +77,9 @@ def _due(bundle: Bundle) -> dict[str, Any]:
             "golden_reference": "onnxruntime-fp32" if weights is None else "torch-fp32",
             "source": manifest.source.model_copy(update={"sha256": source_sha256(bundle.root, weights)}),
             "fused": {
-                name: fused.model_copy(update={"tensors": fused_tensors(config, fused.steps), "method": "ddim"})
+                name: fused.model_copy(
+                    update={"tensors": fused_tensors(config, fused.format, fused.steps), "method": "ddim"}
+                )
                 for name, fused in manifest.fused.items()
             },
         }

@@ -101,10 +101,16 @@ def test_an_asset_of_another_network_fails_by_its_numbers_alone(
 
     spec = components_of(networks.config)["unet"]
     module = wrong(copy.deepcopy(spec.wrap(networks)))
-    bundle = spoilt(lambda root: export_coreai(module, spec, networks.config, {"fp32": root / "coreai-fp32/unet"}))
+    scale = networks.latent_scale
+    bundle = spoilt(
+        lambda root: export_coreai(
+            module, spec, networks.config, {"fp32": root / "coreai-fp32/unet"}, latent_scale=scale
+        )
+    )
     report = verify(bundle, artifacts=["coreai-fp32"], write=False)
     assert report.exit_code == 1
-    assert all("unet step" in text or "final picture" in text for text in report.artifacts[0].failures)
+    failures = report.artifacts[0].failures
+    assert all("unet step" in text or "final picture" in text for text in failures), failures
 
 
 def test_another_precision_in_its_place_fails(spoilt: Callable[[Callable[[Path], object]], Bundle]) -> None:

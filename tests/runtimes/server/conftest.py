@@ -75,11 +75,11 @@ def serve(bundle: Bundle, page: Path) -> Iterator[Serve]:
         client.__exit__(None, None, None)
 
 
-def as_bmp(photo: bytes) -> bytes:
+def as_bmp(photo: bytes, size: tuple[int, int] = (768, 1024)) -> bytes:
     """Beyond the megabyte at which uploads are usually moved to the disk."""
     content = io.BytesIO()
     with Image.open(io.BytesIO(photo)) as image:
-        larger = Image.new("RGB", (768, 1024), "white")  # beside the person, whose keypoints stay where they are
+        larger = Image.new("RGB", size, "white")  # beside the person, whose keypoints stay where they are
         larger.paste(image)
         larger.save(content, "BMP")
     return content.getvalue()

@@ -47,10 +47,10 @@ def test_a_photo_without_its_parse_is_named(folder: Path, tmp_path: Path) -> Non
 
 def test_garments_are_the_middles_of_all_pictures_below_a_folder(tmp_path: Path) -> None:
     (tmp_path / "shirts").mkdir()
-    wide = np.zeros((40, 100, 3), np.uint8)
-    wide[:, 30:70] = 200
+    wide = np.zeros((80, 200, 3), np.uint8)
+    wide[:, 60:140] = 200
     Image.fromarray(wide).save(tmp_path / "shirts/a.png")
-    Image.fromarray(np.full((64, 48, 3), 9, np.uint8)).save(tmp_path / "b.png")
+    Image.fromarray(np.full((88, 66, 3), 9, np.uint8)).save(tmp_path / "b.png")
     found = garment_pictures(Backdrops.within(tmp_path), 32, 24)
     assert found.shape == (2, 32, 24, 3)
     assert found[1].min() > 150  # the middle of the wide one
