@@ -1,7 +1,9 @@
-"""Weights in the shapes of the published networks, drawn at random: the real ones cannot be downloaded in a test."""
+"""What all tests share: a trace of each network, and random weights in the shapes of published ones."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +12,19 @@ import pytest
 if TYPE_CHECKING:
     import torch
 
+# torch's threads spin where other tests use the cores too; set before torch is first imported, and inherited.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 _ALEXNET = {0: (64, 3, 11, 11), 3: (192, 64, 5, 5), 6: (384, 192, 3, 3), 8: (256, 384, 3, 3), 10: (256, 256, 3, 3)}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def traced_once_by_all_workers(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[None]:
+    from tests.traced_once import traced_once
+
+    base = tmp_path_factory.getbasetemp()
+    with traced_once((base if worker_id == "master" else base.parent) / "traced"):
+        yield
 
 
 @pytest.fixture(scope="session")

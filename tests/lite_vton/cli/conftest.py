@@ -15,9 +15,6 @@ import pytest
 from lite_vton.cli import main
 from lite_vton.data.synthetic import synthesize
 
-# torch's threads spin where other tests use the cores too; set before torch is first imported, and inherited.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 Refused = Callable[..., str]
 
 
