@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -23,6 +25,8 @@ from training.denoiser import train_denoiser
 from training.latents import LatentPairs
 from training.loop import LoopConfig
 from training.losses import LossConfig
+from training.sealed_folder import SEAL, sealed_files
+from training.shard_files import Process, opened
 
 LOOP = LoopConfig(
     steps=4,
@@ -154,6 +158,28 @@ def test_a_stopped_run_ends_with_the_same_bits(shared: Path, tmp_path: Path) -> 
     assert codes == [0, 0], said
     assert equal(folder / "rank0.safetensors", shared / "rank0.safetensors")
     assert (folder / "log.csv").read_text() == (shared / "log.csv").read_text()
+
+
+def test_poison_in_the_place_of_any_file_is_refused_and_not_executed(shared: Path, tmp_path: Path) -> None:
+    from tests.training.test_checkpoint import poisons  # here: the processes do not find the tests
+
+    run, sprung = Path(shutil.copytree(shared, tmp_path / "run")), tmp_path / "sprung"
+    checkpoint = run / "checkpoint"
+    names = sealed_files(checkpoint)
+    assert {Path(name).suffix for name in names} == {".csv", ".json", ".safetensors", ".txt"}
+    assert sum(name.startswith("shards/") for name in names) == 6
+    for name in (*names, SEAL):
+        own = (checkpoint / name).read_bytes()
+        for poison in poisons(sprung).values():
+            (checkpoint / name).write_bytes(poison)
+            with pytest.raises(UserError):
+                sealed_files(checkpoint)
+            if name.startswith("shards/"):  # as after a stranger's seal, which is right
+                part = Path(name).name.partition("-")[0]
+                with pytest.raises(SafetensorError), opened(part, checkpoint, names, Process(0, 2)):
+                    pass
+        (checkpoint / name).write_bytes(own)
+    assert not sprung.exists()
 
 
 def main(folder: Path, flags: Sequence[str]) -> int:
