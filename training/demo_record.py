@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from lite_vton.atomic import write_text
+from training.json_object import read_object
 from training.mix.kinds import Kinds
 from training.stages import Clock
 
@@ -42,8 +43,7 @@ def record_of(
 
 def read_record(assets: Path) -> Mapping[str, object]:
     """The one beside the weights in `assets`."""
-    record: Mapping[str, object] = json.loads((assets / RECORD).read_text(encoding="utf-8"))
-    return record
+    return read_object(assets / RECORD)
 
 
 def write_record(assets: Path, record: Mapping[str, object]) -> None:

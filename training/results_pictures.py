@@ -6,7 +6,6 @@ rows at hand, does not draw over it.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from lite_vton.atomic import whole_file
 from lite_vton.cli.contact_sheet import Column, contact_sheet
 from lite_vton.errors import UserError
 from training.pictures import PicturePairs
+from training.run_log import read_log
 
 __all__ = ["draw_curves", "draw_people", "rows_shown"]
 
@@ -80,15 +80,14 @@ def _curve(log: Path, column: str) -> Curve | None:
     """Steps and values of the columns whose names begin with `column`, their mean."""
     if not log.is_file():
         return None
-    with log.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))
+    lines = read_log(log)
     names = [name for name in (lines[0] if lines else {}) if name == column or name.startswith(f"{column}.")]
-    kept = [line for line in lines if names and line[names[0]]]
-    if not kept:
+    kept = [[line.get("step"), *(line[name] for name in names)] for line in lines]
+    whole = np.array([row for row in kept if len(row) > 1 and None not in row], np.float64)
+    if not whole.size:
         return None
-    steps = np.array([float(line["step"]) for line in kept])
-    values = np.array([np.mean([float(line[name]) for name in names]) for line in kept])
+    steps, values = whole[:, 0], whole[:, 1:].mean(axis=1)
     if column == "noise" and len(values) >= 2 * SMOOTHED:
-        whole = len(values) // SMOOTHED * SMOOTHED
-        steps, values = (part[:whole].reshape(-1, SMOOTHED).mean(axis=1) for part in (steps, values))
+        end = len(values) // SMOOTHED * SMOOTHED
+        steps, values = (part[:end].reshape(-1, SMOOTHED).mean(axis=1) for part in (steps, values))
     return steps, values

@@ -12,6 +12,8 @@ from pathlib import Path
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lite_vton.atomic import write_text
+from lite_vton.errors import UserError
+from training.json_object import read_object
 from training.loop import LoopConfig, OnStep
 
 __all__ = ["Clock", "progress_bars", "stage"]
@@ -24,16 +26,22 @@ class Clock:
     file: Path
 
     def minutes(self) -> dict[str, float]:
-        """Stage to minutes."""
-        if not self.file.is_file():
-            return {}
-        return {name: round(value, 1) for name, value in json.loads(self.file.read_text(encoding="utf-8")).items()}
+        """Stage to minutes; `UserError` where the file holds something else."""
+        return {name: round(value, 1) for name, value in self._sums().items()}
 
     def add(self, stage: str, minutes: float) -> None:
         """Count these too."""
-        sums = json.loads(self.file.read_text(encoding="utf-8")) if self.file.is_file() else {}
+        sums = self._sums()
         sums[stage] = sums.get(stage, 0.0) + minutes
         write_text(self.file, json.dumps(sums, indent=2) + "\n")
+
+    def _sums(self) -> dict[str, float]:
+        if not self.file.is_file():
+            return {}
+        try:
+            return {name: float(str(value)) for name, value in read_object(self.file).items()}
+        except ValueError as error:  # a UserError is one too
+            raise UserError(f"{error}: delete {self.file}, and times are counted anew") from error
 
 
 def progress_bars() -> Progress:

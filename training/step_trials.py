@@ -22,10 +22,12 @@ from diffusers import UNet2DConditionModel
 from numpy.typing import NDArray
 
 from lite_vton.atomic import write_text
+from lite_vton.errors import UserError
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.networks import Networks
 from training.drawn_pairs import drawn_pictures, held_out_pictures
 from training.few_steps import FewStepConfig, train_few_steps, train_progressively
+from training.json_object import read_object
 from training.latents import LatentPairs, encode_pairs, kept_pairs
 from training.loop import LoopConfig
 from training.metrics import Backbones, relative_sharpness
@@ -112,8 +114,7 @@ class StepTrials:
             }
             self.folder.mkdir(parents=True, exist_ok=True)
             write_text(file, json.dumps(found, indent=1) + "\n")
-        read: dict[str, Found] = json.loads(file.read_text(encoding="utf-8"))
-        return read
+        return {name: _figures(found, file) for name, found in read_object(file).items()}
 
     def run(self, way: Way, seed: int) -> Found:
         """Teach and judge, or read what was found before."""
@@ -124,8 +125,7 @@ class StepTrials:
             taught = self._taught(way, seed, folder)
             found = {str(count): self._judged(self._sampled(each, count)) for count, each in taught.items()}
             write_text(file, json.dumps(found, indent=1) + "\n")
-        read: Found = json.loads(file.read_text(encoding="utf-8"))
-        return read
+        return _figures(read_object(file), file)
 
     def _taught(self, way: Way, seed: int, folder: Path) -> dict[int, Denoiser]:
         """The network to use for each number of steps."""
@@ -195,6 +195,17 @@ class StepTrials:
     def _held_out(self) -> HeldOut:
         pictures = held_out_pictures(self.folder, self.budget.held_out, self.student.config)
         return HeldOut(pictures, encode_pairs(pictures, self.student.autoencoder, self.student.latent_scale))
+
+
+def _figures(found: object, file: Path) -> Found:
+    """Steps to figures by name; `UserError` where `file` holds something else there."""
+    try:
+        return {
+            steps: {name: None if value is None else float(value) for name, value in judged.items()}
+            for steps, judged in found.items()  # type: ignore[attr-defined]  # what is not so is caught
+        }
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(f"{file} holds no figures: delete it, and the same command makes it again") from error
 
 
 def _plain(settings: dict[str, object]) -> dict[str, object]:

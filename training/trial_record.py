@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import platform
@@ -15,7 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from lite_vton.errors import UserError
 from training.ablations import Budget, Row
+from training.run_log import read_log
 
 __all__ = ["Circumstances", "logged_figures"]
 
@@ -64,18 +65,20 @@ class Circumstances:
 
 def logged_figures(log: Path, row: Row) -> dict[str, float | None]:
     """The end of the log: the loss on noise, CKA and attention as means over taps, and the features' own distance."""
-    with log.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))
-    found: dict[str, float | None] = {"noise": _mean([float(line["noise"]) for line in lines[-LAST:]])}
+    lines = read_log(log)
+    found: dict[str, float | None] = {"noise": _mean([line.get("noise") for line in lines[-LAST:]], log)}
     for kind in ("cka", "attention"):
         taps = [name for name in lines[0] if name.startswith(f"{kind}.")]
         if taps:
-            measured = [line for line in lines if line[taps[0]]][-1]
-            found[kind] = _mean([float(measured[tap]) for tap in taps])
+            measured = [line for line in lines if line[taps[0]] is not None]
+            found[kind] = _mean([measured[-1][tap] for tap in taps] if measured else [], log)
     if "feature" in lines[0]:
-        found["own_distance"] = _mean([float(line["feature"]) for line in lines[-LAST:]]) / row.losses.feature
+        found["own_distance"] = _mean([line["feature"] for line in lines[-LAST:]], log) / row.losses.feature
     return found
 
 
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values))
+def _mean(values: Sequence[float | None], log: Path) -> float:
+    whole = [value for value in values if value is not None]
+    if not whole:
+        raise UserError(f"{log} lacks losses: delete its folder, and the same command trains again")
+    return float(np.mean(whole))

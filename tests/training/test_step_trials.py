@@ -31,6 +31,19 @@ def results(trials: StepTrials, tmp_path_factory: pytest.TempPathFactory) -> tup
     return reproduce_steps(trials, list(WAYS), [0], page), page
 
 
+@pytest.mark.parametrize("text", ["", "[]", '{"2": 1}', '{"2": {"psnr_in_mask": "high"}}'])
+def test_a_damaged_result_is_named(text: str, trials: StepTrials, tmp_path: Path) -> None:
+    damaged = replace(trials, folder=tmp_path)
+    for file, read in (
+        (tmp_path / "untaught.json", damaged.untaught),
+        (tmp_path / "progressive/0/result.json", lambda: damaged.run(WAYS["progressive"], 0)),
+    ):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        with pytest.raises(UserError, match=file.name):
+            read()
+
+
 def test_every_way_is_judged_in_every_number_of_steps(results: tuple[StepResults, Path]) -> None:
     found, _ = results
     assert set(found) == {STUDENT, TEACHER, *WAYS}
