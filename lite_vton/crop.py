@@ -206,7 +206,7 @@ def paste_mask(
     full = np.zeros((picture_height, picture_width), np.float32)
     blended = _blended(mask, crop, picture_height, picture_width)
     if blended is not None:
-        full[blended.target] = blended.share(slice(None), feather)
+        full[blended.target] = blended.share(blended.depth, feather)
     return full
 
 
@@ -239,11 +239,10 @@ def paste_back(
         own, new = photo[strip, columns], np.asarray(painted[within], np.uint8)
         if as_own is not None:
             new = as_own(new, strip, columns)
-        share = blended.share(within)
-        shown, rim = pasted[strip, columns], (share > 0) & (share < 1)
-        np.copyto(shown, new, where=(share == 1)[..., None])
-        before = own[rim].astype(np.float32)
-        shown[rim] = np.rint(before + share[rim, None] * (new[rim] - before)).astype(np.uint8)
+        shown, (rim, whole) = pasted[strip, columns], blended.rim_and_whole(within)
+        cv2.copyTo(new, whole.view(np.uint8), shown)
+        before, share = own[rim].astype(np.float32), blended.share(blended.depth[within][rim])
+        shown[rim] = np.rint(before + share[:, None] * (new[rim] - before)).astype(np.uint8)
     return pasted
 
 
@@ -259,9 +258,15 @@ class _Blended:
     depth: NDArray[np.float32]
     width: int
 
-    def share(self, rows: slice, feather: float = _FEATHER) -> NDArray[np.float32]:
-        """The result's share of each pixel in these rows, in [0, 1]."""
-        ramp = self.depth[rows] * np.float32(1 / max(1.0, feather * self.width))
+    def rim_and_whole(self, rows: slice) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which pixels in these rows are blended, and which are the result's alone."""
+        depth = self.depth[rows]
+        whole = depth >= max(1.0, _FEATHER * self.width)
+        return (depth > 0) & ~whole, whole
+
+    def share(self, depth: NDArray[np.float32], feather: float = _FEATHER) -> NDArray[np.float32]:
+        """The result's share of pixels that lie so deep inside the mask, in [0, 1]."""
+        ramp = depth * np.float32(1 / max(1.0, feather * self.width))
         np.minimum(ramp, 1, out=ramp)
         return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
 
@@ -271,7 +276,7 @@ def _blended(mask: NDArray[np.float32], crop: Crop, height: int, width: int) -> 
     import cv2
 
     soft = cv2.resize(np.rint(255 * mask).astype(np.uint8), (crop.width, crop.height), interpolation=cv2.INTER_LINEAR)
-    marked = soft > 127
+    marked = np.greater(soft, 127, out=soft.view(np.bool_))  # in its place: of a large photo each is 50 MB
     rows, columns = (np.flatnonzero(marked.any(axis=axis)) for axis in (1, 0))
     if not rows.size:
         return None
