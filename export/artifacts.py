@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from export.calibration import Feeds
@@ -16,6 +15,7 @@ from export.half_safety import HalfSafety, half_safety
 from export.onnx import trace_onnx
 from export.options import ExportOptions
 from export.plan import Plan
+from lite_vton.atomic import scratch_folder
 from lite_vton.bundle import Artifact, ComponentFiles, KeptInFloat32
 from lite_vton.errors import UserError
 from lite_vton.model.components import ComponentSpec, components_of
@@ -62,9 +62,9 @@ def write_artifacts(
     or with `failed` is named to it, and nothing of it stays.
     """
     artifacts: dict[str, Artifact] = {}
-    with TemporaryDirectory(prefix="lite-vton-") as scratch:
+    with scratch_folder() as scratch:
         needed = plan.is_half or origin.networks is None
-        safety = _safety(origin, Path(scratch), golden, feeds, say) if needed else {}
+        safety = _safety(origin, scratch, golden, feeds, say) if needed else {}
         for row, precisions in plan.by_format.items():
             try:
                 artifacts |= _write_format(origin, row, precisions, folder, feeds, safety, options, say)

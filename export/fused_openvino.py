@@ -7,7 +7,6 @@ steps are written out one after the other: OpenVINO (2026.4) stores equal weight
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from export.fused import Fused, Parts
 from export.fused_glue import Glue, composite, encoded
 from export.fused_tensors import fused_tensors
 from export.openvino import root_logger_kept
+from lite_vton.atomic import scratch_folder
 from lite_vton.bundle import ComponentTensors, TensorSpec, compact_metadata
 from lite_vton.presets import ModelConfig
 from runtimes.openvino_runtime import read
@@ -92,8 +92,8 @@ def _renamed(part: ov.Model, call: str) -> ov.Model:
 
 
 def _converted(glue: onnx.ModelProto) -> ov.Model:
-    with tempfile.TemporaryDirectory(prefix="lite-vton-") as temporary, root_logger_kept():
-        source = Path(temporary) / "model.onnx"
+    with scratch_folder() as temporary, root_logger_kept():
+        source = temporary / "model.onnx"
         onnx.save(glue, source)
         return ov.convert_model(source)
 

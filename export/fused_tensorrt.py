@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import onnx
@@ -14,6 +13,7 @@ from export.fused_onnx import fuse_onnx
 from export.fused_tensors import fused_tensors
 from export.readback import Readback
 from export.tensorrt import build_engine, engine_request
+from lite_vton.atomic import scratch_folder
 from lite_vton.bundle import Bundle, ComponentTensors
 from lite_vton.errors import UserError
 from lite_vton.presets import ModelConfig
@@ -49,8 +49,8 @@ def read_back_fused(bundle: Bundle, precision: str) -> Readback:
     ):
         return Readback(("the precision of each product",), ())
     files = {name: bundle.path(component.model) for name, component in own.components.items()}
-    with tempfile.TemporaryDirectory(prefix="lite-vton-") as temporary:
-        folder = Path(temporary) / "engine"
+    with scratch_folder() as temporary:
+        folder = temporary / "engine"
         again = _engine(files, manifest.model, manifest.latent_scale, fused.steps, precision, fused.tensors, folder)
         outputs = [spec.name for spec in fused.tensors.outputs]
         same = same_engine(again.read_bytes(), engine.read_bytes(), outputs)
@@ -71,8 +71,8 @@ def _engine(
     folder: Path,
 ) -> Path:
     tensorrt = load_tensorrt()
-    with tempfile.TemporaryDirectory(prefix="lite-vton-") as temporary:
-        source = Path(temporary) / "model.onnx"
+    with scratch_folder() as temporary:
+        source = temporary / "model.onnx"
         onnx.save(fuse_onnx(files, config, latent_scale, steps), source)
         request = engine_request(source, config.name, "try_on", precision, tensors, tensorrt, ())
         return engine_from_cache(request, lambda: build_engine(source, request, tensorrt), folder, cache_folder())

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
@@ -20,6 +19,7 @@ from export.half_safety import HalfSafety
 from export.onnx_file import save_onnx
 from export.onnx_int8 import to_int8, to_w8
 from export.precision import FP32_NODES, to_mixed_fp16
+from lite_vton.atomic import scratch_folder
 from lite_vton.bundle import compact_metadata
 from lite_vton.errors import UserError
 from lite_vton.model.components import ComponentSpec
@@ -66,11 +66,11 @@ def export_onnx(
             raise UserError(f"ONNX files are not written in {precision!r}: choose one of {', '.join(_CONVERTERS)}")
     keep = {} if safety is None else safety.kept.nodes
     written: dict[str, Path] = {}
-    with TemporaryDirectory(prefix="lite-vton-") as scratch:
+    with scratch_folder() as scratch:
         if safety is not None:
             traced = safety.traced
         elif module is not None:
-            traced = trace_onnx(module, spec, config, Path(scratch), opset)
+            traced = trace_onnx(module, spec, config, scratch, opset)
         else:
             raise ValueError("neither a module nor its trace")
         for precision, folder in folders.items():

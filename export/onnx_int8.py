@@ -9,7 +9,6 @@ memory of fp16 and keeps float arithmetic: nothing has to be calibrated.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from export.int8_ladder import rungs
 from export.onnx_file import save_onnx, weights_beside
 from export.precision import PRODUCTS
 from export.quantised import Answering, closest, judged
+from lite_vton.atomic import scratch_folder
 from lite_vton.errors import UserError
 
 __all__ = ["to_int8", "to_w8"]
@@ -40,8 +40,8 @@ def to_int8(model: onnx.ModelProto, feeds: Sequence[Mapping[str, NDArray[Any]]])
     """
     if not feeds:
         raise UserError("int8 needs a calibration set, and it is empty: give one, or export w8, which needs none")
-    with tempfile.TemporaryDirectory(prefix="lite-vton-") as temporary:
-        source = Path(temporary) / "model.onnx"
+    with scratch_folder() as temporary:
+        source = temporary / "model.onnx"
         save_onnx(model, source)
         judge = judged(_session(source), feeds)
         ranges = _ranges(source, feeds)

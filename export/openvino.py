@@ -16,7 +16,6 @@ int8  nncf's quantisation of the products, calibrated; the rest as in bf16
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +31,7 @@ from torch import nn
 from export.onnx import export_onnx
 from export.openvino_int8 import to_int8
 from export.openvino_precision import weights_of
+from lite_vton.atomic import scratch_folder
 from lite_vton.bundle import compact_metadata
 from lite_vton.errors import UserError
 from lite_vton.model.components import ComponentSpec
@@ -69,11 +69,11 @@ def export_openvino(
     for precision in folders:
         if precision not in _CONVERTERS:
             raise UserError(f"OpenVINO is not written in {precision!r}: choose one of {', '.join(_CONVERTERS)}")
-    with tempfile.TemporaryDirectory(prefix="lite-vton-") as temporary:
+    with scratch_folder() as temporary:
         folder = next(iter(folders.values()))
         source = folder.parent.parent / "onnx-fp32" / folder.name / "model.onnx"
         if not source.is_file():
-            fp32 = {"fp32": Path(temporary)}
+            fp32 = {"fp32": temporary}
             source = export_onnx(module, spec, config, fp32, latent_scale=latent_scale)["fp32"]
         paths = {}
         for precision, target in folders.items():

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from export.engine_cache import cache_folder, engine_from_cache
 from export.half_safety import HalfSafety
 from export.onnx import export_onnx
 from export.onnx_precision import kept_in_float32
+from lite_vton.atomic import scratch_folder
 from lite_vton.bundle import ComponentTensors
 from lite_vton.errors import UserError
 from lite_vton.model.components import ComponentSpec
@@ -59,9 +59,9 @@ def export_tensorrt(
             raise UserError(f"engines are not built in {precision!r}: choose one of {', '.join(PRECISIONS)}")
     tensorrt = load_tensorrt()
     targets = _targets(tensorrt, compute_capabilities)
-    with tempfile.TemporaryDirectory(prefix="lite-vton-") as temporary:
+    with scratch_folder() as temporary:
         sources = {precision: _sibling(folder, precision) for precision, folder in folders.items()}
-        missing = {p: Path(temporary) / p for p, source in sources.items() if not source.is_file()}
+        missing = {p: temporary / p for p, source in sources.items() if not source.is_file()}
         if missing:
             sources |= export_onnx(module, spec, config, missing, latent_scale=latent_scale, safety=safety)
         paths = {}

@@ -8,7 +8,6 @@ file is the bundle's own, which ONNX Runtime runs on the golden trajectory, or e
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from export.engine_cache import cache_folder, engine_from_cache
 from export.readback import Readback
 from export.tensorrt_weights import foreign_weights
+from lite_vton.atomic import scratch_folder
 from lite_vton.bundle import Bundle
 from runtimes.tensorrt_engine import ENGINE_NAME, EngineRecord, EngineRequest, read_record
 
@@ -67,8 +67,7 @@ def _against_rebuilt(bundle: Bundle, precision: str, records: Mapping[str, Engin
             )
     faults: list[str] = []
     own = f"onnx-{precision}"
-    with tempfile.TemporaryDirectory(prefix="lite-vton-") as temporary:
-        folder = Path(temporary)
+    with scratch_folder() as folder:
         if own in bundle.manifest.artifacts:
             origin = f"the bundle's {own}"
             sources = {name: bundle.path(f"{own}/{name}/model.onnx") for name in records}

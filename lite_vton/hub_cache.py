@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from lite_vton.atomic import scratch_folder
 from lite_vton.errors import UserError
 
 __all__ = ["checkpoint_at", "linkless"]
@@ -47,8 +47,8 @@ def linkless(snapshot: Path) -> Iterator[Path]:
     if snapshot.parent.name != "snapshots" or not blobs.is_dir():
         yield snapshot
         return
-    with TemporaryDirectory(prefix="lite-vton-") as temporary:
-        folder = Path(temporary) / (model.name.rpartition("--")[2] or snapshot.name)
+    with scratch_folder() as temporary:
+        folder = temporary / (model.name.rpartition("--")[2] or snapshot.name)
         for file in snapshot.rglob("*"):
             blob = file.resolve()
             if not file.is_file() or not (blob.parent == blobs or blob.is_relative_to(snapshot.resolve())):

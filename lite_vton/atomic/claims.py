@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -18,11 +19,12 @@ from lite_vton.atomic.file_lock import try_lock
 from lite_vton.atomic.placing import place, recover, remove
 from lite_vton.errors import UserError
 
-__all__ = ["AtWorkError", "Claim", "claim", "claim_inside", "complete", "is_vacant"]
+__all__ = ["AtWorkError", "Claim", "claim", "claim_inside", "complete", "is_vacant", "scratch_folder"]
 
 _PREFIX = ".lite-vton-"
 """A workspace's name begins so. A digest of the output's name follows, as that name may be as long as names can be."""
 _LOCK = "lock"
+_OPENING = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 _PATIENCE_S = 1.0
 """How long to try again for a lock: another command may hold it for a moment, to look whether its owner lives."""
 _LONGEST_NAME = 255  # where the system does not say; bytes, but characters on Windows
@@ -103,6 +105,21 @@ def claim_inside(folder: str | Path) -> Iterator[Claim]:
         mine._is_inside = True
     with _used(mine):
         yield mine
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """An empty folder among the system's temporary files, for this user alone, gone at the end of the block.
+
+    What killed commands left there goes too.
+    """
+    base = Path(tempfile.gettempdir())
+    workspace = _workspace(base, secrets.token_hex(16))
+    mine = _enter(workspace, base, workspace)
+    with _used(mine):
+        folder = mine.draft()
+        folder.mkdir()
+        yield folder
 
 
 def is_vacant(folder: Path) -> bool:
@@ -214,10 +231,10 @@ def _locked(workspace: Path, base: Path) -> int | None:
         try:
             base.mkdir(parents=True, exist_ok=True)  # it may go with another command that failed
             with suppress(FileExistsError):
-                workspace.mkdir()
+                workspace.mkdir(mode=0o700)  # others may write in the folder above, and photos lie in here
             if workspace.is_symlink():
                 raise UserError(f"{workspace} is a link, which lite-vton did not make: remove it")
-            descriptor = os.open(workspace / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = os.open(workspace / _LOCK, _OPENING, 0o666)
         except FileNotFoundError:  # swept in between
             continue
         # Where there are no locks, everything works but the second command is not kept away.
@@ -276,7 +293,9 @@ def _sweep_neighbours(base: Path, workspace: Path) -> None:
 
 def _sweep(workspace: Path, base: Path) -> None:
     with suppress(OSError):
-        descriptor = os.open(workspace / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        if sys.platform != "win32" and workspace.stat().st_uid != os.geteuid():  # anybody can put something there
+            return
+        descriptor = os.open(workspace / _LOCK, _OPENING, 0o666)
         if try_lock(descriptor) is True and _is_still(workspace / _LOCK, descriptor):
             _leave(workspace, base, descriptor)
         else:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import math
-import tempfile
+import os
+import weakref
 import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from lite_vton.atomic import complete
+from lite_vton.atomic import complete, scratch_folder
 from lite_vton.bundle.arrays import load_arrays
 from lite_vton.bundle.manifest import MANIFEST_NAME, Manifest, parse_manifest
 from lite_vton.bundle.named_files import MODEL_FILES, files_named_by
@@ -36,7 +38,6 @@ class Bundle:
         self,
         root: Path,
         manifest: Manifest,
-        extracted: tempfile.TemporaryDirectory[str] | None = None,
         given: Path | None = None,
     ) -> None:
         self.root = root
@@ -44,7 +45,6 @@ class Bundle:
         self.given = root if given is None else given
         """What was opened, as the user named it: the folder, or the zip."""
         self.manifest = manifest
-        self._extracted = extracted
 
     @classmethod
     def open(cls, path: str | Path, check: bool = True) -> Bundle:
@@ -177,7 +177,7 @@ def _read_manifest(root: Path) -> Manifest:
 
 def _open_zip(path: Path) -> Bundle:
     """Extract exactly what the manifest lists, at most the bytes it lists, and the reports."""
-    with opened_zip(path) as archive:
+    with opened_zip(path) as archive, ExitStack() as copy:
         entries = _entries(path, archive)
         # People zip the folder itself as often as what is in it.
         prefixes = [e.removesuffix(MANIFEST_NAME) for e in entries if e.rsplit("/", 1)[-1] == MANIFEST_NAME]
@@ -185,8 +185,7 @@ def _open_zip(path: Path) -> Bundle:
         if prefix is None:
             raise UserError(f"{path} has no {MANIFEST_NAME}, so it is no bundle: give what `lite-vton export` wrote")
         manifest = parse_manifest(_read_entry(archive, prefix + MANIFEST_NAME, _MOST_TEXT), f"{path}/{MANIFEST_NAME}")
-        extracted = tempfile.TemporaryDirectory(prefix="lite-vton-")
-        root = Path(extracted.name)
+        root = copy.enter_context(scratch_folder())
         limits = {name: record.bytes for name, record in manifest.files.items()}
         limits |= dict.fromkeys((MANIFEST_NAME, *REPORTS), _MOST_TEXT)
         for name, limit in limits.items():
@@ -195,7 +194,15 @@ def _open_zip(path: Path) -> Bundle:
             target = confined(root, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             _extract(archive, prefix + name, target, limit)
-    return Bundle(root, manifest, extracted, given=path)
+        bundle = Bundle(root, manifest, given=path)
+        weakref.finalize(bundle, _remove, copy.pop_all(), os.getpid())
+    return bundle
+
+
+def _remove(copy: ExitStack, process: int) -> None:
+    """Of a process and its forks, the first alone removes what it extracted."""
+    if os.getpid() == process:
+        copy.close()
 
 
 def _entries(path: Path, archive: zipfile.ZipFile) -> set[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lite_vton.atomic import scratch_folder
 
 if TYPE_CHECKING:
     from lite_vton.data.viton_hd import TryOnSample
@@ -43,8 +43,8 @@ def held_out_pairs(
     # Small models get the same drawings, scaled down by the reader as a photo would be.
     scale = max(1, -(-_SMALLEST // height))
     drawn_height, drawn_width = height * scale, width * scale
-    with tempfile.TemporaryDirectory(prefix="lite-vton-") as temporary:
-        folder = Path(temporary) / "held-out"
+    with scratch_folder() as temporary:
+        folder = temporary / "held-out"
         synthesize(
             folder,
             pairs,

@@ -64,12 +64,12 @@ def test_stopped_half_way_it_leaves_nothing(
     temporary.mkdir()
 
     def half_written() -> bool:
-        tracing = any(temporary.glob("lite-vton-*"))
+        tracing = any(temporary.glob(".lite-vton-*"))
         return tracing and any(target.glob(".lite-vton-*/*/golden/trajectory.npz"))
 
     code, err = interrupted("export", "tiny", "-o", target / "out", ready=half_written, by=by, temporary=temporary)
     assert (code, err) == (130, "lite-vton: stopped; nothing was written\n")
-    assert [*target.iterdir(), *temporary.glob("lite-vton-*")] == []
+    assert [*target.iterdir(), *temporary.glob(".lite-vton-*")] == []
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(
