@@ -124,15 +124,18 @@ def is_animated(path: Path) -> bool:
 _ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
 
 
-def photos_in(folder: Path) -> list[Path]:
+def photos_in(folder: Path, output: Path | None = None) -> list[Path]:
     """The files of a folder whose names end like those of photos, by name; hidden ones (`._photo.jpg`) are passed over.
 
+    `output`, which an earlier run may have put there, is none of them.
     `UserError` for a folder that is none or holds none.
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder: give one with photos in it")
     try:
         found = sorted(file for file in folder.iterdir() if is_photo_name(file.name) and file.is_file())
+        if output is not None:
+            found = [file for file in found if file.resolve() != output.resolve()]
     except OSError as error:
         raise UserError(f"cannot read {folder}: {error.strerror}; change its permissions") from error
     if not found:

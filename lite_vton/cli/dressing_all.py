@@ -88,7 +88,7 @@ def dress_all(
     bundle = Bundle.open(path)
     check_sampling(bundle.manifest.model.schedule, how.sampler, how.steps)
     precision = usable_precision(bundle, how.backend, how.precision)
-    people, clothes = photos_in(persons), photos_in(garments)
+    people, clothes = photos_in(persons, output), photos_in(garments, output)
     tiles: dict[tuple[Path, Path], _Tile | Refusal] = {}
     with (
         TryOn(bundle, how.backend, precision) as model,

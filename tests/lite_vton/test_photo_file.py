@@ -312,6 +312,11 @@ def test_only_photos_of_a_folder_are_taken(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "folder.jpg").mkdir()
     assert [file.name for file in photos_in(tmp_path)] == ["a.heic", "b.JPG", "c.avif", "d.gif"]
+    assert [file.name for file in photos_in(tmp_path, tmp_path / "folder.jpg/../c.avif")] == [
+        "a.heic",
+        "b.JPG",
+        "d.gif",
+    ]
     assert not is_photo_name("._x.jpg")
     (tmp_path / "empty").mkdir()
     for folder, says in ((tmp_path / "empty", "holds no photos"), (tmp_path / "none", "not a folder")):
