@@ -91,6 +91,7 @@ def dress(
     for target in (output, save_steps):
         if target is not None:
             refuse_existing(target, overwrite)
+    _refuse_input(output, photographs)
     as_category(photographs.category)
     bundle = Bundle.open(path)
     precision = usable_precision(bundle, how.backend, how.precision)
@@ -133,6 +134,13 @@ def refuse_existing(target: Path, overwrite: bool) -> None:
     """A `UserError` for a target that exists, before any work is done."""
     if target.exists() and not overwrite:
         raise UserError(f"{target} exists: choose another output or pass --overwrite")
+
+
+def _refuse_input(output: Path, photographs: Photographs) -> None:
+    """A `UserError` for an output that is one of the files it is made from: that one would be lost."""
+    given = (value for value in vars(photographs).values() if isinstance(value, Path))
+    if output.exists() and any(file.exists() and file.samefile(output) for file in given):
+        raise UserError(f"{output} is one of the files the picture is made from: choose another output")
 
 
 def _check_provider(how: How) -> None:

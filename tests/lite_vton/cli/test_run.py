@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -239,6 +240,18 @@ def test_a_photo_that_will_not_do_is_refused(
     path = tmp_path / "photo.jpg"
     spoil(photos["person"], path)
     assert said in refused("run", bundle, *options(**{which: path}), "-o", tmp_path / "result.png")
+
+
+@pytest.mark.parametrize("which", ["person", "garment"])
+def test_a_photo_is_not_replaced_by_its_own_result(
+    which: str, bundle: Path, options: Options, photos: dict[str, Path], tmp_path: Path, refused: Refused
+) -> None:
+    photo = Path(shutil.copy(photos[which], tmp_path / "photo.jpg"))
+    (tmp_path / "linked.jpg").hardlink_to(photo)
+    for output in (photo, tmp_path / "linked.jpg"):
+        words = ("run", bundle, *options(**{which: photo}), "-o", output, "--overwrite")
+        assert "is one of the files the picture is made from" in refused(*words)
+    assert photo.read_bytes() == photos[which].read_bytes()
 
 
 def without(*rows: int) -> Callable[[list[float]], list[float]]:
