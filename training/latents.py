@@ -154,7 +154,7 @@ def _pairs_in(file: Path) -> LatentPairs:
     try:
         tensors = load_file(file)
         pairs = LatentPairs(**tensors)
-    except (SafetensorError, TypeError) as error:  # TypeError: for tensors of other names
+    except (OSError, SafetensorError, TypeError) as error:  # TypeError: for tensors of other names
         raise UserError(f"{file} is damaged or holds no latents ({' '.join(str(error).split())}): {MEND}") from error
     for name, tensor in tensors.items():
         if tensor.shape[:1] != pairs.x_0.shape[:1] or not tensor.isfinite().all():

@@ -108,7 +108,7 @@ def read_recorded(page_json: Path) -> Results:
         read = json.loads(page_json.read_text(encoding="utf-8"))
         found = {row: {int(seed): dict(result) for seed, result in seeds.items()} for row, seeds in read.items()}
         complete = all("figures" in result for seeds in found.values() for result in seeds.values())
-    except (ValueError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise UserError(f"{page_json} holds no results ({error}): restore it, or remove it") from error
     if not complete:
         raise UserError(f"{page_json} holds results without figures: restore it, or remove it")

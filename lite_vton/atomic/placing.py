@@ -17,6 +17,7 @@ from lite_vton.atomic.exchange import exchange
 __all__ = ["place", "recover", "remove", "settle"]
 
 _JOURNAL = ".journal"
+_LONGEST_JOURNAL = 1 << 16  # bytes; three names
 _PATIENCE_S = 2.0
 """How long to try again to empty a folder: a killed command's workers may write there for a moment more."""
 
@@ -61,10 +62,12 @@ def recover(workspace: Path, base: Path) -> None:
     """
     for journal in sorted(workspace.glob(f"*{_JOURNAL}")):
         try:
+            if not journal.is_file() or journal.stat().st_size > _LONGEST_JOURNAL:
+                continue
             content = json.loads(journal.read_text(encoding="utf-8"))
             target = base / str(content["target"])
             parts = [workspace / Path(str(content[key])).name for key in ("new", "old")]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
         inside = target.parent.resolve().is_relative_to(base.resolve()) and target.name not in ("", "..")
         for part in parts:

@@ -307,3 +307,15 @@ def test_a_replaced_folder_may_be_read_only(tmp_path: Path) -> None:
     fill(tmp_path / "folder")
     assert names(tmp_path / "folder") == ["mark"]
     assert names(tmp_path) == ["folder"]
+
+
+@posix
+def test_journals_that_are_no_short_files_are_passed_over(tmp_path: Path) -> None:
+    workspace = tmp_path / ".lite-vton-0"
+    workspace.mkdir()
+    os.mkfifo(workspace / "pipe.journal")  # nobody will ever write to it
+    (workspace / "folder.journal").mkdir()
+    (workspace / "deep.journal").write_text("[" * 60_000)
+    (workspace / "long.journal").write_text(" " * 100_000 + "{}")
+    fill(tmp_path / "out")
+    assert names(tmp_path) == ["out"]
