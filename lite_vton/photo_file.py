@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 import struct
 import warnings
 import zlib
@@ -19,6 +18,7 @@ from lite_vton.deep_tiff import is_misread, read_deep_tiff
 from lite_vton.errors import UserError
 from lite_vton.photo_metadata import without_metadata
 from lite_vton.quiet import quiet_stderr
+from lite_vton.regular_file import size_of
 
 __all__ = [
     "MIN_SIDE",
@@ -257,15 +257,7 @@ def _reads_heic() -> bool:
 
 
 def _is_empty(source: Path | bytes, name: str) -> bool:
-    if isinstance(source, bytes):
-        return not source
-    try:
-        status = source.stat()
-    except (OSError, ValueError) as error:  # a name with a zero in it is a ValueError
-        raise UserError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from error
-    if not stat.S_ISREG(status.st_mode):
-        raise UserError(f"cannot read {name}: it is not a file")
-    return status.st_size == 0
+    return not source if isinstance(source, bytes) else size_of(source, name) == 0
 
 
 def _check_size(name: str, size: tuple[int, int], max_megapixels: float) -> None:

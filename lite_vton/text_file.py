@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import stat
 from pathlib import Path
 
 from lite_vton.errors import UserError
+from lite_vton.regular_file import size_of
 
 __all__ = ["read_given_bytes", "text_of"]
 
@@ -14,26 +14,16 @@ _LARGEST = 64 << 20  # bytes; lists and keypoints have a few megabytes at most
 
 
 def read_given_bytes(path: Path, name: str) -> bytes:
-    """The file's bytes.
-
-    `UserError`, which calls it `name`, for one that is missing, unreadable or absurdly large, and for a folder, a pipe
-    or a device: nobody may ever write to a pipe.
-    """
+    """The file's bytes. `UserError`, which calls it `name`, for one that is missing, unreadable or absurdly large."""
+    size_of(path, name)
     try:
-        is_file = stat.S_ISREG(path.stat().st_mode)
-        content = _start_of(path) if is_file else b""
-    except (OSError, ValueError) as error:  # a name with a zero in it is a ValueError
-        raise UserError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from error
-    if not is_file:
-        raise UserError(f"cannot read {name}: it is not a file")
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise UserError(f"cannot read {name}: {error.strerror}") from error
     if len(content) > _LARGEST:
         raise UserError(f"{name} has more than {_LARGEST >> 20} MB: it is no such file")
     return content
-
-
-def _start_of(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_LARGEST + 1)
 
 
 def text_of(content: bytes, name: str) -> str:
