@@ -50,11 +50,13 @@ def _key(module: nn.Module, spec: ComponentSpec, config: ModelConfig, opset: int
     """The hash of all that a graph follows from: tensors, the modules' classes and settings, and their weights."""
     about = [spec.name, spec.inputs(config), spec.outputs(config), opset]
     about += [(name, _settings(part)) for name, part in module.named_modules()]
-    key = hashlib.sha256(repr(about).encode())
-    for name, weight in sorted(module.state_dict().items()):
-        key.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
-        key.update(weight.detach().contiguous().view(torch.uint8).numpy().tobytes() if weight.numel() else b"")
-    return key.hexdigest()
+    about += [(name, _digest(values)) for name, values in (*module.named_parameters(), *module.named_buffers())]
+    return hashlib.sha256(repr(about).encode()).hexdigest()
+
+
+def _digest(values: torch.Tensor) -> tuple[torch.dtype, torch.Size, str]:
+    content = values.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+    return values.dtype, values.shape, hashlib.sha256(content).hexdigest()
 
 
 def _settings(value: object) -> Any:
@@ -65,7 +67,10 @@ def _settings(value: object) -> Any:
         return {str(name): _settings(part) for name, part in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_settings(part) for part in value]
+    if isinstance(value, torch.Tensor):
+        return _digest(value)
     kind = value if isinstance(value, type) or (callable(value) and not isinstance(value, nn.Module)) else type(value)
     named = f"{getattr(kind, '__module__', '')}.{getattr(kind, '__qualname__', type(kind).__qualname__)}"
     held = {name: part for name, part in getattr(value, "__dict__", {}).items() if name not in _HOW_IT_WORKS}
-    return named, _settings(held) if not isinstance(value, (type, torch.Tensor)) and held else None
+    bound = [_settings(cell.cell_contents) for cell in getattr(value, "__closure__", None) or ()]
+    return named, bound, None if isinstance(value, type) else _settings(held)

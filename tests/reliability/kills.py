@@ -21,11 +21,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +33,6 @@ from lite_vton.atomic import is_vacant
 from lite_vton.cli import main as lite_vton
 from lite_vton.data.synthetic import synthesize
 from tests.lite_vton.data.ccp.drawn_source import drawn, write_source
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from lite_vton.model.components import ComponentSpec
-    from lite_vton.presets import ModelConfig
 
 Words = tuple[str, ...]
 
@@ -183,26 +176,13 @@ def prepare(folder: Path, wanted: Sequence[str]) -> None:
         shutil.copy(folder / f"drawn/train/{source}/00000_00.jpg", folder / kind)
     if "data ccp" in wanted:
         write_source(folder / "ccp", {index + 1: street_photo(index) for index in range(2)})
-    if any(not name.startswith(("data", "train")) for name in wanted):
-        trace_once(folder / "traced")
+    if any(is_of_a_bundle(name) for name in wanted):
         run_here((*worded(EXPORT, folder / "bundle"), "--seed", "1"))
         shutil.make_archive(str(folder / "bundle"), "zip", folder / "bundle")
 
 
-def trace_once(kept: Path) -> None:
-    """Let forked exports copy the traces of the first one: they are most of an export's time."""
-    import export.onnx
-
-    trace = export.onnx.trace_onnx
-    traced: dict[str, Path] = {}
-
-    def copied(module: nn.Module, spec: ComponentSpec, config: ModelConfig, folder: Path, opset: int = 18) -> Path:
-        if spec.name not in traced:
-            traced[spec.name] = trace(module, spec, config, kept / spec.name, opset)
-        shutil.copytree(traced[spec.name].parent, folder, dirs_exist_ok=True)
-        return folder / traced[spec.name].name
-
-    export.onnx.trace_onnx = copied
+def is_of_a_bundle(name: str) -> bool:
+    return not name.startswith(("data", "train"))
 
 
 def street_photo(index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -326,11 +306,15 @@ def main() -> int:
     parser.add_argument("--no-programs", action="store_true", help="forks alone")
     arguments = parser.parse_args()
     faults = total = 0
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, ExitStack() as traces:
         root = Path(temporary)
         (root / "scratch").mkdir()
         tempfile.tempdir = os.environ["TMPDIR"] = str(root / "scratch")  # of what is killed
         listed = [command for command in commands(root) if command.name.startswith(tuple(arguments.only.split(",")))]
+        if any(is_of_a_bundle(command.name) for command in listed):
+            from tests.traced_once import traced_once
+
+            traces.enter_context(traced_once(root / "traced"))  # forks take traces over, most of an export's time
         prepare(root, [command.name for command in listed])
         shares = sum(command.share for command in listed)
         rows = [(command, max(1, round(arguments.kills * command.share / shares)), False) for command in listed]
