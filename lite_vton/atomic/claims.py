@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import secrets
+import stat
 import sys
 import tempfile
 import threading
@@ -293,8 +294,8 @@ def _sweep_neighbours(base: Path, workspace: Path) -> None:
 
 def _sweep(workspace: Path, base: Path) -> None:
     with suppress(OSError):
-        if sys.platform != "win32" and workspace.stat().st_uid != os.geteuid():  # anybody can put something there
-            return
+        if sys.platform != "win32" and base.stat().st_mode & stat.S_ISVTX and workspace.stat().st_uid != os.geteuid():
+            return  # among the system's temporary files, where anybody can put what looks like ours
         descriptor = os.open(workspace / _LOCK, _OPENING, 0o666)
         if try_lock(descriptor) is True and _is_still(workspace / _LOCK, descriptor):
             _leave(workspace, base, descriptor)

@@ -75,6 +75,7 @@ def test_nobody_else_may_look_inside(temporary: Path) -> None:
 @posix
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to give a folder away")
 def test_what_looks_like_one_and_is_somebody_elses_is_left_alone(temporary: Path) -> None:
+    temporary.chmod(0o1777)  # as the system's own
     other = temporary / ".lite-vton-0123456789abcdef"
     other.mkdir()
     (other / "lock").touch()
