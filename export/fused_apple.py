@@ -26,7 +26,7 @@ __all__ = ["write_fused_coreai", "write_fused_coreml"]
 def write_fused_coreml(parts: Parts, folder: Path) -> Fused:
     """`model.mlpackage` with the steps of the golden trajectory, in the artifact's own options."""
     networks = _networks(parts)
-    tensors = fused_tensors(parts.config, parts.artifact.format, parts.steps)
+    tensors = fused_tensors(parts.config, "coreml", parts.steps)
     module = _module(wrapped(networks), parts, tensors)
     precision = parts.artifact.precision
     paths = export_coreml(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -105,10 +104,10 @@ def read_recorded(page_json: Path) -> Results:
     if not page_json.is_file():
         return {}
     try:
-        read = json.loads(page_json.read_text(encoding="utf-8"))
+        read: dict[str, Any] = read_object(page_json)  # what is not of this shape is caught
         found = {row: {int(seed): dict(result) for seed, result in seeds.items()} for row, seeds in read.items()}
         complete = all("figures" in result for seeds in found.values() for result in seeds.values())
-    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+    except (ValueError, AttributeError, TypeError) as error:
         raise UserError(f"{page_json} holds no results ({error}): restore it, or remove it") from error
     if not complete:
         raise UserError(f"{page_json} holds results without figures: restore it, or remove it")

@@ -200,7 +200,7 @@ def _open_zip(path: Path) -> Bundle:
 
 
 def _remove(copy: ExitStack, process: int) -> None:
-    """Of a process and its forks, the first alone removes what it extracted."""
+    """Remove an extracted copy, in the process that extracted it; a fork of it leaves the copy alone."""
     if os.getpid() == process:
         copy.close()
 

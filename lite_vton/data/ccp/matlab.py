@@ -34,7 +34,7 @@ _BROKEN = (
     AttributeError,
     ArithmeticError,
     EOFError,
-    NotImplementedError,
+    NotImplementedError,  # what SciPy says of a later version of the format, and so of a changed version number
     RecursionError,
     struct.error,
     zlib.error,
