@@ -165,11 +165,8 @@ def _refuse_lost(folder: Path) -> None:
 
 def _verified(checkpoint: Path) -> _Checkpoint:
     """`UserError` for a checkpoint that is not as it was written."""
-    if not (checkpoint / SEAL).exists() and any(file.suffix in _PICKLES for file in checkpoint.rglob("*")):
-        raise UserError(
-            f"{checkpoint} was written by an older lite-vton, as pickles, which can hold code and are not read: "
-            "finish the run with the version that began it, or start anew in another folder"
-        )
+    if not os.path.lexists(checkpoint / SEAL) and any(file.suffix in _PICKLES for file in checkpoint.rglob("*")):
+        raise _pickled(checkpoint)
     try:
         names = sealed_files(checkpoint)
         missing = sorted({_STEP, CONFIG, LOG} - names)
@@ -189,6 +186,13 @@ def _go_on(settings: Settings, folder: Path) -> None:
     write_text(folder / CONFIG, settings.text)  # it may have been given more steps
 
 
+def _pickled(checkpoint: Path) -> UserError:
+    return UserError(
+        f"{checkpoint} was written by an older lite-vton, as pickles, which can hold code and are not read: "
+        "finish the run with the version that began it, or start anew in another folder"
+    )
+
+
 def _unusable(checkpoint: Path, reason: str) -> UserError:
     reason = " ".join(reason.split())[:250]
     return UserError(
@@ -201,13 +205,15 @@ def _is_checkpoint(folder: Path) -> bool:
 
 
 def _by_the_first(accelerator: Accelerator, work: Callable[[], _Found]) -> _Found:
-    """What `work` gives in the first process, given to all; so is its `UserError`."""
+    """What `work` gives in the first process, given to all; so is its `UserError`, and its `OSError` as one."""
     answer: list[object] = [None, None]
     if accelerator.is_main_process:
         try:
             answer = [work(), None]
         except UserError as error:
             answer = [None, str(error)]
+        except OSError as error:  # the others wait for an answer
+            answer = [None, f"{error.filename or 'the run'}: {error.strerror or error}: see to that, and resume"]
     found, refusal = broadcast_object_list(answer)
     if refusal is not None:
         raise UserError(refusal)

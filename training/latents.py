@@ -157,9 +157,18 @@ def _pairs_in(file: Path) -> LatentPairs:
     except (OSError, SafetensorError, TypeError) as error:  # TypeError: for tensors of other names
         raise UserError(f"{file} is damaged or holds no latents ({' '.join(str(error).split())}): {MEND}") from error
     for name, tensor in tensors.items():
-        if tensor.shape[:1] != pairs.x_0.shape[:1] or not tensor.isfinite().all():
-            raise UserError(f"{file} holds {name} with NaN or infinity, or of fewer pairs: {MEND}")
+        if not _fits(name, tensor, pairs.x_0):
+            raise UserError(f"{file} holds {name} of {tuple(tensor.shape)}, which fits no latents: {MEND}")
+        if not (tensor.is_floating_point() and tensor.isfinite().all()):
+            raise UserError(f"{file} holds {name} with NaN or infinity, or of whole numbers: {MEND}")
     return pairs
+
+
+def _fits(name: str, tensor: torch.Tensor, x_0: torch.Tensor) -> bool:
+    """Whether it is the `name` of as many pairs as `x_0`, and as high and wide; `x_0` itself may be `tensor`."""
+    if x_0.ndim != 4 or tensor.ndim != (3 if name == "tokens" else 4) or len(tensor) != len(x_0):
+        return False
+    return name == "tokens" or tensor.shape[2:] == x_0.shape[2:]
 
 
 def _batches(pictures: NDArray[np.uint8], size: int, device: torch.device) -> Iterator[torch.Tensor]:

@@ -62,7 +62,7 @@ class Settings:
         if "preset" in differing:
             named = f"{taken.get('preset')!r}, not {wanted.get('preset')!r}"
             raise UserError(f"{folder} holds a run of preset {named}: choose another folder")
-        if set(differing) <= set(LENGTH) and "steps" in differing:
+        if set(differing) <= set(LENGTH) and "steps" in differing and isinstance(taken.get("steps"), int):
             raise UserError(
                 f"{folder} was begun with other settings: it is a run of {taken['steps']} steps, of which {done} are "
                 f"done, and can be made longer but not shorter: give {taken['steps']} steps or more"

@@ -119,7 +119,6 @@ def dress(
             )
         sampling_s = perf_counter() - began
         pasted = into_photo(person, prepared, result.picture)
-        output.parent.mkdir(parents=True, exist_ok=True)
         save_photo(output, pasted, person.icc_profile)
         written: tuple[Path, ...] = (output,)
         if save_steps is not None:

@@ -104,7 +104,6 @@ def dress_all(
     blank = np.full((config.height, config.width, 3), 255, np.uint8)
     columns = [Column("person", [_person(tiles, person, clothes, blank) for person in people])]
     columns += [Column(g.stem, [_shown(tiles[person, g], blank) for person in people]) for g in clothes]
-    output.parent.mkdir(parents=True, exist_ok=True)
     save_photo(output, contact_sheet(columns))
     tried = _summed(list(tiles.values()), (output, report))
     content = asdict(tried) | {"written": [file.name for file in tried.written]}

@@ -38,10 +38,12 @@ def claim_output(output: Path) -> None:
 
 
 def claim_picture(output: Path) -> None:
-    """As `claim_output`; also a `UserError` where the suffix is of no format that pictures are written in."""
+    """As `claim_output`; also a `UserError` for a suffix of no format that pictures are written in, or no folder."""
     from lite_vton.photo_encoding import written_format
 
     written_format(output)
+    if not os.path.isdir(output.parent):  # noqa: PTH112  # Path's raises for a name that is too long
+        raise UserError(f"there is no folder {output.parent}: make it, or save {output.name} elsewhere")
     claim_output(output)
 
 

@@ -92,6 +92,11 @@ def test_damaged_latents_are_refused(damage: str, latents: Path) -> None:
         lambda tensors: tensors["x_0"].fill_(float("nan")),
         lambda tensors: tensors.update(mask=torch.ones(1, 1, 4, 3)),
         lambda tensors: tensors.update(mask=torch.ones(())),
+        lambda tensors: tensors.update(mask=torch.ones(2, 1, 4, 3, 1)),
+        lambda tensors: tensors.update(pose=torch.ones(2, 4, 3, 4)),
+        lambda tensors: tensors.update(x_0=torch.ones(2, 4)),
+        lambda tensors: tensors.update(tokens=torch.ones(2, 4)),
+        lambda tensors: tensors.update(pose=torch.ones(2, 4, 4, 3, dtype=torch.int64)),
     ],
 )
 def test_latents_of_something_else_are_refused(change: Callable[..., object], latents: Path) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -21,12 +20,12 @@ from lite_vton.errors import UserError
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.unet import build_unet
 from lite_vton.presets import preset
+from tests.training.test_checkpoint import files_of, poisons
 from training.denoiser import train_denoiser
 from training.latents import LatentPairs
 from training.loop import LoopConfig
 from training.losses import LossConfig
-from training.sealed_folder import SEAL, sealed_files
-from training.shard_files import Process, opened
+from training.sealed_folder import SEAL, seal
 
 LOOP = LoopConfig(
     steps=4,
@@ -38,6 +37,7 @@ LOOP = LoopConfig(
     gradient_checkpointing=True,
 )
 STOPPED, REFUSED = 3, 2
+ROOT = Path(__file__).parents[2]
 
 
 class Stopped(BaseException):
@@ -93,7 +93,7 @@ def launched(count: int, *arguments: str, **environment: str) -> tuple[list[int]
     processes = [
         subprocess.Popen(
             [sys.executable, __file__, *arguments],
-            env=os.environ | world | environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            env=os.environ | world | environment | {"PYTHONPATH": str(ROOT), "RANK": str(rank), "LOCAL_RANK": str(rank)},
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -160,26 +160,51 @@ def test_a_stopped_run_ends_with_the_same_bits(shared: Path, tmp_path: Path) -> 
     assert (folder / "log.csv").read_text() == (shared / "log.csv").read_text()
 
 
-def test_poison_in_the_place_of_any_file_is_refused_and_not_executed(shared: Path, tmp_path: Path) -> None:
-    from tests.training.test_checkpoint import poisons  # here: the processes do not find the tests
+@pytest.mark.parametrize("is_sharded", [True, False])
+def test_two_processes_both_refuse_poison_in_the_place_of_any_file(
+    is_sharded: bool, shared: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    if is_sharded:
+        shutil.copytree(shared, folder, ignore=shutil.ignore_patterns("rank*"))
+    codes, said = launched(2, str(folder), "poison", ACCELERATE_USE_FSDP=str(is_sharded).lower())
+    assert codes == [0, 0], said
+    assert not sprung_in(folder).exists()
+    names = [line.split(" ")[0] for line in said.splitlines() if line.endswith(" refused twice")]
+    assert sorted(names) == sorted(2 * files_of(folder))
+    assert sum("/shards/" in name for name in names) == 12 * is_sharded
 
-    run, sprung = Path(shutil.copytree(shared, tmp_path / "run")), tmp_path / "sprung"
-    checkpoint = run / "checkpoint"
-    names = sealed_files(checkpoint)
-    assert {Path(name).suffix for name in names} == {".csv", ".json", ".safetensors", ".txt"}
-    assert sum(name.startswith("shards/") for name in names) == 6
-    for name in (*names, SEAL):
-        own = (checkpoint / name).read_bytes()
-        for poison in poisons(sprung).values():
-            (checkpoint / name).write_bytes(poison)
+
+def sprung_in(folder: Path) -> Path:
+    """What a poison makes where it is executed."""
+    return folder.with_name("sprung")
+
+
+def refuse_poison(folder: Path) -> None:
+    """Put a poison in the place of each file of the run, as it is and sealed, and see that the run is refused."""
+    from accelerate import PartialState
+
+    state = PartialState()
+    poison = poisons(sprung_in(folder))["pickle"]
+    own_seal = (folder / "checkpoint" / SEAL).read_bytes()
+    for name in files_of(folder):
+        own = (folder / name).read_bytes()
+        for is_sealed in (False, True):
+            state.wait_for_everyone()
+            if state.is_main_process:
+                (folder / name).write_bytes(poison)
+                if is_sealed and name.startswith("checkpoint/") and not name.endswith(SEAL):
+                    (folder / "checkpoint" / SEAL).unlink()
+                    seal(folder / "checkpoint")
+            state.wait_for_everyone()
             with pytest.raises(UserError):
-                sealed_files(checkpoint)
-            if name.startswith("shards/"):  # as after a stranger's seal, which is right
-                part = Path(name).name.partition("-")[0]
-                with pytest.raises(SafetensorError), opened(part, checkpoint, names, Process(0, 2)):
-                    pass
-        (checkpoint / name).write_bytes(own)
-    assert not sprung.exists()
+                run(folder, LOOP, resume=True)
+        state.wait_for_everyone()
+        if state.is_main_process:
+            (folder / name).write_bytes(own)
+            (folder / "checkpoint" / SEAL).write_bytes(own_seal)
+        print(f"{name} refused twice", file=sys.stderr)
+    state.wait_for_everyone()
 
 
 def main(folder: Path, flags: Sequence[str]) -> int:
@@ -202,6 +227,12 @@ def main(folder: Path, flags: Sequence[str]) -> int:
 
     training.loop.hold = counting  # type: ignore[assignment]
     try:
+        if "poison" in flags:
+            if not (folder / "checkpoint").is_dir():
+                run(folder, LOOP)
+            refuse_poison(folder)
+            PartialState().destroy_process_group()
+            return 0
         unet = run(folder, LOOP, stop="stop" in flags, resume="resume" in flags)
     except Stopped:
         os._exit(STOPPED)
