@@ -37,7 +37,6 @@ LOOP = LoopConfig(
     gradient_checkpointing=True,
 )
 STOPPED, REFUSED = 3, 2
-ROOT = Path(__file__).parents[2]
 
 
 class Stopped(BaseException):
@@ -87,13 +86,14 @@ def launched(count: int, *arguments: str, **environment: str) -> tuple[list[int]
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
         "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(Path(__file__).parents[2]),  # where `tests` is
         "WORLD_SIZE": str(count),
         "LOCAL_WORLD_SIZE": str(count),
     }
     processes = [
         subprocess.Popen(
             [sys.executable, __file__, *arguments],
-            env=os.environ | world | environment | {"PYTHONPATH": str(ROOT), "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            env=os.environ | world | environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
             stderr=subprocess.PIPE,
             text=True,
         )
