@@ -223,6 +223,27 @@ def test_a_run_is_made_longer_and_a_finished_one_ends_at_once(
     assert "begun with other settings (pairs " in refused(*words)
 
 
+def test_a_run_with_any_file_damaged_is_one_line_to_every_verb_that_reads_it(
+    teacher: Path, dataset: Path, tmp_path: Path, refused: Refused
+) -> None:
+    run = Path(shutil.copytree(teacher, tmp_path / "run"))
+    files = [file for file in (*run.glob("*"), *sorted((run / "unet").rglob("*"))) if file.is_file()]
+    longer = ("train", "tiny-teacher", "--data", dataset, "-o", run, "--resume", *SHORT, "--steps", "3")
+    readers = [
+        ("distill", "tiny", "--teacher", run, "--data", dataset, "-o", tmp_path / "student", *SHORT),
+        ("export", run, "-o", tmp_path / "bundle"),
+        ("eval", run),
+    ]
+    damages = (lambda own: own[: len(own) // 2], lambda _: b"", lambda own: own[::-1], lambda _: b"[" * 9999)
+    for index, file in enumerate(files):
+        own = file.read_bytes()
+        is_finished = file.parent == run and file.suffix == ".safetensors"
+        for damage, words in zip(damages[index % 2 :], readers if is_finished else [longer], strict=False):
+            file.write_bytes(damage(own))
+            assert file.name in refused(*words) or file.parent.name == "checkpoint", (file, words)
+        file.write_bytes(own)
+
+
 def test_finished_weights_are_not_trained_over(teacher: Path, dataset: Path, tmp_path: Path, refused: Refused) -> None:
     imported = tmp_path / "imported"
     imported.mkdir()
