@@ -30,7 +30,7 @@ def test_a_dressed_photo_keeps_its_size_and_every_pixel_outside_the_mask(
     from lite_vton.mask import agnostic_mask
     from lite_vton.pose import read_keypoints
 
-    result = tmp_path / "deep/result.png"
+    result = tmp_path / "result.png"
     assert main(["run", str(bundle), *options(), "-o", str(result), "--steps", "2"]) == 0
     shown = capfd.readouterr().out
     assert "192x256" in shown

@@ -37,7 +37,7 @@ def test_a_sheet_shows_who_is_dressed_and_says_who_is_not(
     bundle: Path, folders: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     persons, garments = folders
-    out = tmp_path / "sheets/all.png"
+    out = tmp_path / "all.png"
     words = ["sheet", str(bundle), "--persons", str(persons), "--garments", str(garments), "-o", str(out)]
     assert main([*words, "--steps", "1"]) == 0
     said = capfd.readouterr().out
