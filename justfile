@@ -53,11 +53,11 @@ format:
 
 # Make the weights in lite_vton/assets again: draws the pairs, trains (three hours on two cores with bfloat16 units)
 train-demo *options:
-    python -m training.demo {{ options }}
+    python -m lite_vton_training.demo.recipe {{ options }}
 
 # Teach the weights in lite_vton/assets photographs beside drawings; needs --photographs and --garments (five minutes of an H200 and an hour of two cores; without a GPU six hours)
 train-demo-further *options:
-    python -m training.demo_further {{ options }}
+    python -m lite_vton_training.demo.further {{ options }}
 
 # The figures of the README on the held-out pairs
 evaluate *options:
@@ -65,7 +65,7 @@ evaluate *options:
 
 # The paper's tables in small: trains every missing row (hours; goes on where it was stopped) and writes docs/results.md
 reproduce *options:
-    python -m training.reproduce {{ options }}
+    python -m lite_vton_training.reproduce.tables {{ options }}
 
 # docs/performance.md: the paper's pipelines, ours and the peers (./justw optimum first) at full size; 20 minutes on 2 cores
 benchmark-full *options:
@@ -77,8 +77,8 @@ benchmark-growth *options:
 
 # Distillation of steps on the demo student: trains every missing row and writes docs/few-steps.md
 reproduce-steps *options:
-    python -m training.reproduce_steps {{ options }}
+    python -m lite_vton_training.reproduce.steps {{ options }}
 
 # What a small autoencoder costs the demo in quality: trains AutoencoderKL and a small one, writes docs/small-autoencoder.md
 reproduce-autoencoder *options:
-    python -m training.reproduce_autoencoder {{ options }}
+    python -m lite_vton_training.reproduce.autoencoder {{ options }}

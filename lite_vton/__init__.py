@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lite_vton.choices import one_of
-from lite_vton.commands import how_to_add
 from lite_vton.errors import UserError
-from lite_vton.telemetry import switch_off
+from lite_vton.libraries.telemetry import switch_off
+from lite_vton.messages.choices import one_of
+from lite_vton.messages.commands import how_to_add
 from lite_vton.version import __version__
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from lite_vton.bundle import Bundle, FusedArtifact
-    from lite_vton.inputs import TryOnInputs
-    from runtimes.base import Runtime
-    from runtimes.sampler import Step
-    from runtimes.tryon import TryOnResult
+    from lite_vton.tryon.inputs import TryOnInputs
+    from lite_vton_runtimes.base import Runtime
+    from lite_vton_runtimes.sampling.pipeline import TryOnResult
+    from lite_vton_runtimes.sampling.sampler import Step
 
 __all__ = ["BACKENDS", "Bundle", "TryOn", "UserError", "__version__", "load"]
 
@@ -53,7 +53,7 @@ class Backend:
 
 
 def _open_onnxruntime(bundle: Bundle, precision: str, provider: str | None, fused: bool) -> Runtime:
-    from runtimes.onnxruntime_runtime import OnnxRuntime
+    from lite_vton_runtimes.onnxruntime.runtime import OnnxRuntime
 
     return OnnxRuntime(bundle, precision, (provider or "cpu",), fused=fused)
 
@@ -61,7 +61,7 @@ def _open_onnxruntime(bundle: Bundle, precision: str, provider: str | None, fuse
 def _open_coreai(bundle: Bundle, precision: str, provider: str | None, fused: bool) -> Runtime:
     if provider is not None:
         raise UserError(f"backend 'coreai' has no execution provider {provider!r}: leave it out")
-    from runtimes.coreai_runtime import CoreAIRuntime
+    from lite_vton_runtimes.coreai.runtime import CoreAIRuntime
 
     return CoreAIRuntime(bundle, precision, fused=fused)
 
@@ -70,7 +70,7 @@ def _open_openvino(bundle: Bundle, precision: str, provider: str | None, fused: 
     if provider is not None:
         raise UserError(f"backend 'openvino' has no execution provider {provider!r}: leave it out")
     try:
-        from runtimes.openvino_runtime import OpenVinoRuntime
+        from lite_vton_runtimes.openvino.runtime import OpenVinoRuntime
     except ModuleNotFoundError as error:
         raise UserError(
             f"backend 'openvino' needs the package {error.name}: pip install 'lite-vton[openvino]'"
@@ -82,7 +82,7 @@ def _open_openvino(bundle: Bundle, precision: str, provider: str | None, fused: 
 def _open_tensorrt(bundle: Bundle, precision: str, provider: str | None, fused: bool) -> Runtime:
     if provider is not None:
         raise UserError(f"backend 'tensorrt' has no execution provider {provider!r}: leave it out")
-    from runtimes.tensorrt_runtime import TensorRTRuntime
+    from lite_vton_runtimes.tensorrt.runtime import TensorRTRuntime
 
     try:
         return TensorRTRuntime(bundle, precision, fused=fused)
@@ -98,7 +98,7 @@ def _open_torch(bundle: Bundle, _precision: str, provider: str | None, _fused: b
     try:
         from lite_vton.model.components import wrapped
         from lite_vton.model.networks import load_networks
-        from runtimes.torch_runtime import TorchRuntime
+        from lite_vton_runtimes.torch.runtime import TorchRuntime
     except ModuleNotFoundError as error:
         raise UserError(f"backend 'torch' needs the package {error.name}: pip install 'lite-vton[export]'") from error
 
@@ -130,10 +130,10 @@ def load(
 ) -> Runtime:
     """Open `bundle` on `backend`; close the runtime when done.
 
-    `provider` is one of ONNX Runtime's (`runtimes.providers`: cpu, cuda, tensorrt, coreml, openvino, xnnpack,
-    directml); it has to work, there is no silent fall to the CPU.
+    `provider` is one of ONNX Runtime's (`lite_vton_runtimes.onnxruntime.providers`: cpu, cuda, tensorrt, coreml,
+    openvino, xnnpack, directml); it has to work, there is no silent fall to the CPU.
 
-    With `fused` its one component is the whole try-on (`runtimes.fused`).
+    With `fused` its one component is the whole try-on (`lite_vton_runtimes.fused`).
     Raises `UserError` for an unknown backend, a precision it does not have, or a bundle without the artifact.
     """
     chosen = BACKENDS[one_of("backend", backend, BACKENDS)]
@@ -152,9 +152,9 @@ def load(
 class TryOn:
     """A bundle on one backend, ready to dress people. A context manager; `close` frees the backend.
 
-    `low_memory` holds one network at a time, loaded for each try-on anew (`runtimes.one_at_a_time`). With `fused` the
-    whole try-on is one graph, of a bundle that was exported so. The picture is the same. `UserError` for a backend that
-    cannot.
+    `low_memory` holds one network at a time, loaded for each try-on anew (`lite_vton_runtimes.one_at_a_time`). With
+    `fused` the whole try-on is one graph, of a bundle that was exported so. The picture is the same. `UserError` for a
+    backend that cannot.
     """
 
     def __init__(
@@ -171,13 +171,13 @@ class TryOn:
         self.runtime = load(self.bundle, backend, precision, provider=provider, fused=fused)
         self._fused: FusedArtifact | None = None
         if fused:
-            from runtimes.fused import fused_artifact
+            from lite_vton_runtimes.fused import fused_artifact
 
             if low_memory:
                 raise UserError("a fused graph is one network: leave --low-memory or --fused out")
             self._fused = fused_artifact(self.bundle, str(BACKENDS[backend].artifact), precision)
         if low_memory:
-            from runtimes.one_at_a_time import OneAtATime
+            from lite_vton_runtimes.one_at_a_time import OneAtATime
 
             self.runtime = OneAtATime(self.runtime)
 
@@ -193,11 +193,11 @@ class TryOn:
     ) -> TryOnResult:
         """Sample one try-on; steps and sampler default to the bundle's own. Same seed, same picture, any backend.
 
-        `detail` carries what is finer than the latents over from the warped garment (`lite_vton.detail`). A fused graph
-        shows no steps, and has sampler and detail inside: `UserError` for others, and for `on_step`.
+        `detail` carries what is finer than the latents over from the warped garment (`lite_vton.tryon.detail`). A fused
+        graph shows no steps, and has sampler and detail inside: `UserError` for others, and for `on_step`.
         """
         if self._fused is not None:
-            from runtimes.fused import check_choices, try_on_fused
+            from lite_vton_runtimes.fused import check_choices, try_on_fused
 
             check_choices(self._fused, steps=steps, method=sampler)
             if on_step is not None or not detail:
@@ -205,7 +205,7 @@ class TryOn:
             if steps is None:
                 steps = self._fused.steps or self.bundle.manifest.default_steps
             return try_on_fused(self.runtime, inputs, self._fused, steps=steps, seed=seed)
-        from runtimes.tryon import try_on
+        from lite_vton_runtimes.sampling.pipeline import try_on
 
         manifest = self.bundle.manifest
         return try_on(

@@ -5,3 +5,7 @@ __all__ = ["UserError"]
 
 class UserError(ValueError):
     """Something the user gave cannot be used: one line that says what is wrong and what to do about it."""
+
+
+class StoppedError(Exception):
+    """The user interrupted work that can go on later; the message says how."""

@@ -46,7 +46,7 @@ def inception() -> dict[str, torch.Tensor]:
     """torch-fidelity's state dict."""
     import torch
 
-    from training.metrics.inception import layer_shapes
+    from lite_vton_training.metrics.inception import layer_shapes
 
     draw = np.random.default_rng(0)
     weights = {}

@@ -14,9 +14,10 @@ import pytest
 import torch
 from torch import nn
 
-from export import artifacts, onnx
 from lite_vton.model.components import ComponentSpec
-from lite_vton.presets import ModelConfig
+from lite_vton.presets.config import ModelConfig
+from lite_vton_export.bundle import artifacts
+from lite_vton_export.onnx import write as onnx
 
 _HOW_IT_WORKS = frozenset(vars(nn.Module()))
 """What every module has of torch: parts and hooks, which are looked at by themselves."""

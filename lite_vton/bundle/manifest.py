@@ -13,7 +13,7 @@ from lite_vton.bundle.paths import is_confined
 from lite_vton.bundle.strict_json import strict_json
 from lite_vton.bundle.written_model import WrittenModel
 from lite_vton.errors import UserError
-from lite_vton.presets import ModelConfig
+from lite_vton.presets.config import ModelConfig
 
 __all__ = [
     "KIND",

@@ -11,7 +11,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from lite_vton.presets import ModelConfig
+from lite_vton.presets.config import ModelConfig
 
 __all__ = ["WrittenModel", "written_model"]
 

@@ -6,18 +6,14 @@ from dataclasses import dataclass
 
 import typer
 
-from lite_vton.cli.extras import EXTRA_OF
-from lite_vton.errors import UserError
+from lite_vton.errors import StoppedError, UserError
+from lite_vton.workflows.extras import EXTRA_OF
 
-__all__ = ["NOBODY_READS", "Failure", "StoppedError", "describe"]
+__all__ = ["NOBODY_READS", "Failure", "describe"]
 
 
 NOBODY_READS = 141
 """The exit code after `| head`: a shell's for a program that SIGPIPE ended."""
-
-
-class StoppedError(Exception):
-    """The user interrupted work that can go on later; the message says how."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,8 @@ def describe(error: BaseException) -> Failure | None:
     if isinstance(error, StoppedError):
         return Failure(str(error), 130)
     if isinstance(error, UserError):
-        # `export.verify.VerificationError` carries its report; importing it for its type would import the exporter.
+        # `lite_vton_export.verify.run.VerificationError` carries its report; importing it for its type would import the
+        # exporter.
         return Failure(_one_line(str(error)), 1 if hasattr(error, "report") else 2)
     if isinstance(error, typer.TyperException):
         return Failure(_usage(error), 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lite_vton.commands import command
+from lite_vton.messages.commands import command
 
 __all__ = ["benchmark_command", "export_command", "say_your_own_photos", "training_command"]
 

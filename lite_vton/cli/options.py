@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lite_vton.cli.names import completing
+from lite_vton.workflows.names import completing
 
 __all__ = [
     "LARGEST_SEED",

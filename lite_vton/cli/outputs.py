@@ -9,8 +9,8 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from lite_vton.atomic import claim, claim_inside
-from lite_vton.cli.processes import first_process
 from lite_vton.errors import UserError
+from lite_vton.workflows.train.processes import first_process
 
 __all__ = ["claim_filled_folder", "claim_output", "claim_picture", "outputs_held"]
 
@@ -39,7 +39,7 @@ def claim_output(output: Path) -> None:
 
 def claim_picture(output: Path) -> None:
     """As `claim_output`; also a `UserError` for a suffix of no format that pictures are written in, or no folder."""
-    from lite_vton.photo_encoding import written_format
+    from lite_vton.photo.encoding import written_format
 
     written_format(output)
     if not os.path.isdir(output.parent):  # noqa: PTH112  # Path's raises for a name that is too long

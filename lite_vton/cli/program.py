@@ -14,9 +14,13 @@ from typing import Annotated
 
 import typer
 
-from lite_vton.cli import (
+from lite_vton.cli.failures import NOBODY_READS, describe
+from lite_vton.cli.options import help_unless_a_verb_follows
+from lite_vton.cli.outputs import outputs_held
+from lite_vton.cli.process_start import BEGAN, process_start
+from lite_vton.cli.streams import open_what_is_closed, say_error, shut_output, take_any_letter
+from lite_vton.cli.verbs import (
     benchmark,
-    data,
     demo,
     distill,
     doctor,
@@ -32,11 +36,7 @@ from lite_vton.cli import (
     train,
     verify,
 )
-from lite_vton.cli.failures import NOBODY_READS, describe
-from lite_vton.cli.options import help_unless_a_verb_follows
-from lite_vton.cli.outputs import outputs_held
-from lite_vton.cli.process_start import BEGAN, process_start
-from lite_vton.cli.streams import open_what_is_closed, say_error, shut_output, take_any_letter
+from lite_vton.cli.verbs.data import program as data
 from lite_vton.errors import UserError
 from lite_vton.version import __version__
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from lite_vton.commands import how_to_add
+from lite_vton.cli.screen import print_table
 from lite_vton.errors import UserError
+from lite_vton.messages.commands import how_to_add
+from lite_vton.workflows.progress import stages
+from lite_vton_export.precision.rules import FP32_OPS
 
 if TYPE_CHECKING:
-    from export.ranges import OpRange
     from lite_vton.bundle import Bundle
+    from lite_vton_export.precision.ranges import OpRange
 
 __all__ = ["print_ranges", "ranges_of"]
 
@@ -21,9 +24,8 @@ SHOWN = 5
 
 def ranges_of(bundle: Bundle) -> dict[str, tuple[OpRange, ...]]:
     """By component; a `UserError` where the bundle lacks the float32 ONNX files or the trajectory."""
-    from export.golden import load_trajectory
-    from export.ranges import measure_ranges
-    from lite_vton.cli.screen import stages
+    from lite_vton_export.parity.golden import load_trajectory
+    from lite_vton_export.precision.ranges import measure_ranges
 
     manifest = bundle.manifest
     if MEASURED not in manifest.artifacts or manifest.golden is None:
@@ -41,8 +43,6 @@ def ranges_of(bundle: Bundle) -> dict[str, tuple[OpRange, ...]]:
 
 def print_ranges(ranges: Mapping[str, Sequence[OpRange]]) -> None:
     """A table of what stands out, and a line a component."""
-    from export.precision import FP32_OPS
-    from lite_vton.cli.screen import print_table
 
     print_table(
         ("component", "node", "kind", "largest", "float16 leaves", "in float16"),

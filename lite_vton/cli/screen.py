@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -15,7 +14,8 @@ from typing import Any
 from lite_vton.cli.process_start import began
 from lite_vton.cli.streams import is_unicode
 
-__all__ = ["Watch", "megabytes", "print_json", "print_table", "progress_bar", "stages"]
+__all__ = ["Watch", "megabytes", "print_json", "print_table"]
+
 
 _WIDE = 200  # columns of a table that goes to a file or a pipe
 
@@ -46,42 +46,6 @@ def megabytes(count: float) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
 
 
-@contextmanager
-def progress_bar(description: str, total: int) -> Iterator[Callable[[int, str], None]]:
-    """A bar on stderr; call what is yielded with how many are done and a note. Silent unless stderr is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total} {task.fields[note]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-
-    def update(done: int, note: str) -> None:
-        progress.update(task, completed=done, note=note)
-
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(description, total=total, note="")
-        yield update
-
-
-@contextmanager
-def stages(description: str) -> Iterator[Callable[[str], None]]:
-    """A spinner on stderr that names the stage at work. Silent unless stderr is a terminal."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _silent
-        return
-    with console.status(description) as status:
-        yield lambda stage: status.update(f"{description}: {stage}")
-
-
 @dataclass(frozen=True)
 class Watch:
     """Says at the end of the work what was written, how large, how long it took, and what to try next."""
@@ -110,10 +74,6 @@ def _plain(content: Any) -> Any:
     if isinstance(content, Mapping):
         return {key: _plain(value) for key, value in content.items()}
     return [_plain(value) for value in content] if isinstance(content, list | tuple) else content
-
-
-def _silent(_stage: str) -> None:
-    pass
 
 
 def _bytes(path: Path) -> int:

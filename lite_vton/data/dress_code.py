@@ -11,22 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from lite_vton.choices import suggestion
-from lite_vton.crop import Crop, take_labels
-from lite_vton.data.labels import Part
+from lite_vton.category import Category
 from lite_vton.data.layout import SPLITS, is_there, picture_names
 from lite_vton.data.pair_list import Pair, read_pairs
-from lite_vton.data.parse import read_parse
 from lite_vton.data.sample import Garment, PairFolder, Split, Truth, check_same_size, check_shape, resized
 from lite_vton.errors import UserError
-from lite_vton.garment import cut_out
-from lite_vton.given import Names, check_person
-from lite_vton.mask import Category, agnostic_mask
-from lite_vton.photo import Photo, load_mask, load_photo
-from lite_vton.plain_mask import plain_mask
-from lite_vton.pose import Keypoints
-from lite_vton.presets import MaskKind
+from lite_vton.garment.cutout import cut_out
+from lite_vton.mask.agnostic import agnostic_mask
+from lite_vton.mask.plain import plain_mask
+from lite_vton.messages.choices import suggestion
+from lite_vton.person.keypoints import Keypoints
+from lite_vton.person.parse import read_parse
+from lite_vton.person.parse_labels import Part
+from lite_vton.photo.crop import Crop, take_labels
+from lite_vton.photo.files import Photo, load_mask, load_photo
+from lite_vton.presets.config import MaskKind
 from lite_vton.text_file import read_given_bytes, text_of
+from lite_vton.tryon.given import Names, check_person
 
 __all__ = ["CATEGORIES", "DressCode"]
 

@@ -11,7 +11,7 @@ from lite_vton.atomic import scratch_folder
 
 if TYPE_CHECKING:
     from lite_vton.data.viton_hd import TryOnSample
-    from lite_vton.presets import MaskKind
+    from lite_vton.presets.config import MaskKind
 
 __all__ = ["HELD_OUT_SEED", "held_out_pairs"]
 
@@ -37,7 +37,7 @@ def held_out_pairs(
     Unpaired, each person is given another one's garment. `mask` is what is to be repainted.
     `on_progress` is told how many are drawn.
     """
-    from lite_vton.data.synthetic import synthesize
+    from lite_vton.data.drawn.dataset import synthesize
     from lite_vton.data.viton_hd import VitonHD
 
     # Small models get the same drawings, scaled down by the reader as a photo would be.

@@ -9,7 +9,7 @@ from lite_vton.data.dress_code import CATEGORIES, DressCode
 from lite_vton.data.sample import PairFolder, Split
 from lite_vton.data.viton_hd import VitonHD
 from lite_vton.errors import UserError
-from lite_vton.presets import MaskKind
+from lite_vton.presets.config import MaskKind
 
 __all__ = ["open_pairs"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.pose import Keypoints
+from lite_vton.person.keypoints import Keypoints
 
 __all__ = ["Pair"]
 

@@ -13,14 +13,14 @@ from typing import Literal, Self, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from lite_vton.category import Category
 from lite_vton.data.pair_list import Pair
 from lite_vton.errors import UserError
-from lite_vton.garment import Cutout, on_white
-from lite_vton.inputs import FloatArray, TryOnInputs, to_network
-from lite_vton.mask import Category
-from lite_vton.pose import Keypoints, skeleton_picture
-from lite_vton.presets import MaskKind
-from lite_vton.warp import warp_garment
+from lite_vton.garment.cutout import Cutout, on_white
+from lite_vton.person.keypoints import Keypoints, skeleton_picture
+from lite_vton.presets.config import MaskKind
+from lite_vton.tryon.inputs import FloatArray, TryOnInputs, to_network
+from lite_vton.warp.garment import warp_garment
 
 __all__ = [
     "Garment",

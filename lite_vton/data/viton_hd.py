@@ -8,32 +8,23 @@ from types import MappingProxyType
 
 import numpy as np
 
-from lite_vton.crop import Crop, take_labels
-from lite_vton.cut import Cut
-from lite_vton.data.cut_file import load_cut
-from lite_vton.data.labels import GARMENT, Part
+from lite_vton.category import Category
 from lite_vton.data.layout import FOLDERS, SPLITS, find_part, has_folder, is_there, part_file
 from lite_vton.data.pair_list import Pair, read_pairs
-from lite_vton.data.parse import read_parse
-from lite_vton.data.sample import (
-    Garment,
-    PairFolder,
-    Split,
-    Truth,
-    TryOnSample,
-    check_same_size,
-    check_shape,
-    resized,
-)
+from lite_vton.data.sample import Garment, PairFolder, Split, Truth, TryOnSample, check_same_size, check_shape, resized
 from lite_vton.errors import UserError
-from lite_vton.garment import cut_out
-from lite_vton.given import Names, check_person
-from lite_vton.inputs import FloatArray
-from lite_vton.mask import Category
-from lite_vton.photo import Photo, load_mask, load_photo
-from lite_vton.plain_mask import plain_mask
-from lite_vton.pose import Keypoints, read_keypoints
-from lite_vton.presets import MaskKind
+from lite_vton.garment.cut import Cut
+from lite_vton.garment.cut_file import load_cut
+from lite_vton.garment.cutout import cut_out
+from lite_vton.mask.plain import plain_mask
+from lite_vton.person.keypoints import Keypoints, read_keypoints
+from lite_vton.person.parse import read_parse
+from lite_vton.person.parse_labels import GARMENT, Part
+from lite_vton.photo.crop import Crop, take_labels
+from lite_vton.photo.files import Photo, load_mask, load_photo
+from lite_vton.presets.config import MaskKind
+from lite_vton.tryon.given import Names, check_person
+from lite_vton.tryon.inputs import FloatArray
 
 __all__ = ["TryOnSample", "VitonHD"]
 
@@ -111,7 +102,7 @@ class VitonHD(PairFolder):
         return Garment(cloth.pixels, cutout, self._category(pair.cloth))
 
     def _cut(self, cloth_name: str) -> Cut | None:
-        """Known for garments that `lite_vton.worn` laid flat."""
+        """Known for garments that `lite_vton.worn.flat_lay` laid flat."""
         path = find_part(self._folder, "cut", cloth_name)
         return None if path is None else load_cut(path)
 

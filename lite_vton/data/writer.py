@@ -11,9 +11,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from lite_vton.data.layout import FOLDERS, part_file
 from lite_vton.data.pair import Pair
-from lite_vton.mask import agnostic_mask
-from lite_vton.parsed_mask import parsed_mask
-from lite_vton.pose import skeleton_picture, write_keypoints
+from lite_vton.mask.agnostic import agnostic_mask
+from lite_vton.mask.parsed import parsed_mask
+from lite_vton.person.keypoints import skeleton_picture, write_keypoints
+from lite_vton.person.parse_labels import PALETTE
 
 __all__ = ["is_written_here", "make_folders", "write_pair"]
 
@@ -42,7 +43,6 @@ def is_written_here(split_folder: Path) -> bool:
 
 def write_pair(split_folder: Path, picture: str, pair: Pair) -> None:
     """All nine files of `pair` under the name `picture` (`00001_00.jpg`)."""
-    from lite_vton.data.labels import PALETTE
 
     height, width = pair.parse.shape
     covered = agnostic_mask(pair.keypoints, height, width, pair.category)

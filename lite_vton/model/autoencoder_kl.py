@@ -6,7 +6,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from lite_vton.model.autoencoder import Autoencoder
-from lite_vton.presets import AutoencoderKLConfig
+from lite_vton.presets.config import AutoencoderKLConfig
 
 __all__ = ["KLAutoencoder"]
 

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from lite_vton.model.autoencoder import Autoencoder
-from lite_vton.presets import AutoencoderTinyConfig
+from lite_vton.presets.config import AutoencoderTinyConfig
 
 __all__ = ["TinyAutoencoder"]
 

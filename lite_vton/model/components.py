@@ -13,7 +13,7 @@ from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.image_encoder import ImageEncoder
 from lite_vton.model.networks import Networks
-from lite_vton.presets import ModelConfig
+from lite_vton.presets.config import ModelConfig
 
 __all__ = ["COMPONENTS", "ComponentSpec", "component_tensors", "components_of", "wrapped"]
 

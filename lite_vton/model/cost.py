@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lite_vton.model.components import components_of
 from lite_vton.model.networks import build_networks
-from lite_vton.presets import ModelConfig
+from lite_vton.presets.config import ModelConfig
 
 __all__ = ["Cost", "component_costs", "module_cost"]
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from lite_vton.presets import ModelConfig, NoiseSchedule
+from lite_vton.presets.config import ModelConfig, NoiseSchedule
 
 __all__ = ["Denoiser", "alpha_bars"]
 

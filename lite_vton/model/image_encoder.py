@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from lite_vton.errors import UserError
-from lite_vton.hub_cache import checkpoint_at
-from lite_vton.model.checkpoint_files import read_component, read_json
+from lite_vton.libraries.hub_cache import checkpoint_at
 from lite_vton.model.finite_weights import refuse_not_finite
-from lite_vton.presets import ImageEncoderConfig
+from lite_vton.model.importing.files import read_component, read_json
+from lite_vton.presets.config import ImageEncoderConfig
 
 if TYPE_CHECKING:
     from transformers import CLIPVisionModel

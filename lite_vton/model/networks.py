@@ -11,9 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-from lite_vton.commands import command
-from lite_vton.conditioning import to_metadata
 from lite_vton.errors import UserError
+from lite_vton.messages.commands import command
 from lite_vton.model.autoencoder import Autoencoder
 from lite_vton.model.autoencoder_kl import KLAutoencoder
 from lite_vton.model.autoencoder_tiny import TinyAutoencoder
@@ -21,8 +20,10 @@ from lite_vton.model.finite_weights import refuse_not_finite
 from lite_vton.model.image_encoder import build_image_encoder
 from lite_vton.model.unet import build_unet
 from lite_vton.model.weights_file import write_weights
-from lite_vton.presets import AutoencoderConfig, AutoencoderKLConfig, ModelConfig, preset
-from lite_vton.weights_metadata import SAME_SCALE, latent_scale_of, metadata_of
+from lite_vton.model.weights_metadata import SAME_SCALE, latent_scale_of, metadata_of
+from lite_vton.presets.conditioning import to_metadata
+from lite_vton.presets.config import AutoencoderConfig, AutoencoderKLConfig, ModelConfig
+from lite_vton.presets.table import preset
 
 __all__ = [
     "ASSETS",
@@ -116,7 +117,7 @@ def save_networks(networks: Networks, autoencoder: Path, unet: Path, dtype: torc
 
 
 def weights_metadata(config: ModelConfig, latent_scale: float) -> dict[str, str]:
-    """What `save_networks` writes beside weights: see `lite_vton.weights_metadata`."""
+    """What `save_networks` writes beside weights: see `lite_vton.model.weights_metadata`."""
     metadata = {"preset": config.name, "latent_scale": repr(latent_scale), **to_metadata(config)}
     if config.default_steps != preset(config.name).default_steps:
         metadata["default_steps"] = str(config.default_steps)

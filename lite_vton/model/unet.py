@@ -11,7 +11,7 @@ from diffusers.models.attention import BasicTransformerBlock
 from torch import nn
 from torch.nn import functional
 
-from lite_vton.presets import ModelConfig
+from lite_vton.presets.config import ModelConfig
 
 __all__ = ["EdgeConv", "SkippedAttention", "adapt", "build_unet"]
 

@@ -3,10 +3,10 @@
     python tests/benchmarks/full_size.py --preset teacher --preset litemp-vton
 
 Weights are random: neither time nor memory depends on their values. Each figure is a process's own, which the system
-ends first should memory run out. A step is `training.loop.fit`'s second one on a batch of one pair (its first also
-makes the optimiser's moments): the U-Net in float32, AdamW, moving average, log, and no checkpoint; a student's has its
-teacher beside it, whose output it is distilled from. An export is what `lite-vton export PRESET --steps 1` does:
-drawing a pair, the golden trajectory and verification against torch are part of it.
+ends first should memory run out. A step is `lite_vton_training.loop.fit.fit`'s second one on a batch of one pair (its
+first also makes the optimiser's moments): the U-Net in float32, AdamW, moving average, log, and no checkpoint; a
+student's has its teacher beside it, whose output it is distilled from. An export is what `lite-vton export PRESET
+--steps 1` does: drawing a pair, the golden trajectory and verification against torch are part of it.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def training_step(preset: str, folder: Path, *, gradient_checkpointing: bool) ->
 
     from lite_vton.model.denoiser import Denoiser, alpha_bars
     from lite_vton.model.networks import build_networks
-    from lite_vton.presets import preset as preset_of
-    from runtimes.peak_memory import peak_rss_bytes
-    from training.latents import LatentPairs
-    from training.loop import LoopConfig, fit
-    from training.losses import LossConfig, distillation
-    from training.noise_loss import NoiseLoss
+    from lite_vton.presets.table import preset as preset_of
+    from lite_vton_runtimes.benchmark.peak_memory import peak_rss_bytes
+    from lite_vton_training.dataset.latents import LatentPairs
+    from lite_vton_training.loop.fit import LoopConfig, fit
+    from lite_vton_training.trainers.losses import LossConfig, distillation
+    from lite_vton_training.trainers.noise_loss import NoiseLoss
 
     class Done(BaseException):
         """Ends the run before its checkpoint is written."""
@@ -86,8 +86,8 @@ def training_step(preset: str, folder: Path, *, gradient_checkpointing: bool) ->
 
 def whole_export(preset: str, folder: Path, *, precision: str) -> Measured:
     """One verified bundle, in this process."""
-    from lite_vton.cli.exporting import export_model
-    from runtimes.peak_memory import peak_rss_bytes
+    from lite_vton.workflows.export import export_model
+    from lite_vton_runtimes.benchmark.peak_memory import peak_rss_bytes
 
     began, busy = time.monotonic(), time.process_time()
     bundle = folder / "bundle"

@@ -21,9 +21,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
 
-from lite_vton.presets import preset
-from runtimes.peak_memory import peak_rss_bytes
-from runtimes.tensorrt_engine import read_record
+from lite_vton.presets.table import preset
+from lite_vton_runtimes.benchmark.peak_memory import peak_rss_bytes
+from lite_vton_runtimes.tensorrt.engine import read_record
 
 PRECISIONS = ("fp32", "fp16")
 
@@ -46,9 +46,9 @@ class Built:
 
 def export(model: str, folder: Path) -> tuple[float, int]:
     """Weights and ONNX files of every component in both precisions; seconds and peak memory."""
-    from export.onnx import export_onnx
     from lite_vton.model.components import components_of
     from lite_vton.model.networks import random_networks, save_networks
+    from lite_vton_export.onnx.write import export_onnx
 
     begin = perf_counter()
     networks = random_networks(preset(model))
@@ -61,10 +61,10 @@ def export(model: str, folder: Path) -> tuple[float, int]:
 
 def build(model: str, component: str, precision: str, folder: Path) -> tuple[float, int]:
     """One engine from its ONNX file, not from the cache; seconds and peak memory."""
-    from export.tensorrt import build_engine, engine_request
     from lite_vton.model.components import component_tensors
-    from runtimes.tensorrt_engine import write_engine
-    from runtimes.tensorrt_library import load_tensorrt
+    from lite_vton_export.tensorrt.write import build_engine, engine_request
+    from lite_vton_runtimes.tensorrt.engine import write_engine
+    from lite_vton_runtimes.tensorrt.library import load_tensorrt
 
     tensorrt = load_tensorrt()
     source = folder / f"onnx-{precision}/{component}/model.onnx"
@@ -77,7 +77,7 @@ def build(model: str, component: str, precision: str, folder: Path) -> tuple[flo
 
 def compare(model: str, precision: str, folder: Path) -> tuple[tuple[str, ...], float]:
     """What of the weights is not in the engines, and seconds."""
-    from export.tensorrt_weights import missing_values
+    from lite_vton_export.tensorrt.weights import missing_values
 
     engines = {name: folder / f"tensorrt-{precision}/{name}/model.engine" for name in preset(model).components}
     begin = perf_counter()
@@ -86,7 +86,8 @@ def compare(model: str, precision: str, folder: Path) -> tuple[tuple[str, ...], 
 
 def measure(model: str, component: str, precision: str, folder: Path, pool: ProcessPoolExecutor) -> Built:
     """Build twice, read back once."""
-    from export.tensorrt_plan import found_precision, read_plan
+    from lite_vton_export.tensorrt.plan import read_plan
+    from lite_vton_export.tensorrt.precision import found_precision
 
     engine = folder / f"tensorrt-{precision}/{component}/model.engine"
     hashes, seconds, peaks = [], [], []

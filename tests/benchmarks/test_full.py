@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import torch
 
-from lite_vton.autoencoders import with_autoencoder
 from lite_vton.model.components import VaeDecoder, VaeEncoder
 from lite_vton.model.networks import build_autoencoder
 from lite_vton.model.unet import build_unet
-from lite_vton.presets import preset
+from lite_vton.presets.autoencoders import with_autoencoder
+from lite_vton.presets.table import preset
 from tests.benchmarks.full.figures import Ceiling, Report, Row
 from tests.benchmarks.full.growth_child import Point, work_at, write_shapeless
 from tests.benchmarks.full.growth_page import parts_of_work, slopes
@@ -111,7 +111,7 @@ def test_work_is_taken_apart_into_what_grows_with_pixels_and_with_their_square()
 
 
 _CHILD = """
-from runtimes.benchmark_process import Prepared, serve
+from lite_vton_runtimes.benchmark.process import Prepared, serve
 from lite_vton.errors import UserError
 def prepare():
     if {fails}:

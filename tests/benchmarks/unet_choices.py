@@ -29,8 +29,9 @@ from lite_vton.model.cost import Cost, module_cost
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.networks import build_autoencoder
 from lite_vton.model.unet import build_unet
-from lite_vton.paper import PAPER
-from lite_vton.presets import ModelConfig, preset
+from lite_vton.presets.config import ModelConfig
+from lite_vton.presets.paper import PAPER
+from lite_vton.presets.table import preset
 
 __all__ = ["CHOICES", "MODEL", "Choice", "counted", "full_size", "within_bounds"]
 

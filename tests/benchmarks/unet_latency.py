@@ -1,7 +1,8 @@
 """How long one step of a U-Net takes at full size on each backend, interleaved, and how fit it is for a Neural Engine.
 
-Weights are random: time does not depend on their values. int8 is the shipping recipe's (`export.openvino_int8`), but
-calibrated on one call of noise and without bias correction, which change values and not the graph.
+Weights are random: time does not depend on their values. int8 is the shipping recipe's
+(`lite_vton_export.openvino.int8`), but calibrated on one call of noise and without bias correction, which change values
+and not the graph.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ import onnx
 import openvino as ov
 from numpy.typing import NDArray
 
-from export.float_layers import float_layers
-from export.onnx import export_onnx
 from lite_vton.model.components import components_of
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.unet import build_unet
-from lite_vton.presets import ModelConfig
-from runtimes.openvino_runtime import compiled, read
+from lite_vton.presets.config import ModelConfig
+from lite_vton_export.onnx.write import export_onnx
+from lite_vton_export.precision.float_layers import float_layers
+from lite_vton_runtimes.openvino.runtime import compiled, read
 
 __all__ = ["built", "engine_counts", "interleaved", "measured"]
 

@@ -1,7 +1,7 @@
 """The quality of a choice of U-Net, at the demo's size: distilled for a short while, judged on the 64 held-out pairs.
 
 All students start from random weights, learn from the shipped teacher's output, and see the same samples in the same
-order (`training.ablations`), so that they are compared seed by seed.
+order (`lite_vton_training.reproduce.rows`), so that they are compared seed by seed.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from typing import Any
 
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.networks import shipped_networks
-from lite_vton.presets import ModelConfig, preset
-from training.ablations import BUDGETS, Budget
-from training.denoiser import train_denoiser
-from training.drawn_pairs import drawn_pictures, held_out_pictures
-from training.latents import encode_pairs, kept_pairs
-from training.loop import LoopConfig
-from training.metrics import Backbones
-from training.scoring_held_out import HeldOut, figures, paint, psnr_to_teacher
+from lite_vton.presets.config import ModelConfig
+from lite_vton.presets.table import preset
+from lite_vton_training.dataset.drawn import drawn_pictures, held_out_pictures
+from lite_vton_training.dataset.latents import encode_pairs, kept_pairs
+from lite_vton_training.loop.fit import LoopConfig
+from lite_vton_training.metrics import Backbones
+from lite_vton_training.metrics.held_out import HeldOut, figures, paint, psnr_to_teacher
+from lite_vton_training.reproduce.rows import BUDGETS, Budget
+from lite_vton_training.trainers.denoiser import train_denoiser
 
 __all__ = ["BUDGET", "distilled"]
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from export.bundle import export_bundle, extend_bundle
-from export.engine_cache import cache_folder
 from lite_vton.bundle import Artifact, Bundle, ComponentFiles, record_files, write_manifest
-from lite_vton.inputs import TryOnInputs
 from lite_vton.model.components import components_of
 from lite_vton.model.networks import Networks, random_networks
-from lite_vton.presets import preset
+from lite_vton.presets.table import preset
+from lite_vton.tryon.inputs import TryOnInputs
+from lite_vton_export.bundle.export import export_bundle, extend_bundle
+from lite_vton_export.tensorrt.cache import cache_folder
 
 torch.set_num_threads(1)
 
@@ -80,8 +80,8 @@ def engines(
     """The exported bundle with engines built from its ONNX files."""
     assert cache_folder() == engine_cache
     pytest.importorskip("tensorrt_rtx", reason="needs TensorRT: pip install 'lite-vton[tensorrt]'")
-    from export.tensorrt import export_tensorrt
-    from export.tensorrt_plan import found_precision
+    from lite_vton_export.tensorrt.precision import found_precision
+    from lite_vton_export.tensorrt.write import export_tensorrt
 
     root = tmp_path_factory.mktemp("engines") / "tiny"
     shutil.copytree(exported.root, root)

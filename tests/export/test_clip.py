@@ -10,16 +10,16 @@ import numpy as np
 import onnx
 import pytest
 
-from export.bundle import export_bundle
-from export.golden import GOLDEN_PATH, load_trajectory
-from export.verify import verify
 from lite_vton import TryOn
 from lite_vton.bundle import Bundle, record_files
 from lite_vton.errors import UserError
-from lite_vton.inputs import TryOnInputs
 from lite_vton.model.components import components_of
 from lite_vton.model.networks import random_networks
-from lite_vton.presets import preset
+from lite_vton.presets.table import preset
+from lite_vton.tryon.inputs import TryOnInputs
+from lite_vton_export.bundle.export import export_bundle
+from lite_vton_export.parity.golden import GOLDEN_PATH, load_trajectory
+from lite_vton_export.verify.run import verify
 
 CLIP = preset("tiny-clip")
 
@@ -89,8 +89,8 @@ def test_optimum_finds_the_towers_configuration(exported: Bundle) -> None:
 
 def test_engines_hold_the_towers_weights_too(exported: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorrt_rtx", reason="needs TensorRT: pip install 'lite-vton[tensorrt]'")
-    from export.tensorrt import export_tensorrt
-    from export.tensorrt_weights import foreign_weights
+    from lite_vton_export.tensorrt.weights import foreign_weights
+    from lite_vton_export.tensorrt.write import export_tensorrt
 
     monkeypatch.setenv("LITE_VTON_ENGINE_CACHE", "off")
     root = tmp_path / "bundle"

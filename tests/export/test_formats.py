@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from export.formats import FORMATS, known_format, load_attribute, require
-from export.gates import GATES, gate
 from lite_vton.errors import UserError
+from lite_vton_export.formats import FORMATS, known_format, load_attribute, require
+from lite_vton_export.parity.gates import GATES, gate
 
 
 def test_every_row_names_things_that_exist_and_has_a_gate() -> None:

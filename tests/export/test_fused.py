@@ -11,19 +11,19 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from export.bundle import export_bundle
-from export.fused_onnx import fuse_onnx
-from export.parity import picture_psnr
-from export.plan import plan_export
-from export.verify import verify
 from lite_vton import TryOn
 from lite_vton.bundle import Bundle, record_files, write_manifest
 from lite_vton.errors import UserError
-from lite_vton.inputs import TryOnInputs
 from lite_vton.model.networks import Networks, random_networks
-from lite_vton.presets import preset
-from runtimes.fused import try_on_fused
-from runtimes.onnxruntime_runtime import OnnxRuntime
+from lite_vton.presets.table import preset
+from lite_vton.tryon.inputs import TryOnInputs
+from lite_vton_export.bundle.export import export_bundle
+from lite_vton_export.bundle.plan import plan_export
+from lite_vton_export.onnx.fused import fuse_onnx
+from lite_vton_export.parity.closeness import picture_psnr
+from lite_vton_export.verify.run import verify
+from lite_vton_runtimes.fused import try_on_fused
+from lite_vton_runtimes.onnxruntime.runtime import OnnxRuntime
 
 
 @pytest.mark.parametrize("steps", range(1, 6))
@@ -161,7 +161,7 @@ def test_fixed_steps_are_the_same_graph_with_constants(
     onnx.save(model, tmp_path / "model.onnx")
     import onnxruntime
 
-    from runtimes.noise import gaussian
+    from lite_vton_runtimes.sampling.noise import gaussian
 
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
     feeds = {name: getattr(inputs, name) for name in ("person", "mask", "masked_person", "pose")}

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from export.bundle import export_bundle, extend_bundle
-from export.formats import FORMATS
-from export.fused import Parts
-from export.gates import GATES
-from export.parity import picture_psnr
-from export.verify import verify
 from lite_vton import TryOn
 from lite_vton.bundle import Artifact, Bundle, record_files, write_manifest
 from lite_vton.errors import UserError
-from lite_vton.inputs import TryOnInputs
 from lite_vton.model.networks import Networks, random_networks
-from lite_vton.presets import preset
+from lite_vton.presets.table import preset
+from lite_vton.tryon.inputs import TryOnInputs
+from lite_vton_export.bundle.export import export_bundle, extend_bundle
+from lite_vton_export.formats import FORMATS
+from lite_vton_export.fused.parts import Parts
+from lite_vton_export.parity.closeness import picture_psnr
+from lite_vton_export.parity.gates import GATES
+from lite_vton_export.verify.run import verify
 
 FORMATS_AND_PRECISIONS = [("openvino", "bf16"), ("coreml", "fp16"), ("coreai", "fp32")]
 
@@ -116,7 +116,7 @@ def with_a_layer_scaled(content: bytes, weights: Path) -> bytes:
 def test_an_engine_wants_the_onnx_files_beside_it(networks: Networks, tmp_path: Path) -> None:
     if FORMATS["tensorrt"].missing:
         pytest.skip(f"needs {FORMATS['tensorrt'].lacks}")
-    from export.fused_tensorrt import write_fused_tensorrt
+    from lite_vton_export.tensorrt.fused import write_fused_tensorrt
 
     bare = Artifact(format="tensorrt", precision="fp16", components={})
     parts = Parts(tmp_path, networks.config, networks.latent_scale, bare, 3, networks, {})

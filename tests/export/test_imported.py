@@ -9,13 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from export.bundle import export_bundle
-from export.verify import verify
-from lite_vton.cli.weights import load_model, run_files
-from lite_vton.inputs import TryOnInputs
 from lite_vton.model.networks import Networks, random_networks, save_networks
 from lite_vton.model.unet import EdgeConv, SkippedAttention, adapt
-from lite_vton.presets import preset
+from lite_vton.presets.table import preset
+from lite_vton.tryon.inputs import TryOnInputs
+from lite_vton.workflows.weights import load_model, run_files
+from lite_vton_export.bundle.export import export_bundle
+from lite_vton_export.verify.run import verify
 
 TINY = preset("tiny")
 

@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.bundle import export_bundle, extend_bundle
-from export.formats import FORMATS
-from export.gates import GATES
-from export.parity import picture_psnr
-from export.verify import verify
 from lite_vton import TryOn
 from lite_vton.bundle import Bundle
 from lite_vton.cli import main
-from lite_vton.inputs import TryOnInputs
 from lite_vton.model.networks import random_networks
-from lite_vton.presets import preset
-from runtimes.tryon import TryOnResult
+from lite_vton.presets.table import preset
+from lite_vton.tryon.inputs import TryOnInputs
+from lite_vton_export.bundle.export import export_bundle, extend_bundle
+from lite_vton_export.formats import FORMATS
+from lite_vton_export.parity.closeness import picture_psnr
+from lite_vton_export.parity.gates import GATES
+from lite_vton_export.verify.run import verify
+from lite_vton_runtimes.sampling.pipeline import TryOnResult
 
 TINY = preset("tiny")
 WIDE = replace(TINY, autoencoder=replace(TINY.autoencoder, latent_channels=8))
@@ -70,7 +70,7 @@ def test_every_other_format_reaches_its_gate_and_paints_it_where_it_runs(
     assert told is not None
     assert told >= GATES[precision].picture_psnr_db
     if name == "coreml":
-        return  # it is held to its gate by the evaluator of `export.coreml_evaluator`, and runs on Apple's alone
+        return  # it is held to its gate by the evaluator of `lite_vton_export.coreml.evaluator`, and runs on Apple's alone
     with TryOn(bundle, name, precision) as model:
         assert psnr(model(inputs, steps=2, seed=7), reference) >= GATES[precision].picture_psnr_db
 

@@ -8,17 +8,17 @@ import numpy as np
 import onnx
 import pytest
 
-from export.bundle import export_bundle
-from export.golden import GOLDEN_PATH, load_trajectory
-from export.verify import verify
 from lite_vton import TryOn
 from lite_vton.bundle import Bundle
-from lite_vton.conditioning import COMPONENTS_OF_PAPER
 from lite_vton.errors import UserError
-from lite_vton.inputs import TryOnInputs
 from lite_vton.model.networks import random_networks
-from lite_vton.presets import preset
-from runtimes.tryon import try_on
+from lite_vton.presets.conditioning import COMPONENTS_OF_PAPER
+from lite_vton.presets.table import preset
+from lite_vton.tryon.inputs import TryOnInputs
+from lite_vton_export.bundle.export import export_bundle
+from lite_vton_export.parity.golden import GOLDEN_PATH, load_trajectory
+from lite_vton_export.verify.run import verify
+from lite_vton_runtimes.sampling.pipeline import try_on
 
 BLIND = COMPONENTS_OF_PAPER["A"].applied_to(preset("tiny"))
 

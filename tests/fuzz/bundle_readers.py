@@ -61,8 +61,8 @@ def _inspect(folder: Path) -> None:
 
 
 def _read_reports(folder: Path) -> None:
-    from export.finish import take_over
-    from runtimes.benchmark import _verified
+    from lite_vton_export.bundle.finish import take_over
+    from lite_vton_runtimes.benchmark.run import _verified
 
     bundle = Bundle.open(folder / "tiny", check=False)
     _verified(bundle)
@@ -87,7 +87,7 @@ def _pack_golden(folder: Path) -> None:
 
 
 def _read_golden(folder: Path) -> None:
-    from export.golden import load_trajectory
+    from lite_vton_export.parity.golden import load_trajectory
 
     golden = load_trajectory(folder / "trajectory.npz")
     for call in golden.calls:
@@ -101,14 +101,14 @@ def _onnx(folder: Path) -> None:
 
 
 def _read_onnx(folder: Path) -> None:
-    from export.onnx_precision import found_precision, precision_shares
+    from lite_vton_export.onnx.precision import found_precision, precision_shares
 
     found_precision(folder / "model.onnx")
     precision_shares(folder / "model.onnx")
 
 
 def _read_ranges(folder: Path) -> None:
-    from export.ranges import measure_ranges
+    from lite_vton_export.precision.ranges import measure_ranges
 
     measure_ranges(folder / "model.onnx", [{"x": np.ones((1, 3, 8, 8), np.float32)}])
 
@@ -118,7 +118,7 @@ def _openvino(folder: Path) -> None:
 
 
 def _read_openvino(folder: Path) -> None:
-    from export.openvino_precision import found_openvino_precision
+    from lite_vton_export.openvino.precision import found_openvino_precision
 
     found_openvino_precision(folder / "model.xml")
 
@@ -128,13 +128,13 @@ def _coreml(folder: Path) -> None:
 
 
 def _read_coreml(folder: Path) -> None:
-    from export.coreml_precision import found_coreml_precision
+    from lite_vton_export.coreml.precision import found_coreml_precision
 
     found_coreml_precision(folder / "model.mlpackage")
 
 
 def _read_engine(folder: Path) -> None:
-    from runtimes.tensorrt_engine import check_engine, read_record
+    from lite_vton_runtimes.tensorrt.engine import check_engine, read_record
 
     engine = folder / "model.engine"
     check_engine(engine, read_record(engine))

@@ -16,7 +16,7 @@ __all__ = ["ROWS"]
 def _drawn() -> dict[str, bytes]:
     import tempfile
 
-    from lite_vton.data.synthetic import synthesize
+    from lite_vton.data.drawn.dataset import synthesize
 
     with tempfile.TemporaryDirectory() as temporary:
         root = synthesize(Path(temporary) / "pairs", 1, height=128, width=96, seed=3, test_share=0)
@@ -44,14 +44,14 @@ def _read_list(folder: Path) -> None:
 
 
 def _cut(folder: Path) -> None:
-    from lite_vton.data.cut_file import save_cut
-    from tests.lite_vton.test_cut import long_sleeved
+    from lite_vton.garment.cut_file import save_cut
+    from tests.lite_vton.garment.test_cut import long_sleeved
 
     save_cut(folder / "cut.json", long_sleeved())
 
 
 def _read_cut(folder: Path) -> None:
-    from lite_vton.data.cut_file import load_cut
+    from lite_vton.garment.cut_file import load_cut
 
     load_cut(folder / "cut.json")
 

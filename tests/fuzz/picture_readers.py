@@ -27,7 +27,7 @@ def _photo(suffix: str, **options: object) -> Callable[[Path], None]:
 
 
 def _read_photo(folder: Path) -> None:
-    from lite_vton.photo import load_photo
+    from lite_vton.photo.files import load_photo
 
     (path,) = folder.iterdir()
     load_photo(path)
@@ -40,7 +40,7 @@ def _mask(folder: Path) -> None:
 
 
 def _read_mask(folder: Path) -> None:
-    from lite_vton.photo import load_mask
+    from lite_vton.photo.files import load_mask
 
     load_mask(folder / "mask.png")
 
@@ -52,20 +52,20 @@ def _parse(folder: Path) -> None:
 
 
 def _read_parse(folder: Path) -> None:
-    from lite_vton.data.parse import read_parse
+    from lite_vton.person.parse import read_parse
 
     read_parse(folder / "parse.png")
 
 
 def _keypoints(folder: Path) -> None:
-    from lite_vton.pose import Keypoints, write_keypoints
+    from lite_vton.person.keypoints import Keypoints, write_keypoints
 
     points = np.random.default_rng(0).uniform(10, 200, (18, 2))
     write_keypoints(folder / "keypoints.json", Keypoints(points, np.ones(18)))
 
 
 def _read_keypoints(folder: Path) -> None:
-    from lite_vton.pose import read_keypoints
+    from lite_vton.person.keypoints import read_keypoints
 
     read_keypoints(folder / "keypoints.json").check_inside(300, 300)
 

@@ -28,9 +28,9 @@ def _read_form(folder: Path) -> None:
     from starlette.requests import Request
 
     from lite_vton.errors import UserError
-    from runtimes.server.forms import Memory, read_form
-    from runtimes.server.options import TryOnOptions, read_options
-    from runtimes.server.refusals import RefusedError
+    from lite_vton_runtimes.server.forms import Memory, read_form
+    from lite_vton_runtimes.server.options import TryOnOptions, read_options
+    from lite_vton_runtimes.server.refusals import RefusedError
 
     body = (folder / "body").read_bytes()
 

@@ -12,7 +12,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from lite_vton.bundle import ComponentTensors
-    from runtimes.base import Component
+    from lite_vton_runtimes.base import Component
 
 __all__ = ["bundle_files", "write_coreml", "write_engine_and_record", "write_onnx", "write_openvino"]
 
@@ -79,7 +79,7 @@ def write_openvino(path: Path) -> Path:
 
 def write_coreml(path: Path) -> Path:
     """A convolution in an `.mlpackage`, its weights beside the program."""
-    from export.coreml_package import quiet
+    from lite_vton_export.coreml.package import quiet
 
     with quiet():
         import coremltools as ct
@@ -103,7 +103,7 @@ def write_coreml(path: Path) -> Path:
 
 def write_engine_and_record(folder: Path) -> Path:
     """A file that stands for an engine, and the record that says what it was built from."""
-    from runtimes.tensorrt_engine import EngineRequest, EngineTensor, write_engine
+    from lite_vton_runtimes.tensorrt.engine import EngineRequest, EngineTensor, write_engine
 
     tensor = EngineTensor(name="x", shape=(1, 3, 8, 8), dtype="float32")
     request = EngineRequest(
@@ -126,13 +126,13 @@ def bundle_files() -> dict[str, bytes]:
     """Every file of a bundle of the tiny model, by its path; its networks are others, which answer zeros."""
     import tempfile
 
-    from export.diffusers_layout import write_scheduler
-    from export.golden import GOLDEN_PATH, record_trajectory, save_trajectory
-    from export.manifest import manifest_of
     from lite_vton.bundle import Artifact, ComponentFiles, write_manifest
-    from lite_vton.inputs import TryOnInputs
     from lite_vton.model.components import component_tensors
-    from lite_vton.presets import preset
+    from lite_vton.presets.table import preset
+    from lite_vton.tryon.inputs import TryOnInputs
+    from lite_vton_export.manifest.describe import manifest_of
+    from lite_vton_export.onnx.layout import write_scheduler
+    from lite_vton_export.parity.golden import GOLDEN_PATH, record_trajectory, save_trajectory
 
     config = preset("tiny")
     size = (config.height, config.width)

@@ -16,10 +16,10 @@ __all__ = ["ROWS"]
 def _trained(folder: Path, resume: bool) -> dict[str, torch.Tensor]:
     import torch
 
-    from lite_vton.presets import preset
-    from training.denoiser import train_denoiser
-    from training.latents import LatentPairs
-    from training.loop import LoopConfig
+    from lite_vton.presets.table import preset
+    from lite_vton_training.dataset.latents import LatentPairs
+    from lite_vton_training.loop.fit import LoopConfig
+    from lite_vton_training.trainers.denoiser import train_denoiser
 
     tiny, generator = preset("tiny"), torch.Generator().manual_seed(0)
     n, c, h, w = (4, *tiny.latent_shape[1:])

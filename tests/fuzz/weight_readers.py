@@ -12,7 +12,7 @@ __all__ = ["ROWS"]
 
 def _weights(folder: Path) -> None:
     from lite_vton.model.networks import random_networks, save_networks
-    from lite_vton.presets import preset
+    from lite_vton.presets.table import preset
 
     save_networks(random_networks(preset("tiny")), folder / "autoencoder.safetensors", folder / "unet.safetensors")
 
@@ -21,7 +21,7 @@ def _read_weights(folder: Path) -> None:
     import torch
 
     from lite_vton.model.networks import load_networks
-    from lite_vton.presets import preset
+    from lite_vton.presets.table import preset
 
     networks = load_networks(preset("tiny"), folder / "autoencoder.safetensors", folder / "unet.safetensors")
     if not 0 < networks.latent_scale < float("inf"):
@@ -46,7 +46,7 @@ def _old_checkpoint(folder: Path) -> None:
 
 
 def _read_checkpoint(folder: Path) -> None:
-    from lite_vton.model.checkpoint_files import read_weights
+    from lite_vton.model.importing.files import read_weights
 
     read_weights(folder / "model.ckpt")
 
@@ -65,7 +65,7 @@ def _sharded(folder: Path) -> None:
 
 
 def _read_sharded(folder: Path) -> None:
-    from lite_vton.model.checkpoint_files import read_component
+    from lite_vton.model.importing.files import read_component
 
     read_component(folder)
 
@@ -84,7 +84,7 @@ def _pipeline(folder: Path) -> None:
 def _import(folder: Path) -> None:
     import torch
 
-    from lite_vton.model.importing import import_networks
+    from lite_vton.model.importing.networks import import_networks
     from tests.lite_vton.model.their_checkpoints import PLAIN
 
     networks = import_networks(folder / "source", PLAIN).networks

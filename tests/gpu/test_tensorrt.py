@@ -13,22 +13,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.bundle import export_bundle
-from export.gates import GATES
-from export.golden import load_trajectory
-from export.parity import closeness
-from export.verify import verify
 from lite_vton import load
 from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
-from lite_vton.inputs import TryOnInputs
 from lite_vton.model.networks import shipped_networks
-from lite_vton.presets import preset
-from runtimes.base import NoDeviceError
-from runtimes.benchmark import benchmark
-from runtimes.nvidia import first_gpu
-from runtimes.tensorrt_engine import EngineRequest, read_record, write_engine
-from runtimes.tensorrt_runtime import TensorRTRuntime
+from lite_vton.presets.table import preset
+from lite_vton.tryon.inputs import TryOnInputs
+from lite_vton_export.bundle.export import export_bundle
+from lite_vton_export.parity.closeness import closeness
+from lite_vton_export.parity.gates import GATES
+from lite_vton_export.parity.golden import load_trajectory
+from lite_vton_export.verify.run import verify
+from lite_vton_runtimes.base import NoDeviceError
+from lite_vton_runtimes.benchmark.run import benchmark
+from lite_vton_runtimes.tensorrt.engine import EngineRequest, read_record, write_engine
+from lite_vton_runtimes.tensorrt.nvidia import first_gpu
+from lite_vton_runtimes.tensorrt.runtime import TensorRTRuntime
 
 pytestmark = [
     pytest.mark.gpu,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lite_vton.pose import Joint, Keypoints
+from lite_vton.person.keypoints import Joint, Keypoints
 
 STANDING = np.array([
     (96, 50), (96, 84), (60, 86), (52, 134), (46, 180), (132, 86), (140, 134), (146, 180), (76, 182),

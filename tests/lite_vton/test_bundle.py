@@ -39,7 +39,7 @@ from lite_vton.bundle import (
 )
 from lite_vton.bundle.paths import is_confined
 from lite_vton.errors import UserError
-from lite_vton.presets import preset
+from lite_vton.presets.table import preset
 
 ROOT = Path(__file__).parents[2]
 TINY = preset("tiny")

@@ -31,13 +31,13 @@ from numpy.typing import NDArray
 
 from lite_vton.atomic import is_vacant
 from lite_vton.cli import main as lite_vton
-from lite_vton.data.synthetic import synthesize
+from lite_vton.data.drawn.dataset import synthesize
 from tests.lite_vton.data.ccp.drawn_source import drawn, write_source
 
 Words = tuple[str, ...]
 
 EXPORT: Words = ("export", "tiny", "--precision", "fp32", "--steps", "1", "-o", "OUT")
-IMPORTED = ("mediapipe", "cv2", "onnxruntime", "lite_vton.data.ccp.conversion", "lite_vton.cli.conversion")
+IMPORTED = ("mediapipe", "cv2", "onnxruntime", "lite_vton.data.ccp.conversion", "lite_vton.cli.verbs.data.conversion")
 """What is imported for the commands that cannot run here first."""
 LATE = 0.85
 """Of a command's time; what is placed is placed after it."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from runtimes.server.limits import Limits, Patience
+from lite_vton_runtimes.server.limits import Limits, Patience
 
 if TYPE_CHECKING:
     from lite_vton.bundle import Bundle
@@ -63,10 +63,10 @@ def exported(target: Path) -> Bundle:
     """A bundle of random weights at `target`."""
     import numpy as np
 
-    from export.bundle import export_bundle
-    from lite_vton.inputs import TryOnInputs
     from lite_vton.model.networks import random_networks
-    from lite_vton.presets import preset
+    from lite_vton.presets.table import preset
+    from lite_vton.tryon.inputs import TryOnInputs
+    from lite_vton_export.bundle.export import export_bundle
 
     networks = random_networks(preset("tiny"))
     size = (networks.config.height, networks.config.width)
@@ -87,7 +87,7 @@ def stand_in_page(dist: Path) -> Path:
 
 def form_files(folder: Path) -> Files:
     """What a form sends: a drawn person with keypoints (MediaPipe looks for people, not for drawings) and a garment."""
-    from lite_vton.data.synthetic import synthesize
+    from lite_vton.data.drawn.dataset import synthesize
 
     drawn = synthesize(folder, 1, seed=3, test_share=0) / "train"
     paths = {
@@ -102,10 +102,10 @@ def form_files(folder: Path) -> Files:
 def _serve() -> None:
     from lite_vton import TryOn
     from lite_vton.bundle import Bundle
-    from lite_vton.two_photos import prepare_photos
-    from runtimes.server.app import application
-    from runtimes.server.dresser import Backends, Dresser
-    from runtimes.server.listening import listen
+    from lite_vton.tryon.photos import prepare_photos
+    from lite_vton_runtimes.server.app import application
+    from lite_vton_runtimes.server.dresser import Backends, Dresser
+    from lite_vton_runtimes.server.listening import listen
 
     parser = argparse.ArgumentParser()
     parser.add_argument("bundle", type=Path)

@@ -27,9 +27,9 @@ from lite_vton.bundle import (
     write_bundle,
     write_manifest,
 )
-from lite_vton.inputs import TryOnInputs
-from lite_vton.presets import preset
-from runtimes.schedule import alpha_bar, timesteps
+from lite_vton.presets.table import preset
+from lite_vton.tryon.inputs import TryOnInputs
+from lite_vton_runtimes.sampling.schedule import alpha_bar, timesteps
 
 CONFIG = replace(preset("tiny"), encoder_batch=1)
 HEIGHT, WIDTH = CONFIG.height, CONFIG.width

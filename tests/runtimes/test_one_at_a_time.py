@@ -11,12 +11,12 @@ import pytest
 
 from lite_vton import TryOn
 from lite_vton.errors import UserError
-from lite_vton.inputs import TryOnInputs
-from runtimes.base import Runtime
-from runtimes.mapped_files import forget_pages, forgetting
-from runtimes.one_at_a_time import OneAtATime
-from runtimes.onnxruntime_runtime import OnnxRuntime
-from runtimes.torch_runtime import TorchRuntime
+from lite_vton.tryon.inputs import TryOnInputs
+from lite_vton_runtimes.base import Runtime
+from lite_vton_runtimes.one_at_a_time import OneAtATime
+from lite_vton_runtimes.onnxruntime.runtime import OnnxRuntime
+from lite_vton_runtimes.openvino.mapped_files import forget_pages, forgetting
+from lite_vton_runtimes.torch.runtime import TorchRuntime
 
 
 def loaded(runtime: Runtime) -> list[str]:

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from lite_vton.errors import UserError
-from training.metrics import find_backbones
+from lite_vton_training.metrics import find_backbones
 
 Weights = dict[str, torch.Tensor]
 
@@ -68,7 +68,7 @@ class Holder(torch.nn.Module):
 
 def as_clean_fid_has_it(weights: Weights, file: Path) -> None:
     """The same weights as a TorchScript program with TensorFlow's names for each convolution."""
-    from training.metrics.inception_names import _PARTS, _units
+    from lite_vton_training.metrics.inception_names import _PARTS, _units
 
     root, ours = Holder(), {unit: place for place, unit in _units()}
     for name, tensor in {**weights, "fc.weight": torch.zeros(1008, 2048)}.items():

@@ -16,12 +16,12 @@ from safetensors.torch import load_file, save_file
 
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.unet import build_unet
-from lite_vton.presets import preset
-from training.denoiser import train_denoiser
-from training.latents import LatentPairs
-from training.loop import LoopConfig
-from training.losses import LossConfig
-from training.shards import LatentShards, ShardedLatents
+from lite_vton.presets.table import preset
+from lite_vton_training.dataset.latents import LatentPairs
+from lite_vton_training.dataset.shards import LatentShards, ShardedLatents
+from lite_vton_training.loop.fit import LoopConfig
+from lite_vton_training.trainers.denoiser import train_denoiser
+from lite_vton_training.trainers.losses import LossConfig
 
 LOOP = LoopConfig(steps=12, batch_size=2, learning_rate=1e-3, warmup_steps=2, checkpoint_every=2)
 

@@ -10,10 +10,10 @@ import torch
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from lite_vton.errors import UserError
-from training.metrics import Backbones, Tally, haarpsi, masked_psnr, masked_ssim, psnr, repainted, ssim
-from training.metrics.distribution import frechet_distance, kernel_distance
-from training.metrics.inception import Inception
-from training.metrics.lpips import Lpips
+from lite_vton_training.metrics import Backbones, Tally, haarpsi, masked_psnr, masked_ssim, psnr, repainted, ssim
+from lite_vton_training.metrics.distribution import frechet_distance, kernel_distance
+from lite_vton_training.metrics.inception import Inception
+from lite_vton_training.metrics.lpips import Lpips
 
 Weights = dict[str, torch.Tensor]
 

@@ -19,13 +19,13 @@ from torch import nn
 from lite_vton.errors import UserError
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.unet import build_unet
-from lite_vton.presets import preset
-from tests.training.test_checkpoint import files_of, poisons
-from training.denoiser import train_denoiser
-from training.latents import LatentPairs
-from training.loop import LoopConfig
-from training.losses import LossConfig
-from training.sealed_folder import SEAL, seal
+from lite_vton.presets.table import preset
+from lite_vton_training.dataset.latents import LatentPairs
+from lite_vton_training.loop.fit import LoopConfig
+from lite_vton_training.loop.sealed_folder import SEAL, seal
+from lite_vton_training.trainers.denoiser import train_denoiser
+from lite_vton_training.trainers.losses import LossConfig
+from tests.training.loop.test_checkpoint import files_of, poisons
 
 LOOP = LoopConfig(
     steps=4,
@@ -213,10 +213,10 @@ def main(folder: Path, flags: Sequence[str]) -> int:
     from accelerate import PartialState
     from torch.distributed.tensor import DTensor
 
-    import training.loop
+    import lite_vton_training.loop.fit
 
     counted: list[str] = []
-    hold = training.loop.hold
+    hold = lite_vton_training.loop.fit.hold
 
     def counting(*arguments: object) -> object:
         held = hold(*arguments)  # type: ignore[arg-type]
@@ -225,7 +225,7 @@ def main(folder: Path, flags: Sequence[str]) -> int:
         counted.append(f"{share} {sum(weight.numel() for weight in weights)}")
         return held
 
-    training.loop.hold = counting  # type: ignore[assignment]
+    lite_vton_training.loop.fit.hold = counting  # type: ignore[assignment]
     try:
         if "poison" in flags:
             if not (folder / "checkpoint").is_dir():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from training.metrics import Picture, relative_sharpness
+from lite_vton_training.metrics import Picture, relative_sharpness
 
 INSIDE = np.zeros((40, 30), bool)
 INSIDE[10:30, 8:22] = True

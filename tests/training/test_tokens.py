@@ -9,21 +9,22 @@ import numpy as np
 import pytest
 import torch
 
-from lite_vton.conditioning import COMPONENTS_OF_PAPER
 from lite_vton.errors import UserError
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.image_encoder import ImageEncoder
 from lite_vton.model.networks import Networks, random_networks
 from lite_vton.model.unet import build_unet
-from lite_vton.presets import ModelConfig, preset
-from training.autoencoder import reconstruction_terms
-from training.denoiser import train_denoiser
-from training.latents import LatentPairs, encode_pairs, to_tensor
-from training.loop import BatchLoss, LoopConfig
-from training.losses import DISTILLATIONS, LossConfig
-from training.noise_loss import NoiseLoss
-from training.pictures import PicturePairs
-from training.sampling import sample_latents
+from lite_vton.presets.conditioning import COMPONENTS_OF_PAPER
+from lite_vton.presets.config import ModelConfig
+from lite_vton.presets.table import preset
+from lite_vton_training.dataset.latents import LatentPairs, encode_pairs, to_tensor
+from lite_vton_training.dataset.pictures import PicturePairs
+from lite_vton_training.loop.fit import BatchLoss, LoopConfig
+from lite_vton_training.trainers.autoencoder import reconstruction_terms
+from lite_vton_training.trainers.denoiser import train_denoiser
+from lite_vton_training.trainers.losses import DISTILLATIONS, LossConfig
+from lite_vton_training.trainers.noise_loss import NoiseLoss
+from lite_vton_training.trainers.sampling import sample_latents
 
 CLIP, KL = preset("tiny-clip"), preset("tiny-kl")
 BLIND = COMPONENTS_OF_PAPER["A+B"].applied_to(KL)

@@ -14,11 +14,11 @@ from safetensors.torch import save_file
 
 from lite_vton.model.denoiser import Denoiser
 from lite_vton.model.unet import build_unet
-from lite_vton.presets import preset
-from training.denoiser import train_denoiser
-from training.latents import LatentPairs
-from training.loop import LoopConfig
-from training.shards import LatentShards, ShardedLatents
+from lite_vton.presets.table import preset
+from lite_vton_training.dataset.latents import LatentPairs
+from lite_vton_training.dataset.shards import LatentShards, ShardedLatents
+from lite_vton_training.loop.fit import LoopConfig
+from lite_vton_training.trainers.denoiser import train_denoiser
 
 LOOP = LoopConfig(steps=4, batch_size=4, learning_rate=1e-4, warmup_steps=1, checkpoint_every=2)
 

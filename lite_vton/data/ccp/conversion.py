@@ -9,10 +9,10 @@ from pathlib import Path
 from lite_vton.data.ccp.labels import meanings_of
 from lite_vton.data.ccp.photo import PhotoConversion
 from lite_vton.data.ccp.reading import open_source
-from lite_vton.data.conversion_outcome import Outcome
-from lite_vton.data.conversion_run import Progress, convert_all
+from lite_vton.data.conversion.outcome import Outcome
+from lite_vton.data.conversion.run import Progress, convert_all
 from lite_vton.errors import UserError
-from lite_vton.people import installed
+from lite_vton.person.mediapipe import installed
 
 __all__ = ["convert_ccp", "numbers_left_out"]
 

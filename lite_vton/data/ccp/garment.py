@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.data.labels import BOTTOM, GARMENT, Part
-from lite_vton.mask import Category
-from lite_vton.pose import Joint, Keypoints
+from lite_vton.category import Category
+from lite_vton.person.keypoints import Joint, Keypoints
+from lite_vton.person.parse_labels import BOTTOM, GARMENT, Part
 
 __all__ = ["as_one_garment"]
 

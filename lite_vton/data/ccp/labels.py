@@ -9,8 +9,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.data.labels import Part
 from lite_vton.errors import UserError
+from lite_vton.person.parse_labels import Part
 
 __all__ = ["MEANINGS", "Kind", "meanings_of"]
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lite_vton.data.ccp.labels import Kind
-from lite_vton.data.labels import Part
-from lite_vton.legs import completed_legs
-from lite_vton.pose import Joint, Keypoints, body_unit
-from lite_vton.wearer import Wearer
+from lite_vton.person.body import Wearer
+from lite_vton.person.keypoints import Joint, Keypoints, body_unit
+from lite_vton.person.legs import completed_legs
+from lite_vton.person.parse_labels import Part
 
 __all__ = ["lip_parse"]
 
@@ -26,7 +26,7 @@ _NO_NOSE = 0.3  # body units above the neck point
 
 
 def lip_parse(codes: NDArray[np.uint8], keypoints: Keypoints) -> NDArray[np.uint8]:
-    """(H, W) uint8 labels of `lite_vton.data.labels` from codes (H, W), each a `Part` or a `Kind`.
+    """(H, W) uint8 labels of `lite_vton.person.parse_labels` from codes (H, W), each a `Part` or a `Kind`.
 
     Skin is face near the head and above the chin, else of whichever limb or trunk runs nearest; what is carried or
     worn over everything becomes background. `keypoints` in pixels of it, with shoulders and hips.

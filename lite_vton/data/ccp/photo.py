@@ -8,26 +8,27 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.crop import take_crop, take_labels, worn_crop
 from lite_vton.data.ccp.garment import as_one_garment
 from lite_vton.data.ccp.labels import Kind
 from lite_vton.data.ccp.parse import lip_parse
 from lite_vton.data.ccp.reading import Source, read_photo_and_labels
 from lite_vton.data.ccp.reasons import Reason
-from lite_vton.data.conversion_files import ShopPicture, place_pair, shop_picture
-from lite_vton.data.conversion_outcome import DroppedError, Outcome
-from lite_vton.data.labels import GARMENT, Part
+from lite_vton.data.conversion.outcome import DroppedError, Outcome
+from lite_vton.data.conversion.pair_files import ShopPicture, place_pair, shop_picture
 from lite_vton.data.pair import Pair
 from lite_vton.errors import UserError
-from lite_vton.garment import cut_out
-from lite_vton.given import Witnesses, check_person
-from lite_vton.mask import agnostic_mask
-from lite_vton.parsed_mask import parsed_mask
-from lite_vton.people import Person, check_usable, choose_person, find_people
-from lite_vton.photo import Photo
-from lite_vton.pose import Keypoints
-from lite_vton.warp import warp_garment
-from lite_vton.worn import laid_flat
+from lite_vton.garment.cutout import cut_out
+from lite_vton.mask.agnostic import agnostic_mask
+from lite_vton.mask.parsed import parsed_mask
+from lite_vton.person.framing import worn_crop
+from lite_vton.person.keypoints import Keypoints
+from lite_vton.person.mediapipe import Person, check_usable, choose_person, find_people
+from lite_vton.person.parse_labels import GARMENT, Part
+from lite_vton.photo.crop import take_crop, take_labels
+from lite_vton.photo.files import Photo
+from lite_vton.tryon.given import Witnesses, check_person
+from lite_vton.warp.garment import warp_garment
+from lite_vton.worn.flat_lay import laid_flat
 
 __all__ = ["PhotoConversion"]
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from lite_vton.data.ccp.matlab import read_variable
 from lite_vton.data.ccp.reasons import Reason
-from lite_vton.data.conversion_outcome import DroppedError
+from lite_vton.data.conversion.outcome import DroppedError
 from lite_vton.errors import UserError
-from lite_vton.photo import Photo, load_photo
+from lite_vton.photo.files import Photo, load_photo
 
 __all__ = ["Source", "open_source", "read_photo_and_labels"]
 

@@ -10,7 +10,7 @@ from lite_vton.data.drawn.palette import shaded
 from lite_vton.data.drawn.person import Person
 from lite_vton.data.drawn.stage import Color, Points, Stage, closed, smooth
 from lite_vton.data.drawn.tube import bend, joined, profile, tube
-from lite_vton.data.labels import Part
+from lite_vton.person.parse_labels import Part
 
 __all__ = ["arm_path", "paint_arm", "paint_bare_legs", "paint_bottom", "paint_neck", "paint_trunk"]
 

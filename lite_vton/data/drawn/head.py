@@ -9,7 +9,7 @@ from lite_vton.data.drawn.palette import luminance, shaded
 from lite_vton.data.drawn.person import Person
 from lite_vton.data.drawn.stage import Points, Stage, closed, smooth
 from lite_vton.data.drawn.tube import bend, profile, tube
-from lite_vton.data.labels import Part
+from lite_vton.person.parse_labels import Part
 
 __all__ = ["paint_back_hair", "paint_hair", "paint_head"]
 

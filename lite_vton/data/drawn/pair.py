@@ -23,9 +23,9 @@ from lite_vton.data.drawn.head import paint_back_hair, paint_hair, paint_head
 from lite_vton.data.drawn.person import Person, draw_person
 from lite_vton.data.drawn.scene import draw_camera, draw_light, paint_background, photograph
 from lite_vton.data.drawn.stage import FRAME_HEIGHT, FRAME_WIDTH, Light, Points, Stage, closed
-from lite_vton.data.labels import Part
 from lite_vton.data.pair import Pair
-from lite_vton.pose import Keypoints
+from lite_vton.person.keypoints import Keypoints
+from lite_vton.person.parse_labels import Part
 
 __all__ = ["Pair", "draw_pair"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from lite_vton.mask import Category
+from lite_vton.category import Category
 
 __all__ = ["CLASSES", "HEMS", "OTHER", "GarmentClass"]
 

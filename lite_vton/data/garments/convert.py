@@ -13,10 +13,10 @@ import numpy as np
 
 from lite_vton.atomic import whole_files
 from lite_vton.bundle.reading import sha256_of
-from lite_vton.data.conversion_files import shop_picture
-from lite_vton.data.conversion_journal import Journal
-from lite_vton.data.conversion_outcome import DroppedError, Outcome
-from lite_vton.data.conversion_run import Progress, tell
+from lite_vton.data.conversion.journal import Journal
+from lite_vton.data.conversion.outcome import DroppedError, Outcome
+from lite_vton.data.conversion.pair_files import shop_picture
+from lite_vton.data.conversion.run import Progress, tell
 from lite_vton.data.dataset_folder import converted_folder
 from lite_vton.data.garments.classes import CLASSES, HEMS, OTHER
 from lite_vton.data.garments.cutting import cut_garment
@@ -25,11 +25,11 @@ from lite_vton.data.garments.quality import COMMON
 from lite_vton.data.garments.report import Report, write_report
 from lite_vton.data.garments.sheet import write_sheet
 from lite_vton.data.layout import part_file
-from lite_vton.data.spawned import spawned
+from lite_vton.data.processes import spawned
 from lite_vton.errors import UserError
-from lite_vton.garment_marks import find_marks
-from lite_vton.people import installed
-from lite_vton.photo import save_photo
+from lite_vton.garment.landmarks import find_marks
+from lite_vton.person.mediapipe import installed
+from lite_vton.photo.files import save_photo
 
 __all__ = ["convert_garments"]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lite_vton.data.conversion_outcome import DroppedError
+from lite_vton.data.conversion.outcome import DroppedError
 from lite_vton.data.garments.classes import GarmentClass
 from lite_vton.data.garments.quality import Measures, find_fault, measure
 from lite_vton.errors import UserError
-from lite_vton.garment import Cutout, cut_out
-from lite_vton.photo import Photo, load_photo
-from lite_vton.photo_file import is_animated
-from lite_vton.two_photos import find_wearer
-from lite_vton.worn import lay_flat
+from lite_vton.garment.cutout import Cutout, cut_out
+from lite_vton.photo.files import Photo, load_photo
+from lite_vton.photo.reading import is_animated
+from lite_vton.worn.detect import find_wearer
+from lite_vton.worn.flat_lay import lay_flat
 
 __all__ = ["CutGarment", "cut_garment"]
 

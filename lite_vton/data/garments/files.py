@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lite_vton.errors import UserError
-from lite_vton.photo_file import is_photo_name
+from lite_vton.photo.reading import is_photo_name
 
 __all__ = ["GarmentFile", "GarmentFolder", "garment_files"]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.cut import read_cut
 from lite_vton.data.garments.classes import HEMS, GarmentClass
-from lite_vton.garment import Cutout
-from lite_vton.garment_region import likeness, mistaken_colours
-from lite_vton.silhouette import symmetry_axis
+from lite_vton.garment.cut import read_cut
+from lite_vton.garment.cutout import Cutout
+from lite_vton.garment.region import likeness, mistaken_colours
+from lite_vton.garment.silhouette import symmetry_axis
 
 __all__ = ["COMMON", "Bound", "Fault", "Measures", "find_fault", "measure"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from lite_vton.atomic import write_text
-from lite_vton.data.conversion_outcome import Outcome
-from lite_vton.data.conversion_report import dropped_by_reason
+from lite_vton.data.conversion.outcome import Outcome
+from lite_vton.data.conversion.report import dropped_by_reason
 from lite_vton.data.garments.classes import CLASSES, OTHER
 from lite_vton.data.garments.files import GarmentFile, GarmentFolder
 

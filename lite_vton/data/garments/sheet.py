@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from lite_vton.data.layout import part_file
-from lite_vton.photo import load_photo, save_photo
+from lite_vton.photo.files import load_photo, save_photo
 
 __all__ = ["write_sheet"]
 

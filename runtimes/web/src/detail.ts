@@ -13,7 +13,7 @@ export const AGREEMENT = 0.16;
  * `painted` with what `reconstruction` lacks of `pasted`, as far as it is like `reconstruction`.
  *
  * All (1, 3, H, W), about [-1, 1]: `pasted` is the masked person with the garment pasted in, `reconstruction` what
- * the autoencoder makes of it. Not clipped. The reasons are in `lite_vton/detail.py`.
+ * the autoencoder makes of it. Not clipped. The reasons are in `lite_vton/tryon/detail.py`.
  */
 export function carryDetail(painted: FloatArray, pasted: FloatArray, reconstruction: FloatArray): FloatArray {
   const [height, width] = painted.shape.slice(2);

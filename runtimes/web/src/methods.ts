@@ -3,7 +3,7 @@
  *
  * Notation as in the papers: alphaBar is the signal's share of variance (1 when clean), eps the predicted noise,
  * sigma = sqrt((1 - alphaBar) / alphaBar) the noise level in variance-exploding space. Sums are grouped as in
- * `runtimes/methods.py`, so that both round alike.
+ * `runtimes/lite_vton_runtimes/sampling/methods.py`, so that both round alike.
  */
 
 import { mix, over, times } from "./linear.js";

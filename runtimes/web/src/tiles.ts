@@ -10,7 +10,7 @@ export const OVERLAP = 12;
 /**
  * The picture (1, 3, H, W) of `latent` (1, C, h, w), decoded in pieces (1, C, *tile); `scale` is H / h.
  *
- * A third of the overlap counts for nothing, in the next third one tile fades into the other, as `runtimes/tiles.py`
+ * A third of the overlap counts for nothing, in the next third one tile fades into the other, as `runtimes/lite_vton_runtimes/sampling/tiles.py`
  * has it. A latent no larger than a tile takes one call.
  */
 export async function decodedInTiles(

@@ -10,8 +10,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from lite_vton.autoencoders import with_autoencoder
-from lite_vton.presets import preset
+from lite_vton.presets.autoencoders import with_autoencoder
+from lite_vton.presets.table import preset
 from tests.benchmarks.full.artifacts import CHECKOUT, bundle_of
 from tests.benchmarks.full.chart import draw
 from tests.benchmarks.full.contenders import CONTENDERS, FULL, QUICK

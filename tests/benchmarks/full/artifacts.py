@@ -11,21 +11,22 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from export.artifacts import Origin, write_artifacts
-from export.calibration import record_calibration, record_in_torch
-from export.formats import FORMATS
-from export.golden import GOLDEN_PATH, save_trajectory
-from export.manifest import WEIGHTS_PATH, manifest_of, tool_versions
-from export.options import ExportOptions
-from export.plan import Plan
-from export.verify import verify
-from lite_vton.autoencoders import autoencoder_kind
 from lite_vton.bundle import Artifact, Bundle, Calibration, write_bundle, write_manifest
 from lite_vton.data.held_out import held_out_pairs
 from lite_vton.errors import UserError
 from lite_vton.model.components import component_tensors
 from lite_vton.model.networks import random_networks, save_networks
-from lite_vton.presets import ModelConfig
+from lite_vton.presets.autoencoders import autoencoder_kind
+from lite_vton.presets.config import ModelConfig
+from lite_vton_export.bundle.artifacts import Origin, write_artifacts
+from lite_vton_export.bundle.calibration import record_calibration, record_in_torch
+from lite_vton_export.bundle.plan import Plan
+from lite_vton_export.formats import FORMATS
+from lite_vton_export.manifest.describe import WEIGHTS_PATH, manifest_of
+from lite_vton_export.options import ExportOptions
+from lite_vton_export.parity.golden import GOLDEN_PATH, save_trajectory
+from lite_vton_export.parity.machine import tool_versions
+from lite_vton_export.verify.run import verify
 
 __all__ = ["CHECKOUT", "bundle_of", "key_of"]
 
@@ -33,11 +34,11 @@ CHECKOUT = Path(__file__).parents[3]
 _MADE_BY = (
     "export/onnx*.py",
     "export/openvino*.py",
-    "export/float_layers.py",
+    "export/lite_vton_export/precision/float_layers.py",
     "export/half_*.py",
-    "export/int8_ladder.py",
-    "export/quantised.py",
-    "export/watched_values.py",
+    "export/lite_vton_export/precision/int8_ladder.py",
+    "export/lite_vton_export/precision/closest.py",
+    "export/lite_vton_export/precision/watched_values.py",
     "lite_vton/model/*.py",
 )
 """What decides what is in an artifact, beside the versions of tools; from the root of the checkout."""

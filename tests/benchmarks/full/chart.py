@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runtimes.figure import new_figure, save_figure
+from lite_vton_runtimes.benchmark.figure import new_figure, save_figure
 from tests.benchmarks.full.contenders import DECODER, ENCODER, TRY_ON, UNET
 from tests.benchmarks.full.figures import Report
 

@@ -1,4 +1,4 @@
-"""One contender at one target, or one ceiling, in a process of its own; serves `runtimes.benchmark_process`.
+"""One contender at one target, or one ceiling, in a process of its own; serves `lite_vton_runtimes.benchmark.process`.
 
 python -m tests.benchmarks.full.child work '<json of Task>'
 python -m tests.benchmarks.full.child ceiling LIBRARY PRECISION SIZE
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from time import perf_counter
 
-from runtimes.benchmark_process import Prepared, serve
+from lite_vton_runtimes.benchmark.process import Prepared, serve
 
 
 def main(kind: str, *arguments: str) -> None:

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lite_vton.autoencoders import with_autoencoder
 from lite_vton.bundle import Bundle, ComponentTensors
-from lite_vton.presets import ModelConfig, preset
-from runtimes.benchmark_child import random_inputs, random_try_on
+from lite_vton.presets.autoencoders import with_autoencoder
+from lite_vton.presets.config import ModelConfig
+from lite_vton.presets.table import preset
+from lite_vton_runtimes.benchmark.child import random_inputs, random_try_on
 from tests.benchmarks.full.contenders import DETAIL, TRY_ON
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from runtimes.base import Runtime
+    from lite_vton_runtimes.base import Runtime
 
 __all__ = ["ENGINES", "Task", "work"]
 
@@ -66,7 +67,7 @@ def _by_torch(task: Task) -> Work:
 
 
 def _on(runtime: Runtime, tensors: Mapping[str, ComponentTensors], task: Task) -> Work:
-    from runtimes.tryon import try_on
+    from lite_vton_runtimes.sampling.pipeline import try_on
 
     config = task.config
     whole = task.target in (TRY_ON, DETAIL)

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from lite_vton.autoencoders import with_autoencoder
 from lite_vton.bundle import Bundle
 from lite_vton.model.cost import component_costs
-from lite_vton.presets import ModelConfig, preset
-from runtimes.benchmark import load_average, machine_and_versions
+from lite_vton.presets.autoencoders import with_autoencoder
+from lite_vton.presets.config import ModelConfig
+from lite_vton.presets.table import preset
+from lite_vton_runtimes.benchmark.run import load_average, machine_and_versions
 from tests.benchmarks.full.artifacts import key_of
 from tests.benchmarks.full.contenders import DECODER, ENCODER, TRY_ON, UNET, Scale
 from tests.benchmarks.full.engines import Task

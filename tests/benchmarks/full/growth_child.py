@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.autoencoders import with_autoencoder
-from lite_vton.presets import ModelConfig, preset
-from runtimes.benchmark_child import random_inputs
+from lite_vton.presets.autoencoders import with_autoencoder
+from lite_vton.presets.config import ModelConfig
+from lite_vton.presets.table import preset
+from lite_vton_runtimes.benchmark.child import random_inputs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -81,7 +82,7 @@ def _module(point: Point) -> nn.Module:
 
 def _openvino(file: Path, point: Point) -> Callable[[], object]:
     """Without torch in the process, whose memory is measured too."""
-    from runtimes.openvino_runtime import compiled, read
+    from lite_vton_runtimes.openvino.runtime import compiled, read
 
     model = read(file)
     given = {"vae_encoder": ("picture",), "unet": ("sample", "timestep"), "vae_decoder": ("latent",)}[point.component]
@@ -110,7 +111,7 @@ def write_shapeless(point: Point, file: Path) -> None:
     """The point's component as an OpenVINO file that can be given any size, from torch itself.
 
     Our artifacts come from ONNX files of one size. This one has the same layers and, in int8, the same quantisation but
-    for the layers that `export.float_layers` keeps in float; it is for timing alone.
+    for the layers that `lite_vton_export.precision.float_layers` keeps in float; it is for timing alone.
     """
     import openvino as ov
     import torch

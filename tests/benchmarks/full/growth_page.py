@@ -8,7 +8,7 @@ from math import log
 from pathlib import Path
 from typing import Any
 
-from runtimes.figure import new_figure, save_figure
+from lite_vton_runtimes.benchmark.figure import new_figure, save_figure
 
 __all__ = ["draw_growth", "growth_section", "parts_of_work", "slopes"]
 

@@ -10,23 +10,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from lite_vton.autoencoders import with_autoencoder
 from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
 from lite_vton.model.cost import component_costs
-from lite_vton.presets import preset
-from runtimes.benchmark import load_average, machine_and_versions
+from lite_vton.presets.autoencoders import with_autoencoder
+from lite_vton.presets.table import preset
+from lite_vton_runtimes.benchmark.run import load_average, machine_and_versions
 from tests.benchmarks.full.artifacts import bundle_of
 from tests.benchmarks.full.ceiling import flops
-from tests.benchmarks.full.contenders import (
-    DECODER,
-    DETAIL,
-    ENCODER,
-    TRY_ON,
-    UNET,
-    Contender,
-    Scale,
-)
+from tests.benchmarks.full.contenders import DECODER, DETAIL, ENCODER, TRY_ON, UNET, Contender, Scale
 from tests.benchmarks.full.engines import Task
 from tests.benchmarks.full.figures import Ceiling, Report, Row
 from tests.benchmarks.full.peers import PEERS, exported_by_peers, peer_command, peer_versions

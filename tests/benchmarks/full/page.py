@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lite_vton.model.cost import component_costs
-from lite_vton.presets import preset
+from lite_vton.presets.table import preset
 from tests.benchmarks.full.contenders import DECODER, DETAIL, ENCODER, TRY_ON, UNET
 from tests.benchmarks.full.figures import Report, Row
 from tests.benchmarks.full.growth_page import growth_section
@@ -63,7 +63,7 @@ def _introduction(report: Report) -> str:
         "many networks; (b) is the one nearest to its 238 GFLOPs a step (preset `litemp-vton-paper`, "
         f"{_gflops('litemp-vton-paper'):.1f}), (b') is our preset `litemp-vton` ({_gflops('litemp-vton'):.1f}) in the "
         "same pipeline, which is the very network that all our rows run. "
-        f"Ours sample {report.steps} steps, really run by `runtimes.tryon`.",
+        f"Ours sample {report.steps} steps, really run by `lite_vton_runtimes.sampling.pipeline`.",
         "",
         "| pipeline | from end to end, s | with every part at its fastest and slowest, s |",
         "|---|---:|---:|",

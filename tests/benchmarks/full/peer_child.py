@@ -2,8 +2,8 @@
 
     python peer_child.py ENGINE FOLDER SHAPE TIMESTEP
 
-Speaks the lines of `runtimes.benchmark_process`: `{"load_s": ...}` once warm, `{"ms": [...]}` for each number of runs
-on stdin, `{"peak_rss_bytes": ...}` at its end.
+Speaks the lines of `lite_vton_runtimes.benchmark.process`: `{"load_s": ...}` once warm, `{"ms": [...]}` for each number
+of runs on stdin, `{"peak_rss_bytes": ...}` at its end.
 """
 
 import json

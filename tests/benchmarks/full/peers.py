@@ -10,8 +10,8 @@ from pathlib import Path
 from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
 from lite_vton.model.unet import build_unet
-from lite_vton.presets import ModelConfig
-from runtimes.schedule import timesteps
+from lite_vton.presets.config import ModelConfig
+from lite_vton_runtimes.sampling.schedule import timesteps
 from tests.benchmarks.full.artifacts import CHECKOUT
 
 __all__ = ["PEERS", "PYTHON", "exported_by_peers", "peer_command", "peer_versions"]

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from lite_vton.errors import UserError
-from runtimes.benchmark_process import Child, started
+from lite_vton_runtimes.benchmark.process import Child, started
 
 __all__ = ["Entry", "Taken", "take_turns"]
 
@@ -19,7 +19,7 @@ _ALONE = 2 << 30
 
 @dataclass(frozen=True)
 class Entry:
-    """What takes a turn: a command that serves `runtimes.benchmark_process`, asked for `runs` in each round."""
+    """What takes a turn: a command that serves `lite_vton_runtimes.benchmark.process`, asked for `runs` in each round."""
 
     label: str
     command: Sequence[str]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from export.bundle import export_bundle
-from export.options import CoreMLOptions, ExportOptions
 from lite_vton.bundle import Bundle
-from lite_vton.inputs import TryOnInputs
 from lite_vton.model.networks import Networks
+from lite_vton.tryon.inputs import TryOnInputs
+from lite_vton_export.bundle.export import export_bundle
+from lite_vton_export.options import CoreMLOptions, ExportOptions
 
 PRECISIONS = ("fp32", "fp16", "p6", "w8")
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 
-from export.coreml_attention import SplitEinsumProcessor, attention_variant
 from lite_vton.errors import UserError
 from lite_vton.model.components import components_of
 from lite_vton.model.networks import random_networks
-from lite_vton.presets import preset
+from lite_vton.presets.table import preset
+from lite_vton_export.coreml.attention import SplitEinsumProcessor, attention_variant
 
 
 @pytest.mark.parametrize(

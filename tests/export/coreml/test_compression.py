@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from export.gates import GATES
-from export.parity import closeness
 from lite_vton.model.components import components_of
 from lite_vton.model.networks import random_networks
-from lite_vton.presets import AutoencoderKLConfig, preset
+from lite_vton.presets.config import AutoencoderKLConfig
+from lite_vton.presets.table import preset
+from lite_vton_export.parity.closeness import closeness
+from lite_vton_export.parity.gates import GATES
 
 pytest.importorskip("coremltools", reason="needs Core ML's packages: pip install 'lite-vton[coreml]'")
 
-from export.coreml import export_coreml
-from export.coreml_evaluator import Evaluator
-from export.coreml_precision import found_coreml_precision
+from lite_vton_export.coreml.evaluator import Evaluator
+from lite_vton_export.coreml.precision import found_coreml_precision
+from lite_vton_export.coreml.write import export_coreml
 
 
 def test_six_bits_carry_a_smooth_picture_through_an_encoder_with_much_room(tmp_path: Path) -> None:

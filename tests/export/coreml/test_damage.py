@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.verify import verify
 from lite_vton.bundle import Bundle, record_files, write_manifest
 from lite_vton.cli import main
 from lite_vton.errors import UserError
+from lite_vton_export.verify.run import verify
 
 pytest.importorskip("coremltools", reason="needs Core ML's packages: pip install 'lite-vton[coreml]'")
 
 from coremltools.proto import MIL_pb2, Model_pb2
 
-from export.coreml_evaluator import CoreMLEvaluator, Evaluator
-from export.coreml_precision import found_coreml_precision
+from lite_vton_export.coreml.evaluator import CoreMLEvaluator, Evaluator
+from lite_vton_export.coreml.precision import found_coreml_precision
 
 PRECISIONS = ("fp32", "fp16", "p6", "w8")
 WEIGHTS = "model.mlpackage/Data/com.apple.CoreML/weights/weight.bin"

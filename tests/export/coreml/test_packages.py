@@ -10,25 +10,25 @@ import pytest
 import torch
 from torch import nn
 
-from export.gates import GATES
-from export.golden import load_trajectory
-from export.options import CoreMLOptions
-from export.parity import closeness
-from export.verify import verify
 from lite_vton.bundle import Bundle
 from lite_vton.cli import main
 from lite_vton.errors import UserError
 from lite_vton.model.components import components_of
 from lite_vton.model.networks import Networks
+from lite_vton_export.options import CoreMLOptions
+from lite_vton_export.parity.closeness import closeness
+from lite_vton_export.parity.gates import GATES
+from lite_vton_export.parity.golden import load_trajectory
+from lite_vton_export.verify.run import verify
 
 pytest.importorskip("coremltools", reason="needs Core ML's packages: pip install 'lite-vton[coreml]'")
 
 from coremltools.models import MLModel
 
-from export.coreml import export_coreml
-from export.coreml_evaluator import Evaluator
-from export.coreml_package import opened_package
-from export.coreml_precision import coreml_shares, found_coreml_precision
+from lite_vton_export.coreml.evaluator import Evaluator
+from lite_vton_export.coreml.package import opened_package
+from lite_vton_export.coreml.precision import coreml_shares, found_coreml_precision
+from lite_vton_export.coreml.write import export_coreml
 
 PRECISIONS = ("fp32", "fp16", "p6", "w8")
 WEIGHTS = "model.mlpackage/Data/com.apple.CoreML/weights/weight.bin"
@@ -76,7 +76,7 @@ def test_shares_are_of_the_multiplications(written: Bundle) -> None:
 
 
 def test_statistics_and_angles_stay_in_single_and_products_are_half(written: Bundle) -> None:
-    from export.coreml_package import type_name
+    from lite_vton_export.coreml.package import type_name
 
     kinds: dict[str, set[str]] = {}
     for op in opened_package(written.path("coreml-fp16/unet/model.mlpackage")).function.operations:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.precision import FP32_OPS
+from lite_vton_export.precision.rules import FP32_OPS
 
 pytest.importorskip("coremltools", reason="needs Core ML's packages: pip install 'lite-vton[coreml]'")
 
@@ -16,8 +16,8 @@ import coremltools as ct
 from coremltools.converters.mil.mil import Builder as mb  # noqa: N813  # what everybody calls it
 from coremltools.converters.mil.mil import Function, Program, types
 
-from export.coreml_package import quiet, type_name
-from export.coreml_precision import (
+from lite_vton_export.coreml.package import quiet, type_name
+from lite_vton_export.coreml.precision import (
     FP32_KINDS,
     coreml_shares,
     float16_selector,
@@ -71,7 +71,7 @@ def test_arithmetic_on_a_statistic_stays_and_a_name_can_be_kept() -> None:
 
 
 def test_the_angle_of_the_timestep_is_never_rounded_and_the_rest_is(tmp_path: Path) -> None:
-    from export.coreml_package import opened_package
+    from lite_vton_export.coreml.package import opened_package
 
     def build(x: Any, timestep: Any) -> Any:
         angle = mb.mul(x=mb.cast(x=timestep, dtype="fp32"), y=np.linspace(0.1, 1, 8, dtype=np.float32))

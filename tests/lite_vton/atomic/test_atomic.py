@@ -11,16 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lite_vton.atomic import (
-    claim,
-    claim_inside,
-    complete,
-    is_vacant,
-    placing,
-    whole_file,
-    whole_folder,
-    write_text,
-)
+from lite_vton.atomic import claim, claim_inside, complete, is_vacant, placing, whole_file, whole_folder, write_text
 from lite_vton.errors import UserError
 
 KILLER = Path(__file__).with_name("killed_at_each_line.py")

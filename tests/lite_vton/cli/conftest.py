@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lite_vton.cli import main
-from lite_vton.data.synthetic import synthesize
+from lite_vton.data.drawn.dataset import synthesize
 
 Refused = Callable[..., str]
 

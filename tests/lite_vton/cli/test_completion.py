@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from lite_vton.cli import main, program
-from lite_vton.cli.names import completing
+from lite_vton.workflows.names import completing
 from tests.lite_vton.cli.test_program import commands
 
 

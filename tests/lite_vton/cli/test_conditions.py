@@ -11,9 +11,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from lite_vton.cli import main
-from lite_vton.cli.weights import config_of, run_files
-from lite_vton.conditioning import Conditioning
-from lite_vton.presets import preset
+from lite_vton.presets.conditioning import Conditioning
+from lite_vton.presets.table import preset
+from lite_vton.workflows.weights import config_of, run_files
 
 Refused = Callable[..., str]
 SHORT = ("--steps", "2", "--batch-size", "2")

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from lite_vton.cli import main
-from lite_vton.cli.conversion import goes_on
+from lite_vton.cli.verbs.data.conversion import goes_on
 from lite_vton.data.dataset_folder import JOURNAL
 from tests.lite_vton.data.ccp.drawn_source import drawn, write_source
 

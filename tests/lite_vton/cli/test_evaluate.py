@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from lite_vton.cli import main
-from lite_vton.cli.judging import KEYS
+from lite_vton.workflows.evaluate.model import KEYS
 
 Refused = Callable[..., str]
 Weights = dict[str, torch.Tensor]

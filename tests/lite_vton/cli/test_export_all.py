@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from export.formats import FORMATS
 from lite_vton.bundle import Bundle
 from lite_vton.cli import main
-from lite_vton.cli.backends import usable_backends
+from lite_vton.workflows.backends import usable_backends
+from lite_vton_export.formats import FORMATS
 
 Refused = Callable[..., str]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from lite_vton import BACKENDS
-from lite_vton.cli.extras import BACKEND_NEEDS, DISTRIBUTIONS, EXTRA_OF
-from lite_vton.cli.failures import StoppedError, describe
-from lite_vton.errors import UserError
+from lite_vton.cli.failures import describe
+from lite_vton.errors import StoppedError, UserError
+from lite_vton.workflows.extras import BACKEND_NEEDS, DISTRIBUTIONS, EXTRA_OF
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_defect_of_ours_keeps_its_trace(error: Exception) -> None:
 
 
 def test_a_failed_check_exits_1() -> None:
-    from export.verify import Report, VerificationError
+    from lite_vton_export.verify.run import Report, VerificationError
 
     failure = describe(VerificationError("onnx-fp16 failed verification", Report(())))
     assert failure is not None

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from lite_vton.bundle import Bundle
 from lite_vton.cli import main, next_steps
-from lite_vton.cli.importing import training_command
 from lite_vton.cli.program import app
-from lite_vton.commands import command, how_to_add
+from lite_vton.messages.commands import command, how_to_add
+from lite_vton.workflows.import_model import training_command
 
 NAMES = ("plain", "it's  a bundle", "-dash", 'quo"te$HOME', "ünï ✓")
 FOLDERS = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="/"), min_size=1).filter(
@@ -97,8 +97,8 @@ def test_no_command_is_named_where_none_would_do(bundle: Path) -> None:
 
 
 def test_what_is_made_from_weights_alone_is_known_without_the_exporter() -> None:
-    from export.formats import FORMATS
-    from lite_vton import commands
+    from lite_vton.messages import commands
+    from lite_vton_export.formats import FORMATS
 
     alone = {name for name, row in FORMATS.items() if not row.from_onnx}
     calibrated = {precision for row in FORMATS.values() for precision in row.calibrated}

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from lite_vton.cli import main
-from lite_vton.cli.weights import load_model
 from lite_vton.model.autoencoder_kl import KLAutoencoder
 from lite_vton.model.image_encoder import build_image_encoder
 from lite_vton.model.unet import build_unet
-from lite_vton.presets import AutoencoderKLConfig, preset
+from lite_vton.presets.config import AutoencoderKLConfig
+from lite_vton.presets.table import preset
+from lite_vton.workflows.weights import load_model
 
 CLIP = preset("tiny-clip")
 

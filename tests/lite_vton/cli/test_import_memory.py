@@ -15,8 +15,8 @@ from tests.lite_vton.model.their_checkpoints import original, their_unet
 MEASURED = """
 import re, sys
 from pathlib import Path
-from lite_vton.model.importing import import_weights
-from lite_vton.presets import preset
+from lite_vton.model.importing.networks import import_weights
+from lite_vton.presets.table import preset
 from dataclasses import replace
 
 def peak():  # KiB; getrusage's would be the parent's, where that was larger

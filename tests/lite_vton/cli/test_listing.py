@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from export.formats import FORMATS
 from lite_vton import BACKENDS
 from lite_vton.cli import main
-from lite_vton.presets import PRESETS
+from lite_vton.presets.table import PRESETS
+from lite_vton_export.formats import FORMATS
 
 
 def test_doctor_knows_every_backend_and_format(capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,7 +20,7 @@ def test_doctor_knows_every_backend_and_format(capsys: pytest.CaptureFixture[str
 
 
 def test_doctor_says_whether_a_gpu_is_there(capsys: pytest.CaptureFixture[str]) -> None:
-    from runtimes.nvidia import first_gpu
+    from lite_vton_runtimes.tensorrt.nvidia import first_gpu
 
     gpu = first_gpu()
     assert main(["doctor", "--json"]) == 0

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from lite_vton.cli.extras import EXTRA_OF, VERB_NEEDS
-from lite_vton.cli.names import DISTILLATIONS, LAYOUTS, NAMES, WAYS
+from lite_vton.workflows.extras import EXTRA_OF, VERB_NEEDS
+from lite_vton.workflows.names import DISTILLATIONS, LAYOUTS, NAMES, WAYS
 
 HEAVY = ("torch", "onnx", "diffusers", "transformers", "openvino", "mediapipe", "accelerate")
 RUNNER = """
@@ -190,7 +190,7 @@ def test_a_package_that_is_missing_is_no_more_than_a_line_to_the_verbs_that_show
 def test_every_extra_that_a_message_names_brings_what_the_verb_takes() -> None:
     import tomllib
 
-    from lite_vton.cli.extras import DISTRIBUTIONS
+    from lite_vton.workflows.extras import DISTRIBUTIONS
 
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras: dict[str, list[str]] = project["optional-dependencies"]
@@ -211,9 +211,9 @@ def test_every_extra_that_a_message_names_brings_what_the_verb_takes() -> None:
 
 
 def test_names_known_without_torch_are_those_of_the_tables() -> None:
-    from lite_vton.model.channel_layouts import LAYOUTS as LAYOUT_TABLE
-    from training.few_steps import METHODS
-    from training.losses import DISTILLATIONS as DISTILLATION_TABLE
+    from lite_vton.model.importing.channel_layouts import LAYOUTS as LAYOUT_TABLE
+    from lite_vton_training.trainers.few_steps import METHODS
+    from lite_vton_training.trainers.losses import DISTILLATIONS as DISTILLATION_TABLE
 
     assert tuple(DISTILLATION_TABLE) == DISTILLATIONS
     assert tuple(LAYOUT_TABLE) == LAYOUTS

@@ -26,9 +26,10 @@ def pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 def test_a_dressed_photo_keeps_its_size_and_every_pixel_outside_the_mask(
     bundle: Path, options: Options, photos: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from lite_vton.crop import paste_mask, torso_crop
-    from lite_vton.mask import agnostic_mask
-    from lite_vton.pose import read_keypoints
+    from lite_vton.mask.agnostic import agnostic_mask
+    from lite_vton.person.framing import torso_crop
+    from lite_vton.person.keypoints import read_keypoints
+    from lite_vton.photo.crop import paste_mask
 
     result = tmp_path / "result.png"
     assert main(["run", str(bundle), *options(), "-o", str(result), "--steps", "2"]) == 0
@@ -47,7 +48,7 @@ def test_a_dressed_photo_keeps_its_size_and_every_pixel_outside_the_mask(
 
 
 def test_trousers_are_put_on_below_the_waist(bundle: Path, tmp_path: Path) -> None:
-    from lite_vton.pose import write_keypoints
+    from lite_vton.person.keypoints import write_keypoints
     from tests.lite_vton.flat_lowers import standing, trousers
 
     garment, mask = trousers(320)
@@ -86,7 +87,7 @@ def test_the_same_seed_gives_the_same_picture_on_both_backends(bundle: Path, opt
 def test_detail_can_be_declined(
     bundle: Path, options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lite_vton.detail.AGREEMENT", 5.0)  # random weights agree with no garment otherwise
+    monkeypatch.setattr("lite_vton.tryon.detail.AGREEMENT", 5.0)  # random weights agree with no garment otherwise
     made = []
     for word in ("--detail", "--no-detail"):
         path = tmp_path / f"{word}.png"
@@ -98,7 +99,7 @@ def test_detail_can_be_declined(
 def test_it_needs_no_torch_and_little_memory(bundle: Path, options: Options, tmp_path: Path) -> None:
     words = ["run", str(bundle), *options(), "-o", str(tmp_path / "result.png")]
     code = (
-        f"import json, sys\nfrom lite_vton.cli import main\nfrom runtimes.peak_memory import peak_rss_bytes\n"
+        f"import json, sys\nfrom lite_vton.cli import main\nfrom lite_vton_runtimes.benchmark.peak_memory import peak_rss_bytes\n"
         f"code = main({words!r})\n"
         "heavy = [name for name in ('torch', 'diffusers', 'onnx', 'export', 'matplotlib') if name in sys.modules]\n"
         "print(json.dumps({'code': code, 'heavy': heavy, 'peak': peak_rss_bytes()}))"
@@ -327,7 +328,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
 def test_masks_and_keypoints_of_something_else_are_refused_and_painted_transparency_is_read(
     bundle: Path, options: Options, refused: Refused, photos: dict[str, Path], tmp_path: Path
 ) -> None:
-    from lite_vton.pose import Keypoints, read_keypoints, write_keypoints
+    from lite_vton.person.keypoints import Keypoints, read_keypoints, write_keypoints
 
     keypoints = read_keypoints(photos["keypoints"])
     made = tmp_path / "made"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from lite_vton.cli.side_by_side import MOST_PAIRS, SideBySide
 from lite_vton.data.sample import TryOnSample
-from lite_vton.inputs import TryOnInputs, to_network
+from lite_vton.tryon.inputs import TryOnInputs, to_network
+from lite_vton.workflows.dress.side_by_side import MOST_PAIRS, SideBySide
 
 RED, GREEN, BLUE, WHITE, GREY = (200, 0, 0), (0, 200, 0), (0, 0, 200), (255, 255, 255), (128, 128, 128)
 

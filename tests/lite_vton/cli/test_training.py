@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from lite_vton.cli import main
-from lite_vton.cli.weights import config_of
+from lite_vton.workflows.weights import config_of
 
 Refused = Callable[..., str]
 SHORT = ("--steps", "2", "--batch-size", "2")

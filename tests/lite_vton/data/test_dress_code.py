@@ -11,7 +11,7 @@ from lite_vton.data.dress_code import DressCode
 from lite_vton.data.opening import open_pairs
 from lite_vton.data.viton_hd import VitonHD
 from lite_vton.errors import UserError
-from lite_vton.inputs import to_picture
+from lite_vton.tryon.inputs import to_picture
 
 # Someone upright, in COCO-18 order, in the 384x512 pixels that DressCode's keypoints are given in.
 POINTS = [

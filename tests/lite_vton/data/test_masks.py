@@ -12,15 +12,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from lite_vton.data.drawn.dataset import synthesize
 from lite_vton.data.dress_code import DressCode
-from lite_vton.data.labels import GARMENT, Part
 from lite_vton.data.opening import open_pairs
-from lite_vton.data.parse import read_parse
-from lite_vton.data.synthetic import synthesize
 from lite_vton.data.viton_hd import VitonHD
 from lite_vton.errors import UserError
-from lite_vton.plain_mask import plain_mask
-from lite_vton.pose import Joint
+from lite_vton.mask.plain import plain_mask
+from lite_vton.person.keypoints import Joint
+from lite_vton.person.parse import read_parse
+from lite_vton.person.parse_labels import GARMENT, Part
 
 Mask = NDArray[np.bool_]
 

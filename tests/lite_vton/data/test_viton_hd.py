@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from lite_vton.cut import read_cut
-from lite_vton.data.cut_file import save_cut
+from lite_vton.data.drawn.dataset import synthesize
 from lite_vton.data.layout import part_file
-from lite_vton.data.synthetic import synthesize
 from lite_vton.data.viton_hd import VitonHD
 from lite_vton.errors import UserError
-from lite_vton.inputs import to_picture
-from lite_vton.mask import agnostic_mask
-from lite_vton.pose import Keypoints, read_keypoints, write_keypoints
+from lite_vton.garment.cut import read_cut
+from lite_vton.garment.cut_file import save_cut
+from lite_vton.mask.agnostic import agnostic_mask
+from lite_vton.person.keypoints import Keypoints, read_keypoints, write_keypoints
+from lite_vton.tryon.inputs import to_picture
 
 # Someone who stands upright in a 768x1024 picture, in COCO-18 order; knees and ankles are below it.
 POINTS = np.array(

@@ -9,8 +9,8 @@ from torch import nn
 from lite_vton.model.components import components_of
 from lite_vton.model.cost import Cost, component_costs, module_cost
 from lite_vton.model.networks import random_networks
-from lite_vton.paper import PAPER
-from lite_vton.presets import preset
+from lite_vton.presets.paper import PAPER
+from lite_vton.presets.table import preset
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from lite_vton.model.denoiser import Denoiser, alpha_bars
-from lite_vton.presets import ModelConfig, preset
+from lite_vton.presets.config import ModelConfig
+from lite_vton.presets.table import preset
 
 TINY = preset("tiny")
 DEVIATION = TINY.unet.residual_deviation or 0.0

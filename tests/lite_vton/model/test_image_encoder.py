@@ -16,7 +16,8 @@ from lite_vton.model.image_encoder import (
     build_image_encoder,
     load_image_encoder,
 )
-from lite_vton.presets import ImageEncoderConfig, preset
+from lite_vton.presets.config import ImageEncoderConfig
+from lite_vton.presets.table import preset
 
 TINY = preset("tiny-clip").image_encoder or pytest.fail("tiny-clip has an image tower")
 

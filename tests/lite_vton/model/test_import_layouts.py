@@ -10,12 +10,13 @@ import torch
 from diffusers import AutoencoderTiny
 from safetensors.torch import load_file, save_file
 
-from lite_vton.autoencoders import autoencoder_kind
 from lite_vton.errors import UserError
 from lite_vton.model.autoencoder_kl import KLAutoencoder
-from lite_vton.model.importing import import_networks, import_weights
+from lite_vton.model.importing.networks import import_networks, import_weights
 from lite_vton.model.networks import Networks, load_networks
-from lite_vton.presets import AutoencoderKLConfig, preset
+from lite_vton.presets.autoencoders import autoencoder_kind
+from lite_vton.presets.config import AutoencoderKLConfig
+from lite_vton.presets.table import preset
 from tests.lite_vton.model.their_checkpoints import (
     PLAIN,
     TOKENS,

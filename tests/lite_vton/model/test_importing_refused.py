@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lite_vton.errors import UserError
-from lite_vton.model.importing import import_networks
-from lite_vton.presets import preset
+from lite_vton.model.importing.networks import import_networks
+from lite_vton.presets.table import preset
 from tests.lite_vton.model.their_checkpoints import (
     CLIP,
     PLAIN,

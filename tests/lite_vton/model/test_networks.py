@@ -13,7 +13,6 @@ import torch
 from diffusers.models.attention import BasicTransformerBlock
 from safetensors.torch import load_file, save_file
 
-from lite_vton.conditioning import Conditioning
 from lite_vton.errors import UserError
 from lite_vton.model.components import COMPONENTS, components_of
 from lite_vton.model.networks import (
@@ -27,8 +26,10 @@ from lite_vton.model.networks import (
     shipped_networks,
     weight_files,
 )
-from lite_vton.presets import PRESETS, ModelConfig, preset
-from lite_vton.weights_metadata import metadata_of
+from lite_vton.model.weights_metadata import metadata_of
+from lite_vton.presets.conditioning import Conditioning
+from lite_vton.presets.config import ModelConfig
+from lite_vton.presets.table import PRESETS, preset
 
 TINY = preset("tiny")
 

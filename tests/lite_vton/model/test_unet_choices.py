@@ -14,7 +14,7 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 
 from lite_vton.model.unet import build_unet
-from lite_vton.presets import preset
+from lite_vton.presets.table import preset
 
 TOOL = Path(__file__).parents[2] / "benchmarks/unet_choices.py"
 

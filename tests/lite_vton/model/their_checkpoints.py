@@ -14,7 +14,7 @@ from diffusers.models.attention import BasicTransformerBlock
 from safetensors.torch import save_file
 from torch import nn
 
-from lite_vton.presets import preset
+from lite_vton.presets.table import preset
 
 CLIP = preset("tiny-clip")
 PLAIN = replace(CLIP, unet=replace(CLIP.unet, cross_attention=None), image_encoder=None)

@@ -12,15 +12,15 @@ from PIL import Image
 
 from lite_vton import TryOn
 from lite_vton.bundle import Bundle
-from lite_vton.two_photos import prepare_photos
+from lite_vton.tryon.photos import prepare_photos
 
 pytest.importorskip("fastapi", reason="needs the extra serve")
 
 from fastapi.testclient import TestClient
 
-from runtimes.server.app import application
-from runtimes.server.dresser import Backends, Dresser, PreparePhotos
-from runtimes.server.limits import Limits
+from lite_vton_runtimes.server.app import application
+from lite_vton_runtimes.server.dresser import Backends, Dresser, PreparePhotos
+from lite_vton_runtimes.server.limits import Limits
 from tests.reliability.served import Files, exported, form_files, stand_in_page
 
 

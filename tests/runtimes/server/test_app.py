@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lite_vton import TryOn
-from lite_vton.inputs import TryOnInputs
-from lite_vton.mask import Category
+from lite_vton.category import Category
+from lite_vton.tryon.inputs import TryOnInputs
 from tests.runtimes.server.conftest import Files, Serve, as_bmp
 
 pytest.importorskip("fastapi", reason="needs the extra serve")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lite_vton.photo import PHOTO_FORMATS
+from lite_vton.photo.files import PHOTO_FORMATS
 from tests.runtimes.server.conftest import Files, Serve
 
 pytest.importorskip("fastapi", reason="needs the extra serve")

@@ -188,7 +188,7 @@ def test_too_few_descriptors_and_a_port_in_use_are_one_line(hasty: Server) -> No
 import resource, sys
 from pathlib import Path
 from lite_vton.errors import UserError
-from runtimes.server.listening import listen
+from lite_vton_runtimes.server.listening import listen
 descriptors, port = map(int, sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
 try:

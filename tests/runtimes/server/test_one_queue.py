@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip("fastapi", reason="needs the extra serve")
 
-from runtimes.server.one_queue import OneQueue, Stop
-from runtimes.server.refusals import RefusedError
+from lite_vton_runtimes.server.one_queue import OneQueue, Stop
+from lite_vton_runtimes.server.refusals import RefusedError
 
 
 async def stays() -> bool:

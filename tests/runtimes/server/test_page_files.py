@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lite_vton.errors import UserError
-from runtimes.server.page_files import built_page
+from lite_vton_runtimes.server.page_files import built_page
 
 
 def test_a_page_that_is_not_built_is_an_error_that_says_how(tmp_path: Path, page: Path) -> None:

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from lite_vton.prepare import Prepared
-from runtimes.server.guard import HEADERS
-from runtimes.server.refusals import STATUS
+from lite_vton.tryon.prepare import Prepared
+from lite_vton_runtimes.server.guard import HEADERS
+from lite_vton_runtimes.server.refusals import STATUS
 from tests.runtimes.server.conftest import Files, Serve
 
 pytest.importorskip("fastapi", reason="needs the extra serve")

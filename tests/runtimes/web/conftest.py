@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from export.bundle import export_bundle
 from lite_vton.bundle import Bundle
-from lite_vton.inputs import TryOnInputs
 from lite_vton.model.networks import random_networks
-from lite_vton.presets import ModelConfig, preset
+from lite_vton.presets.config import ModelConfig
+from lite_vton.presets.table import preset
+from lite_vton.tryon.inputs import TryOnInputs
+from lite_vton_export.bundle.export import export_bundle
 from tests.runtimes.web.references import write_references
 
 PACKAGE = Path(__file__).parents[3] / "runtimes/web"

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lite_vton.detail import carry_detail
-from lite_vton.inputs import latent_mask, to_network, to_picture
-from lite_vton.presets import NoiseSchedule
-from runtimes.methods import METHODS
-from runtimes.noise import gaussian
-from runtimes.sampler import sample
-from runtimes.schedule import timesteps
-from runtimes.tiles import decoded_in_tiles
+from lite_vton.presets.config import NoiseSchedule
+from lite_vton.tryon.detail import carry_detail
+from lite_vton.tryon.inputs import latent_mask, to_network, to_picture
+from lite_vton_runtimes.sampling.methods import METHODS
+from lite_vton_runtimes.sampling.noise import gaussian
+from lite_vton_runtimes.sampling.sampler import sample
+from lite_vton_runtimes.sampling.schedule import timesteps
+from lite_vton_runtimes.sampling.tiles import decoded_in_tiles
 
 Array = NDArray[np.float32]
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from lite_vton.bundle import Bundle
-from runtimes.noise import gaussian
+from lite_vton_runtimes.sampling.noise import gaussian
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.golden import load_trajectory
 from lite_vton.bundle import Bundle
-from runtimes.onnxruntime_runtime import OnnxRuntime
-from runtimes.tryon import try_on
+from lite_vton_export.parity.golden import load_trajectory
+from lite_vton_runtimes.onnxruntime.runtime import OnnxRuntime
+from lite_vton_runtimes.sampling.pipeline import try_on
 
 TESTS = Path(__file__).parents[3] / "runtimes/web/test"
 

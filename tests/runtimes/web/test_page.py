@@ -27,11 +27,11 @@ from PIL import Image
 from lite_vton import TryOn
 from lite_vton.bundle import Bundle
 from lite_vton.cli import main
-from lite_vton.data.synthetic import synthesize
-from lite_vton.photo import load_photo
-from lite_vton.pose import read_keypoints
-from lite_vton.seam import into_photo
-from lite_vton.two_photos import prepare_photos
+from lite_vton.data.drawn.dataset import synthesize
+from lite_vton.person.keypoints import read_keypoints
+from lite_vton.photo.files import load_photo
+from lite_vton.tryon.photos import prepare_photos
+from lite_vton.tryon.prepare import into_photo
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lite_vton.data.synthetic import synthesize
+from lite_vton.data.drawn.dataset import synthesize
 from lite_vton.data.viton_hd import VitonHD
 from lite_vton.errors import UserError
-from lite_vton.presets import preset
-from training.mix.backdrops import Backdrops
-from training.mix.photographs import mended_pictures, varied_pictures
-from training.mix.sources import garment_pictures, photo_pictures
+from lite_vton.presets.table import preset
+from lite_vton_training.mix.backdrops import Backdrops
+from lite_vton_training.mix.photographs import mended_pictures, varied_pictures
+from lite_vton_training.mix.sources import garment_pictures, photo_pictures
 
 TINY = preset("tiny")
 

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lite_vton.category import Category
 from lite_vton.data.drawn.pair import draw_pair
-from lite_vton.data.labels import Part
-from lite_vton.garment import Cutout
-from lite_vton.mask import Category
-from lite_vton.pose import Joint
-from lite_vton.warp import warp_garment
-from lite_vton.worn import lay_flat
-from training.mix.colours import another_background, another_light, recoloured, without_shading
-from training.mix.places import bent, cut_unknown, misplaced, partly_hidden, wider_mask
-from training.mix.variant import AS_WORN, CHANGES, variant
-from training.mix.worn import Worn, framed, mirrored
+from lite_vton.garment.cutout import Cutout
+from lite_vton.person.keypoints import Joint
+from lite_vton.person.parse_labels import Part
+from lite_vton.warp.garment import warp_garment
+from lite_vton.worn.flat_lay import lay_flat
+from lite_vton_training.mix.colours import another_background, another_light, recoloured, without_shading
+from lite_vton_training.mix.places import bent, cut_unknown, misplaced, partly_hidden, wider_mask
+from lite_vton_training.mix.variant import AS_WORN, CHANGES, variant
+from lite_vton_training.mix.worn import Worn, framed, mirrored
 
 HEIGHT, WIDTH = 128, 96
 
@@ -178,7 +178,7 @@ def test_some_variants_lead_from_the_garment_to_the_photo_as_it_was_worn(
         replace(change, apply=lambda seen, _rng, _, what=change.what: (happened[-1].add(what), seen)[1])
         for change in CHANGES
     )
-    monkeypatch.setattr("training.mix.variant.CHANGES", noted)
+    monkeypatch.setattr("lite_vton_training.mix.variant.CHANGES", noted)
     for seed in range(120):
         happened.append(set())
         variant(worn, rng(seed), HEIGHT, WIDTH)

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from lite_vton.data.drawn.pair import Pair, draw_pair
-from lite_vton.data.labels import Part
+from lite_vton.person.parse_labels import Part
 
 LABELS = [
     "null", "accessories", "bag", "belt", "blazer", "blouse", "bodysuit", "boots", "bra", "bracelet", "cape",

@@ -12,13 +12,13 @@ from PIL import Image
 
 from lite_vton.data.ccp.conversion import convert_ccp, numbers_left_out
 from lite_vton.data.ccp.reasons import Reason
-from lite_vton.data.conversion_outcome import Outcome
-from lite_vton.data.labels import GARMENT, Part
+from lite_vton.data.conversion.outcome import Outcome
 from lite_vton.data.layout import CUTS, FOLDERS, HOLES, part_file
-from lite_vton.data.parse import read_parse
 from lite_vton.data.viton_hd import VitonHD
 from lite_vton.errors import UserError
-from lite_vton.pose import Joint, read_keypoints
+from lite_vton.person.keypoints import Joint, read_keypoints
+from lite_vton.person.parse import read_parse
+from lite_vton.person.parse_labels import GARMENT, Part
 from tests.lite_vton.data.ccp.drawn_source import LABELS, drawn, write_source
 
 pytest.importorskip("mediapipe", reason="needs lite-vton[photos]")

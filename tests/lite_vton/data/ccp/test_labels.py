@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from lite_vton.data.ccp.labels import MEANINGS, Kind, meanings_of
-from lite_vton.data.labels import GARMENT, Part
 from lite_vton.errors import UserError
+from lite_vton.person.parse_labels import GARMENT, Part
 from tests.lite_vton.data.ccp.drawn_source import LABELS
 
 

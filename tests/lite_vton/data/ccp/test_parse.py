@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from lite_vton.data.ccp.labels import Kind, meanings_of
 from lite_vton.data.ccp.parse import lip_parse
-from lite_vton.data.labels import Part
 from lite_vton.errors import UserError
-from lite_vton.pose import Joint, Keypoints
+from lite_vton.person.keypoints import Joint, Keypoints
+from lite_vton.person.parse_labels import Part
 from tests.lite_vton.data.ccp.drawn_source import LABELS, drawn
 
 MEANINGS = meanings_of(LABELS)

@@ -11,7 +11,7 @@ from scipy.io import savemat
 
 from lite_vton.data.ccp.reading import open_source, read_photo_and_labels
 from lite_vton.data.ccp.reasons import Reason
-from lite_vton.data.conversion_outcome import DroppedError
+from lite_vton.data.conversion.outcome import DroppedError
 from lite_vton.errors import UserError
 from tests.lite_vton.data.ccp.drawn_source import LABELS, write_source
 

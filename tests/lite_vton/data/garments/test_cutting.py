@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lite_vton.data.conversion_outcome import DroppedError
+from lite_vton.data.conversion.outcome import DroppedError
 from lite_vton.data.garments.classes import CLASSES, OTHER
 from lite_vton.data.garments.cutting import cut_garment
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lite_vton.data.garments.classes import CLASSES, OTHER
 from lite_vton.data.garments.quality import COMMON, Measures, find_fault, measure
-from lite_vton.garment import Cutout
+from lite_vton.garment.cutout import Cutout
 
 PHOTO = (400, 320)
 

@@ -1,0 +1,1 @@
+"""Networks to a finished bundle: plan, export, verify, rename into place."""

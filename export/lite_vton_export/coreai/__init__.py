@@ -1,0 +1,1 @@
+"""Core AI: write, read back, the fused form."""

@@ -1,0 +1,1 @@
+"""ONNX: write, halve, quantise, read back, the fused form."""

@@ -1,0 +1,1 @@
+"""OpenVINO: write, quantise, read back, the fused form."""

@@ -1,0 +1,1 @@
+"""TensorRT: write engines, read them back, keep them in a cache, the fused form."""

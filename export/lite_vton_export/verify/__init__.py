@@ -1,0 +1,1 @@
+"""Hold a bundle's artifacts against its golden trajectory, and report."""

@@ -1,0 +1,1 @@
+"""A file a verb: parse, call one function, print."""

@@ -1,0 +1,1 @@
+"""Other people's photographs to training pairs: journal, report, contact sheet."""

@@ -1,0 +1,1 @@
+"""Garments: cut out of their photo, set upright, their landmarks and how they are cut."""

@@ -1,0 +1,1 @@
+"""Which pixels of a person are repainted, and which are kept."""

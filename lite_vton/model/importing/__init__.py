@@ -1,0 +1,1 @@
+"""Published checkpoints to our networks: files, layouts, names, channels."""

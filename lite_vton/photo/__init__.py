@@ -1,0 +1,1 @@
+"""Photos: read and write, crop, paste back. Knows no people and no clothes."""

@@ -1,0 +1,1 @@
+"""Two photos to the network's inputs, and the result back into the photo."""

@@ -1,0 +1,1 @@
+"""The garment bent onto its wearer."""

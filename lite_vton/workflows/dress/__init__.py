@@ -1,0 +1,1 @@
+"""Dress one person, or everybody of a folder in every garment of another."""

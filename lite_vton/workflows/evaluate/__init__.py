@@ -1,0 +1,1 @@
+"""Score a model, or somebody's finished pictures, and report."""

@@ -1,0 +1,1 @@
+"""Train, distill, and teach few steps: which pairs, which autoencoder, which folder."""

@@ -1,0 +1,1 @@
+"""Garments that somebody wears in their photo: detected, measured, laid flat."""

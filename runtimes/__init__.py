@@ -1,7 +1,0 @@
-"""Runs a bundle: one sampler for every backend, and one file a backend."""
-
-from __future__ import annotations
-
-from lite_vton.telemetry import switch_off
-
-switch_off()

@@ -1,0 +1,1 @@
+"""Time and memory of each backend, each in its own process, and the report."""

@@ -1,0 +1,1 @@
+"""Bundles on ONNX Runtime and its execution providers."""

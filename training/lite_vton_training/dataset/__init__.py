@@ -1,0 +1,1 @@
+"""Pairs as tensors: pictures, latents, shards on disk."""

@@ -1,0 +1,1 @@
+"""The one training loop: steps, checkpoint, log, several processes."""
