@@ -26,20 +26,24 @@ class Format:
               `options` too for a format that has some in `lite_vton_export.options.ExportOptions`
     reader    (path) -> the precision found in it
     about     (path) -> the short copy of the manifest in its metadata, by key; None where it carries none
-    shares    (path) -> `lite_vton_export.precision.shares.Shares`, how much of it is in which precision; None where it cannot be told
+    shares    (path) -> `lite_vton_export.precision.shares.Shares`, how much of it is in which precision; None where it
+              cannot be told
     runtime   (bundle, precision) -> a `lite_vton_runtimes.base.Runtime`, or a checker in its shape
     layout    (networks, folder) -> None, called once the components are written; None where there is nothing to add
-    fused     a `Fuser` (`lite_vton_export.fused`): the whole try-on as one graph; None where the format has no such form
-    readback  (bundle, precision) -> an `lite_vton_export.verify.readback.Readback`, for machines that have not what the runtime runs on
+    fused     a `Fuser` (`lite_vton_export.fused`): the whole try-on as one graph; None where the format has no such
+              form
+    readback  (bundle, precision) -> a `lite_vton_export.verify.readback.Readback`, for machines that have not what the
+              runtime runs on
     fused_readback  the same of the fused form
 
     `needs` are the packages it takes, by import name; "a|b" where one of two will do.
     `calibrated` are those of its precisions that are quantised to the ranges of activations along real try-ons.
-    `keeps_float32` says that the exporter also takes `safety`, what fp16 must not touch (`lite_vton_export.precision.half_safety`), None
-    where nothing in the plan is in fp16. `from_onnx` says that the exporter
-    needs no module where the bundle holds float32 ONNX files: what was imported as such can be written in the format.
-    `checked_up_to` is the largest picture, in pixels, that "all" includes it for:
-    what runs it here takes too long for more.
+    `keeps_float32` says that the exporter also takes `safety`, what fp16 must not touch
+    (`lite_vton_export.precision.half_safety`), None where nothing in the plan is in fp16.
+    `from_onnx` says that the exporter needs no module where the bundle holds float32 ONNX files: what was imported as
+    such can be written in the format.
+    `checked_up_to` is the largest picture, in pixels, that "all" includes it for: what runs it here takes too long for
+    more.
     `caveat` is what a report has to say about figures that were not measured on what will run the artifact.
     """
 

@@ -10,6 +10,7 @@ from lite_vton.errors import UserError
 from lite_vton.messages.choices import one_of
 from lite_vton.messages.commands import how_to_add
 from lite_vton.workflows.extras import BACKEND_NEEDS, NEEDS_GPU, how_to_install, missing_of
+from lite_vton_runtimes.backends import BACKENDS
 from lite_vton_runtimes.tensorrt.nvidia import first_gpu
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ __all__ = ["reason_not_to_run", "usable_backends", "usable_precision", "what_lac
 
 def usable_precision(bundle: Bundle, backend: str, asked: str | None = None) -> str:
     """The precision asked for, or the first that both the backend and the bundle have."""
-    from lite_vton import BACKENDS
 
     chosen = BACKENDS[one_of("backend", backend, BACKENDS)]
     if asked is not None:
@@ -45,7 +45,6 @@ def what_lacks(backend: str) -> str | None:
 
 def reason_not_to_run(bundle: Bundle, backend: str) -> str | None:
     """Why a backend is not to be timed with this bundle on this machine unless it is asked for; None if it is."""
-    from lite_vton import BACKENDS
 
     artifact = BACKENDS[backend].artifact
     if artifact is None and bundle.manifest.weights is None:
@@ -60,7 +59,6 @@ def reason_not_to_run(bundle: Bundle, backend: str) -> str | None:
 
 def usable_backends(bundle: Bundle) -> tuple[Sequence[str], Sequence[str]]:
     """The backends to time by default, and a line for every other one with the reason."""
-    from lite_vton import BACKENDS
 
     reasons = {name: reason_not_to_run(bundle, name) for name in BACKENDS}
     usable = [name for name, reason in reasons.items() if reason is None]

@@ -16,6 +16,7 @@ from lite_vton.workflows.backends import usable_backends
 from lite_vton.workflows.dress.sampling import check_sampling
 from lite_vton.workflows.extras import can_import, how_to_install
 from lite_vton.workflows.progress import stages
+from lite_vton_runtimes.backends import BACKENDS
 from lite_vton_runtimes.benchmark.chart import draw_chart
 from lite_vton_runtimes.benchmark.report import write_report
 
@@ -108,7 +109,6 @@ def _written(report: BenchmarkReport, folder: Path) -> Measured:
 
 def combinations(bundle: Bundle, backends: str, precisions: str) -> tuple[tuple[str, str], ...]:
     """Backend and precision of every row that can be measured: in the bundle, known to the backend, and asked for."""
-    from lite_vton import BACKENDS
 
     known = tuple(dict.fromkeys(p for backend in BACKENDS.values() for p in backend.precisions))
     asked = several_of("precision", precisions, known) if precisions else known

@@ -19,6 +19,7 @@ from lite_vton.workflows.benchmark import combinations, measure
 from lite_vton.workflows.export import export_model
 from lite_vton.workflows.progress import stages
 from lite_vton_export.verify.run import VerificationError, verify
+from lite_vton_runtimes.session import TryOn
 
 if TYPE_CHECKING:
     from lite_vton.bundle import Bundle
@@ -89,7 +90,6 @@ def _refuse(folder: Path, overwrite: bool) -> None:
 
 def _on_each_backend(bundle: Bundle, samples: list[TryOnSample]) -> dict[str, list[Picture]]:
     """Results by runtime, torch first: the others are compared with it."""
-    from lite_vton import TryOn
 
     results: dict[str, list[Picture]] = {}
     for backend, precision in combinations(bundle, "torch,onnxruntime", ""):

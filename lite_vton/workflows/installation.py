@@ -14,6 +14,7 @@ from lite_vton.workflows.backends import what_lacks
 from lite_vton.workflows.extras import BACKEND_NEEDS, EXTRA_OF, how_to_install, installed_version, missing_of
 from lite_vton.workflows.weights import ASSETS
 from lite_vton_export.formats import FORMATS
+from lite_vton_runtimes.backends import BACKENDS
 from lite_vton_runtimes.tensorrt.nvidia import first_gpu
 
 if TYPE_CHECKING:
@@ -101,7 +102,6 @@ def _package(name: str) -> Package:
 
 
 def _abilities() -> tuple[Ability, ...]:
-    from lite_vton import BACKENDS
 
     backends = [
         _ability(f"run on {name}", backend.precisions, BACKEND_NEEDS.get(name, ()), what_lacks(name))

@@ -10,6 +10,7 @@ from lite_vton.category import Category
 from lite_vton.presets.config import MaskKind
 from lite_vton.presets.table import PRESETS
 from lite_vton_export.formats import FORMATS
+from lite_vton_runtimes.backends import BACKENDS
 
 __all__ = ["DISTILLATIONS", "LAYOUTS", "NAMES", "STARTS", "WAYS", "completing"]
 
@@ -49,7 +50,6 @@ def completing(kind: str) -> Callable[[str], list[str]]:
 
 
 def _backends() -> Iterable[str]:
-    from lite_vton import BACKENDS
 
     return BACKENDS
 

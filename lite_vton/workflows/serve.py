@@ -21,6 +21,7 @@ from lite_vton.workflows.extras import how_to_install, missing_of
 from lite_vton.workflows.weights import NOTES
 from lite_vton_runtimes.server.limits import Limits
 from lite_vton_runtimes.server.page_files import built_page
+from lite_vton_runtimes.session import TryOn
 
 if TYPE_CHECKING:
     from lite_vton_runtimes.server.dresser import Backends
@@ -103,7 +104,6 @@ def _check_origin(origin: str) -> None:
 
 
 def _backends(bundle: Bundle, asked: str) -> Backends:
-    from lite_vton import TryOn
     from lite_vton_runtimes.server.dresser import Backends
 
     usable, left_out = usable_backends(bundle)

@@ -70,7 +70,7 @@ def test_every_other_format_reaches_its_gate_and_paints_it_where_it_runs(
     assert told is not None
     assert told >= GATES[precision].picture_psnr_db
     if name == "coreml":
-        return  # it is held to its gate by the evaluator of `lite_vton_export.coreml.evaluator`, and runs on Apple's alone
+        return  # `lite_vton_export.coreml.evaluator` holds it to its gate; it runs on Apple's alone
     with TryOn(bundle, name, precision) as model:
         assert psnr(model(inputs, steps=2, seed=7), reference) >= GATES[precision].picture_psnr_db
 

@@ -25,7 +25,7 @@ import pytest
 )
 def test_an_edge_box_needs_no_torch(module: str) -> None:
     """A fresh interpreter imports what running a bundle takes, and neither torch nor the exporter comes along."""
-    heavy = ("torch", "diffusers", "onnx", "matplotlib", "lite_vton.model", "export", "training")
+    heavy = ("torch", "diffusers", "onnx", "matplotlib", "lite_vton.model", "lite_vton_export", "lite_vton_training")
     code = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

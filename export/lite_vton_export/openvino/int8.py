@@ -30,8 +30,8 @@ def to_int8(model: ov.Model, source: Path, feeds: Sequence[Mapping[str, NDArray[
 
     Weights per output channel and symmetric, activations asymmetric (nncf's mixed preset); before linear layers what
     is uneven between channels is moved into the weights (SmoothQuant, arXiv:2211.10438), which lifts the demo U-Net
-    from 41 to 45 dB. What `lite_vton_export.precision.float_layers` names stays float, and as much more as int8's gate takes
-    (`lite_vton_export.precision.int8_ladder`). First with nncf's own ranges, the mean of the calls', and its bias
+    from 41 to 45 dB. What `lite_vton_export.precision.float_layers` names stays float, and as much more as int8's gate
+    takes (`lite_vton_export.precision.int8_ladder`). First with nncf's own ranges, the mean of the calls', and its bias
     correction; where that misses the gate, with ranges that hold the loudest call. Raises `UserError` for an empty set.
     """
     if not feeds:

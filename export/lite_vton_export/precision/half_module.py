@@ -18,9 +18,9 @@ def in_half_precision(module: nn.Module, keep: Collection[str] = ()) -> nn.Modul
     """A copy of `module` that computes in float16 between float32 inputs and outputs; integers pass as they are.
 
     Normalisations stay in float32, weights included: they sum over thousands of values, and float16 has 11 bits of
-    mantissa (as `lite_vton_export.precision.rules.FP32_OPS` for ONNX). `keep` holds paths of modules that stay in float32 too
-    (`lite_vton_export.precision.half_safety.unsafe_modules`): they give float32, which whatever adds to it then is as
-    well, and which the next layer in float16 rounds.
+    mantissa (as `lite_vton_export.precision.rules.FP32_OPS` for ONNX). `keep` holds paths of modules that stay in
+    float32 too (`lite_vton_export.precision.half_safety.unsafe_modules`): they give float32, which whatever adds to it
+    then is as well, and which the next layer in float16 rounds.
     """
     half = copy.deepcopy(module)
     for path, part in half.named_modules():

@@ -5,13 +5,13 @@ from __future__ import annotations
 from lite_vton.cli.options import Json
 from lite_vton.cli.screen import print_json, print_table
 from lite_vton_export.formats import FORMATS
+from lite_vton_runtimes.backends import BACKENDS
 
 __all__ = ["formats"]
 
 
 def formats(as_json: Json = False) -> None:
     """List export formats and backends."""
-    from lite_vton import BACKENDS
 
     if as_json:
         print_json(

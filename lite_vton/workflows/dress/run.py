@@ -17,14 +17,15 @@ from lite_vton.workflows.backends import usable_precision
 from lite_vton.workflows.dress.pictures import pictures_on_the_way, save_pictures
 from lite_vton.workflows.dress.sampling import check_sampling
 from lite_vton.workflows.progress import progress_bar
+from lite_vton_runtimes.backends import BACKENDS
 from lite_vton_runtimes.sampling.pipeline import decode
 
 if TYPE_CHECKING:
-    from lite_vton import TryOn
     from lite_vton.bundle import Bundle
     from lite_vton.photo.files import Photo
     from lite_vton.tryon.prepare import Prepared
     from lite_vton_runtimes.sampling.pipeline import TryOnResult
+    from lite_vton_runtimes.session import TryOn
 
 __all__ = ["Dressed", "How", "Photographs", "dress", "refuse_existing"]
 
@@ -84,10 +85,11 @@ def dress(
 
     Raises `UserError` for any file or option that will not do; then nothing is written.
     """
-    from lite_vton import Bundle, TryOn
+    from lite_vton.bundle import Bundle
     from lite_vton.photo.encoding import written_format
     from lite_vton.photo.files import load_photo, save_photo
     from lite_vton.tryon.prepare import into_photo
+    from lite_vton_runtimes.session import TryOn
 
     written_format(output)
     for target in (output, save_steps):
@@ -157,7 +159,6 @@ def _check_provider(how: How) -> None:
 
 def _check_fused(bundle: Bundle, how: How, precision: str, save_steps: Path | None) -> None:
     """Refuse, before any photo is read, what a fused graph cannot do."""
-    from lite_vton import BACKENDS
     from lite_vton_runtimes.fused import check_choices, fused_artifact
 
     if how.low_memory or save_steps is not None or not how.detail:

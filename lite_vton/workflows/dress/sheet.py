@@ -24,9 +24,9 @@ from lite_vton.workflows.dress.sampling import check_sampling
 from lite_vton.workflows.progress import progress_bar
 
 if TYPE_CHECKING:
-    from lite_vton import TryOn
     from lite_vton.photo.crop import Crop
     from lite_vton.photo.files import Photo
+    from lite_vton_runtimes.session import TryOn
 
 __all__ = ["Refusal", "Tried", "dress_all"]
 
@@ -75,10 +75,11 @@ def dress_all(
     Without `category` a garment whose file's name begins with the name of one is taken for it, any other for an upper
     one. `UserError` for folders without photos, or where no sheet can be written.
     """
-    from lite_vton import Bundle, TryOn
+    from lite_vton.bundle import Bundle
     from lite_vton.photo.encoding import written_format
     from lite_vton.photo.files import save_photo
     from lite_vton.photo.reading import photos_in
+    from lite_vton_runtimes.session import TryOn
 
     written_format(output)
     report = output.with_suffix(".json")

@@ -18,6 +18,7 @@ from lite_vton.workflows.backends import usable_precision
 from lite_vton.workflows.evaluate.report import Judged, Judgement
 from lite_vton.workflows.progress import progress_bar
 from lite_vton.workflows.weights import is_bundle, load_model, weights_are_shipped
+from lite_vton_runtimes.backends import load
 
 if TYPE_CHECKING:
     from lite_vton.data.sample import PairFolder, TryOnSample
@@ -147,7 +148,7 @@ def open_test_pairs(pairs: TestPairs, height: int, width: int) -> tuple[PairFold
 
 def _open(model: str) -> _Model:
     if is_bundle(model):
-        from lite_vton import Bundle, load
+        from lite_vton.bundle import Bundle
 
         bundle = Bundle.open(Path(model))
         runtime = load(bundle, "onnxruntime", usable_precision(bundle, "onnxruntime"))

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from lite_vton.bundle import Bundle, ComponentTensors, Manifest, TensorSpec
 from lite_vton.garment.cutout import Cutout, on_white
 from lite_vton.tryon.inputs import TryOnInputs
+from lite_vton_runtimes.backends import BACKENDS, load
 from lite_vton_runtimes.base import Runtime
 from lite_vton_runtimes.benchmark.process import Prepared, serve
 from lite_vton_runtimes.fused import fused_artifact, try_on_fused
@@ -59,7 +60,6 @@ def main(argument: str) -> None:
 
 def _prepare(job: Job) -> Prepared:
     # The front door, so that what is timed is what a user gets.
-    from lite_vton import load
 
     begin = perf_counter()
     bundle = Bundle.open(job.bundle)
@@ -105,7 +105,6 @@ def _work(
 
 def _fused_work(job: Job, bundle: Bundle) -> tuple[Callable[[], object], Callable[[], None]]:
     """A fused try-on, and what frees its graph."""
-    from lite_vton import BACKENDS, load
 
     fused = fused_artifact(bundle, str(BACKENDS[job.backend].artifact), job.precision)
     runtime = load(bundle, backend=job.backend, precision=job.precision, fused=True)

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lite_vton import BACKENDS
 from lite_vton.bundle import Bundle, strict_json
 from lite_vton.errors import UserError
 from lite_vton.messages.choices import one_of
+from lite_vton_runtimes.backends import BACKENDS
 from lite_vton_runtimes.benchmark.child import FUSED, TRY_ON, Job
 from lite_vton_runtimes.benchmark.process import started
 from lite_vton_runtimes.benchmark.report import BenchmarkReport, Row

@@ -32,13 +32,9 @@ __all__ = ["CHECKOUT", "bundle_of", "key_of"]
 
 CHECKOUT = Path(__file__).parents[3]
 _MADE_BY = (
-    "export/onnx*.py",
-    "export/openvino*.py",
-    "export/lite_vton_export/precision/float_layers.py",
-    "export/half_*.py",
-    "export/lite_vton_export/precision/int8_ladder.py",
-    "export/lite_vton_export/precision/closest.py",
-    "export/lite_vton_export/precision/watched_values.py",
+    "export/lite_vton_export/onnx/*.py",
+    "export/lite_vton_export/openvino/*.py",
+    "export/lite_vton_export/precision/*.py",
     "lite_vton/model/*.py",
 )
 """What decides what is in an artifact, beside the versions of tools; from the root of the checkout."""

@@ -19,7 +19,7 @@ _ALONE = 2 << 30
 
 @dataclass(frozen=True)
 class Entry:
-    """What takes a turn: a command that serves `lite_vton_runtimes.benchmark.process`, asked for `runs` in each round."""
+    """What takes a turn: a command that serves `lite_vton_runtimes.benchmark.process`, asked for `runs` a round."""
 
     label: str
     command: Sequence[str]

@@ -19,7 +19,7 @@ from lite_vton.tryon.inputs import TryOnInputs
 from lite_vton_export.bundle.export import export_bundle, plan_export
 from lite_vton_export.verify.run import VerificationError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_bundle_opens_with_all_hashes_and_lists_every_file(exported: Bundle) -> None:

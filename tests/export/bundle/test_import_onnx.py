@@ -30,7 +30,7 @@ from lite_vton_export.parity.closeness import closeness
 from lite_vton_export.parity.golden import load_trajectory
 from lite_vton_export.verify.run import verify
 
-PYTHON = Path(__file__).parents[2] / ".venv-optimum/bin/python"
+PYTHON = Path(__file__).parents[3] / ".venv-optimum/bin/python"
 TINY = preset("tiny")
 
 

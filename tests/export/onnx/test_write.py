@@ -51,7 +51,7 @@ def test_tensors_are_those_of_the_manifest_and_float32_at_any_precision(exported
 
 
 def test_no_path_of_the_exporting_machine_is_in_the_files(exported: Bundle) -> None:
-    here = str(Path(__file__).parents[2]).encode()
+    here = str(Path(__file__).parents[3]).encode()
     for file in FILES:
         data = exported.path(file).read_bytes()
         assert here not in data

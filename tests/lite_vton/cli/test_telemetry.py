@@ -13,7 +13,13 @@ import pytest
 from tests.network_watch import NetworkWatch, network_watch
 
 DATABASE = "onnxruntime.db"  # of what ONNX Runtime is going to report
-PACKAGES = ("lite_vton", "lite_vton.cli", "lite_vton_runtimes.onnxruntime.runtime", "export", "training")
+PACKAGES = (
+    "lite_vton",
+    "lite_vton.cli",
+    "lite_vton_runtimes.onnxruntime.runtime",
+    "lite_vton_export",
+    "lite_vton_training",
+)
 LONG_ENOUGH = 13  # seconds; ONNX Runtime 1.32 looks its host up nine seconds after it was imported
 
 

@@ -95,7 +95,7 @@ def test_its_cut_is_that_of_the_picture_it_is_drawn_in(pairs: list[Pair], index:
 
 
 def down(pair: Pair) -> np.ndarray:
-    """(H, W) v of each row: 0 beside the neck, 1 at the hips, as `lite_vton.person.body` has it for somebody upright."""
+    """(H, W) v of each row: 0 beside the neck, 1 at the hips, as in `lite_vton.person.body` for somebody upright."""
     points = pair.keypoints.completed().points
     neck, hips = points[Joint.NECK, 1], points[[Joint.R_HIP, Joint.L_HIP], 1].mean()
     return np.tile((np.arange(SIZE[0])[:, None] + 0.5 - neck) / (hips - neck), (1, SIZE[1]))

@@ -165,7 +165,7 @@ def test_a_recorded_trial_of_other_circumstances_is_not_done(tmp_path: Path, cha
 
 def test_the_page_in_docs_is_about_one_teacher_and_todays_budget() -> None:
     """The teacher is the one shipped before the networks saw photographs: with today's, the rows are trained anew."""
-    recorded = read_recorded(Path(__file__).parents[2] / "docs/results.json")
+    recorded = read_recorded(Path(__file__).parents[3] / "docs/results.json")
     assert len({trial["weights"] for seeds in recorded.values() for trial in seeds.values()}) == 1
     run = Trials(Path("nowhere"), BUDGETS["small"], shipped_networks(preset("demo-teacher")), bf16=True)
     assert not any(replace(run, recorded=recorded).results().values())

@@ -118,9 +118,10 @@ def _tower(results: Results, rows: Sequence[str]) -> list[str]:
     found, of = with_tokens[0]["tower_found_again"], with_tokens[0]["budget"]["held_out"]
     return [
         "CLIP's image tower does not come with the package and was not at hand: a tower trained here on drawn garments "
-        "stands in for CLIP (training/lite_vton_training/reproduce/garment_tower.py). It was taught to find a garment again as it is worn, and "
-        f"finds {100 * found:.0f} % of {of} held-out ones among each other (by chance {100 / of:.1f} %). What those of "
-        "the real one, trained on 400 million photographs, would add is not shown by this; `--clip` takes it.",
+        "stands in for CLIP (training/lite_vton_training/reproduce/garment_tower.py). It was taught "
+        f"to find a garment again as it is worn, and finds {100 * found:.0f} % of {of} held-out ones among each other "
+        f"(by chance {100 / of:.1f} %). What those of the real one, trained on 400 million photographs, would "
+        "add is not shown by this; `--clip` takes it.",
         "",
     ]
 
