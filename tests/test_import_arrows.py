@@ -36,8 +36,8 @@ FRONT_DOOR = ("lite_vton.workflows", "lite_vton.cli")
 
 ROOMS = {
     "lite_vton": (
-        "version errors atomic messages libraries regular_file text_file category presets bundle photo person garment mask worn "
-        "warp tryon model data workflows cli"
+        "version errors atomic messages libraries regular_file text_file category presets bundle photo person garment "
+        "mask worn warp tryon model data workflows cli"
     ),
     "lite_vton_runtimes": (
         "base tensors memory sampling fused one_at_a_time coreai onnxruntime openvino tensorrt torch backends session "
