@@ -36,7 +36,7 @@ FRONT_DOOR = ("lite_vton.workflows", "lite_vton.cli")
 
 ROOMS = {
     "lite_vton": (
-        "version errors atomic messages libraries regular_file text_file category presets bundle photo person garment "
+        "version errors atomic messages libraries files category presets bundle photo person garment "
         "mask worn warp tryon model data workflows cli"
     ),
     "lite_vton_runtimes": (
@@ -199,3 +199,32 @@ def test_runtimes_know_neither_torch_nor_the_models() -> None:
 def test_importing_the_front_door_imports_no_torch() -> None:
     code = "import sys, lite_vton, lite_vton.cli; sys.exit('torch' in sys.modules or 'onnx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_page_of_the_architecture_shows_these_packages_and_rooms() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    arrows = {tuple(line.split(" --> ")) for line in page.splitlines() if " --> " in line}
+    assert {(importer.strip(), module) for importer, module in arrows} == {
+        (importer, module) for importer, allowed in MAY_IMPORT.items() for module in allowed - {importer}
+    }
+    for package, rooms in ROOMS.items():
+        section = page.split(f"\n## `{package}`\n")[1].split("\n## ")[0]
+        assert _first_sentences(package) in section
+        rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| [")]
+        assert [(row[0].split("`")[1], row[1].removesuffix(" |")) for row in rows] == [
+            (room, _first_sentences(f"{package}.{room}")) for room in rooms.split()
+        ]
+
+
+def _first_sentences(module: str) -> str:
+    """The first paragraph of a module's docstring, on one line."""
+    docstring = ast.get_docstring(ast.parse(modules()[module].read_text(encoding="utf-8")))
+    assert docstring, f"{module} does not say what lives there"
+    return " ".join(docstring.split("\n\n")[0].split())
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_level_has_more_than_twenty_rooms(package: str) -> None:
+    for folder in (PACKAGES[package], *(path for path in PACKAGES[package].rglob("*") if path.is_dir())):
+        rooms = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+        assert len(rooms - {"__init__", "__main__"}) <= 20, folder

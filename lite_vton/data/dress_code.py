@@ -16,6 +16,7 @@ from lite_vton.data.layout import SPLITS, is_there, picture_names
 from lite_vton.data.pair_list import Pair, read_pairs
 from lite_vton.data.sample import Garment, PairFolder, Split, Truth, check_same_size, check_shape, resized
 from lite_vton.errors import UserError
+from lite_vton.files.text import read_given_bytes, text_of
 from lite_vton.garment.cutout import cut_out
 from lite_vton.mask.agnostic import agnostic_mask
 from lite_vton.mask.plain import plain_mask
@@ -26,7 +27,6 @@ from lite_vton.person.parse_labels import Part
 from lite_vton.photo.crop import Crop, take_labels
 from lite_vton.photo.files import Photo, load_mask, load_photo
 from lite_vton.presets.config import MaskKind
-from lite_vton.text_file import read_given_bytes, text_of
 from lite_vton.tryon.given import Names, check_person
 
 __all__ = ["CATEGORIES", "DressCode"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lite_vton.data.layout import PICTURE_SUFFIXES
 from lite_vton.errors import UserError
-from lite_vton.text_file import read_given_bytes, text_of
+from lite_vton.files.text import read_given_bytes, text_of
 
 __all__ = ["Pair", "read_pairs"]
 

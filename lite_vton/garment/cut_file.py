@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lite_vton.errors import UserError
+from lite_vton.files.text import read_given_bytes, text_of
 from lite_vton.garment.cut import Cut, SleeveCut
-from lite_vton.text_file import read_given_bytes, text_of
 
 __all__ = ["load_cut", "save_cut"]
 

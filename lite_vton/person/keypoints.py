@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
 from lite_vton.errors import UserError
+from lite_vton.files.text import read_given_bytes, text_of
 from lite_vton.photo.crop import Crop
-from lite_vton.text_file import read_given_bytes, text_of
 
 __all__ = [
     "VISIBLE",

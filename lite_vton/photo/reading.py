@@ -15,10 +15,10 @@ from types import MappingProxyType
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from lite_vton.errors import UserError
+from lite_vton.files.regular import size_of
 from lite_vton.libraries.quiet import quiet_stderr
 from lite_vton.photo.deep_tiff import is_misread, read_deep_tiff
 from lite_vton.photo.metadata import without_metadata
-from lite_vton.regular_file import size_of
 
 __all__ = [
     "MIN_SIDE",

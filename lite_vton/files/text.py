@@ -6,7 +6,7 @@ import codecs
 from pathlib import Path
 
 from lite_vton.errors import UserError
-from lite_vton.regular_file import size_of
+from lite_vton.files.regular import size_of
 
 __all__ = ["read_given_bytes", "text_of"]
 

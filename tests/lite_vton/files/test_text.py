@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lite_vton.errors import UserError
-from lite_vton.text_file import read_given_bytes, text_of
+from lite_vton.files.text import read_given_bytes, text_of
 
 
 def test_a_byte_order_mark_is_passed_over() -> None:
