@@ -49,7 +49,7 @@ def test_a_dressed_photo_keeps_its_size_and_every_pixel_outside_the_mask(
 
 def test_trousers_are_put_on_below_the_waist(bundle: Path, tmp_path: Path) -> None:
     from lite_vton.person.keypoints import write_keypoints
-    from tests.lite_vton.flat_lowers import standing, trousers
+    from tests.lite_vton.garment.flat_lowers import standing, trousers
 
     garment, mask = trousers(320)
     person = np.random.default_rng(0).integers(0, 256, (400, 192, 3), dtype=np.uint8)

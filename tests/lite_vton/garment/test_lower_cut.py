@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lite_vton.garment.lower_cut import read_lower_cut
-from tests.lite_vton.flat_lowers import skirt, trousers
+from tests.lite_vton.garment.flat_lowers import skirt, trousers
 
 QUICK = settings(max_examples=40, deadline=None)
 

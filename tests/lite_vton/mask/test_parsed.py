@@ -9,7 +9,7 @@ from lite_vton.data.drawn.pair import Pair, draw_pair
 from lite_vton.mask.agnostic import agnostic_mask
 from lite_vton.mask.parsed import parsed_mask
 from lite_vton.person.parse_labels import Part
-from tests.lite_vton.flat_lowers import standing
+from tests.lite_vton.garment.flat_lowers import standing
 
 GARMENT = (Part.UPPER_CLOTHES, Part.DRESS)
 BOTTOM = (Part.TROUSERS, Part.SKIRT)

@@ -14,7 +14,7 @@ from lite_vton.photo.crop import Crop, paste_mask, take_crop
 from lite_vton.photo.files import Photo, read_photo, save_photo
 from lite_vton.tryon.inputs import TryOnInputs
 from lite_vton.tryon.prepare import Prepared, into_photo
-from tests.lite_vton.made_profiles import ADOBE_RGB, P3, PROPHOTO, grey_profile, in_space, rgb_profile
+from tests.lite_vton.photo.made_profiles import ADOBE_RGB, P3, PROPHOTO, grey_profile, in_space, rgb_profile
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SPACES = {"P3": P3, "Adobe RGB": ADOBE_RGB, "ProPhoto": PROPHOTO}

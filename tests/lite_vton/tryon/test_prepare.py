@@ -14,7 +14,7 @@ from lite_vton.person.parse_labels import Part
 from lite_vton.photo.crop import paste_back, paste_mask
 from lite_vton.photo.files import Photo, load_photo
 from lite_vton.tryon.prepare import Prepared, prepare
-from tests.lite_vton.flat_lowers import skirt, trousers
+from tests.lite_vton.garment.flat_lowers import skirt, trousers
 
 PHOTOS = Path("../shared/photos")
 PEOPLE = sorted((PHOTOS / "persons").glob("*.jpg"))

@@ -11,7 +11,7 @@ from lite_vton.errors import UserError
 from lite_vton.mask.agnostic import agnostic_mask
 from lite_vton.person.keypoints import Joint, Keypoints
 from lite_vton.warp.garment import warp_garment
-from tests.lite_vton.flat_lowers import STANDING, skirt, standing, trousers
+from tests.lite_vton.garment.flat_lowers import STANDING, skirt, standing, trousers
 
 QUICK = settings(max_examples=25, deadline=None)
 KNEE, ANKLE, HIP = 262, 334, 182

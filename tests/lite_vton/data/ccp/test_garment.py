@@ -5,7 +5,7 @@ import numpy as np
 from lite_vton.data.ccp.garment import as_one_garment
 from lite_vton.person.keypoints import Joint, Keypoints
 from lite_vton.person.parse_labels import Part
-from tests.lite_vton.flat_lowers import STANDING
+from tests.lite_vton.garment.flat_lowers import STANDING
 
 BODY = Keypoints(STANDING.astype(np.float32), np.ones(18, np.float32))
 NECK = int(STANDING[Joint.NECK][1])

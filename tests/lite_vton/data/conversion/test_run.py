@@ -22,7 +22,7 @@ from lite_vton.data.dataset_folder import JOURNAL
 from lite_vton.data.pair import Pair
 from lite_vton.errors import UserError
 from lite_vton.person.keypoints import Keypoints
-from tests.lite_vton.flat_lowers import STANDING
+from tests.lite_vton.garment.flat_lowers import STANDING
 
 NAMES = tuple(f"{number:04d}" for number in range(6))
 SETTINGS = {"dataset": "grey", "height": 64}

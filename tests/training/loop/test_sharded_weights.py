@@ -86,7 +86,7 @@ def launched(count: int, *arguments: str, **environment: str) -> tuple[list[int]
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
         "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": str(Path(__file__).parents[2]),  # where `tests` is
+        "PYTHONPATH": str(Path(__file__).parents[3]),  # where `tests` is
         "WORLD_SIZE": str(count),
         "LOCAL_WORLD_SIZE": str(count),
     }

@@ -41,7 +41,7 @@ from lite_vton.bundle.paths import is_confined
 from lite_vton.errors import UserError
 from lite_vton.presets.table import preset
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TINY = preset("tiny")
 
 
