@@ -12,7 +12,7 @@ demo *options:
 web:
     cd runtimes/web && npm ci --no-progress && npm run build
 
-# The test suite: two processes of one thread, which on two cores take less time than of two
+# The test suite, in two processes; --quick leaves out what is slow: trainings, exports, the page, benchmarks
 test *options:
     OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m pytest -n 2 --dist loadfile --max-worker-restart=0 {{ options }}
 

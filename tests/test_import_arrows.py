@@ -40,8 +40,8 @@ ROOMS = {
         "mask worn warp tryon model data workflows cli"
     ),
     "lite_vton_runtimes": (
-        "base tensors memory sampling fused one_at_a_time coreai onnxruntime openvino tensorrt torch backends session "
-        "benchmark server"
+        "base tensors memory sampling fused networks one_at_a_time coreai onnxruntime openvino tensorrt torch backends "
+        "session benchmark server"
     ),
     "lite_vton_export": (
         "options formats parity precision fused manifest verify coreai onnx openvino tensorrt coreml bundle"

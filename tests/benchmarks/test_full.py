@@ -26,6 +26,8 @@ from tests.benchmarks.full.growth_page import parts_of_work, slopes
 from tests.benchmarks.full.page import BY_HAND, write_page
 from tests.benchmarks.full.turns import Entry, take_turns
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -21,6 +21,8 @@ from lite_vton_export.bundle.export import export_bundle
 from lite_vton_export.parity.golden import GOLDEN_PATH, load_trajectory
 from lite_vton_export.verify.run import verify
 
+pytestmark = pytest.mark.slow
+
 CLIP = preset("tiny-clip")
 
 

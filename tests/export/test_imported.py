@@ -17,6 +17,8 @@ from lite_vton.workflows.weights import load_model, run_files
 from lite_vton_export.bundle.export import export_bundle
 from lite_vton_export.verify.run import verify
 
+pytestmark = pytest.mark.slow
+
 TINY = preset("tiny")
 
 

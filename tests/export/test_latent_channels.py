@@ -22,6 +22,8 @@ from lite_vton_export.parity.gates import GATES
 from lite_vton_export.verify.run import verify
 from lite_vton_runtimes.sampling.pipeline import TryOnResult
 
+pytestmark = pytest.mark.slow
+
 TINY = preset("tiny")
 WIDE = replace(TINY, autoencoder=replace(TINY.autoencoder, latent_channels=8))
 PRECISIONS = ("fp32", "fp16")

@@ -20,6 +20,8 @@ from lite_vton_export.parity.golden import GOLDEN_PATH, load_trajectory
 from lite_vton_export.verify.run import verify
 from lite_vton_runtimes.sampling.pipeline import try_on
 
+pytestmark = pytest.mark.slow
+
 BLIND = COMPONENTS_OF_PAPER["A"].applied_to(preset("tiny"))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from tests.fuzz.campaign import run
 from tests.fuzz.mutations import mutated
 from tests.fuzz.readers import READERS
@@ -24,6 +26,7 @@ def test_every_reader_has_a_name_of_its_own_and_a_share() -> None:
     assert all(row.share > 0 for row in READERS.values())
 
 
+@pytest.mark.slow
 def test_damaged_files_are_read_or_refused_in_one_line(tmp_path: Path) -> None:
     readers = [READERS[name] for name in SHORT]
     tallies = run(readers, [range(60)] * len(readers), 1, tmp_path)

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
 def test_killed_at_random_moments_a_command_loses_nothing_and_works_again() -> None:
     """The short form; the long one kills every verb: `python -m tests.reliability.kills --kills 300`."""

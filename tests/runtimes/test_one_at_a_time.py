@@ -23,6 +23,7 @@ def loaded(runtime: Runtime) -> list[str]:
     return [name for name, component in runtime.components.items() if component._session is not None]  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_the_picture_is_the_same_bit_for_bit(made: Any, inputs: TryOnInputs) -> None:
     with TryOn(made.bundle) as usual, TryOn(made.bundle, low_memory=True) as low:
         wanted, found, again = (model(inputs, steps=2, seed=1) for model in (usual, low, low))
@@ -31,6 +32,7 @@ def test_the_picture_is_the_same_bit_for_bit(made: Any, inputs: TryOnInputs) -> 
     np.testing.assert_array_equal(again.decoded, wanted.decoded)
 
 
+@pytest.mark.slow
 def test_no_two_networks_are_loaded_at_once(made: Any, inputs: TryOnInputs) -> None:
     inner = OnnxRuntime(made.bundle)
     runtime = OneAtATime(inner)

@@ -36,6 +36,7 @@ def test_without_weights_the_metrics_are_left_out_with_what_to_put_where(cache: 
     assert "--inception-weights" in fid.why
 
 
+@pytest.mark.slow
 def test_weights_are_found_in_torchs_cache(cache: Path, alexnet: Weights, inception: Weights) -> None:
     torch.save(alexnet, cache / "alexnet-owt-7be5be79.pth")
     torch.save(inception, cache / "pt_inception-2015-12-05-6726825d.pth")
@@ -97,6 +98,7 @@ def _nested(path: str) -> str:
     return path if re.search(r"mixed_(9|10)\.", path) else re.sub(r"\.(tower(?:_\d)?)_conv", r".\1.conv", path)
 
 
+@pytest.mark.slow
 def test_clean_fids_program_is_read_without_being_run(cache: Path, inception: Weights) -> None:
     plain = {name: torch.ones_like(w) if name.endswith("bn.weight") else w for name, w in inception.items()}
     as_clean_fid_has_it(plain, cache / "inception-2015-12-05.pt")

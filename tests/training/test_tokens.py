@@ -90,6 +90,7 @@ def test_pictures_without_garments_give_no_tokens(networks: Networks, pictures: 
         encode_pairs(bare, networks.autoencoder, 1.0, image_encoder=networks.image_encoder)
 
 
+@pytest.mark.slow
 def test_a_killed_run_with_tokens_goes_on_to_the_same_bits(pairs: LatentPairs, tmp_path: Path) -> None:
     def run(name: str, last: int | None = None, *, resume: bool = False) -> list[torch.Tensor]:
         def on_step(step: int, _: dict[str, float]) -> None:
@@ -117,6 +118,7 @@ def test_sample_pictures_are_painted_with_the_tokens(pairs: LatentPairs) -> None
     assert not torch.equal(one, other)
 
 
+@pytest.mark.slow
 def test_the_cross_attention_learns(pairs: LatentPairs, tmp_path: Path) -> None:
     """Every weight that reads a token moves, so tokens are really in what is minimised."""
     start = build_unet(CLIP)

@@ -19,6 +19,8 @@ from lite_vton.tryon.inputs import TryOnInputs
 from lite_vton_export.bundle.export import export_bundle, plan_export
 from lite_vton_export.verify.run import VerificationError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 

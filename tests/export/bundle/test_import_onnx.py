@@ -30,6 +30,8 @@ from lite_vton_export.parity.closeness import closeness
 from lite_vton_export.parity.golden import load_trajectory
 from lite_vton_export.verify.run import verify
 
+pytestmark = pytest.mark.slow
+
 PYTHON = Path(__file__).parents[3] / ".venv-optimum/bin/python"
 TINY = preset("tiny")
 

@@ -24,6 +24,8 @@ pytest.importorskip("coreai_torch", reason="needs Core AI's packages: pip instal
 
 from lite_vton_export.coreai.write import export_coreai, found_coreai_precision
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory, networks: Networks, inputs: TryOnInputs) -> Bundle:

@@ -23,6 +23,7 @@ from lite_vton_export.coreml.precision import found_coreml_precision
 from lite_vton_export.coreml.write import export_coreml
 
 
+@pytest.mark.slow
 def test_six_bits_carry_a_smooth_picture_through_an_encoder_with_much_room(tmp_path: Path) -> None:
     # Four levels, nothing around the convolutions that halve: with the nearest of each palette it misses the gate.
     autoencoder = AutoencoderKLConfig(channels=(32, 32, 32, 32), layers_per_block=1, norm_groups=8)

@@ -22,6 +22,8 @@ from coremltools.proto import MIL_pb2, Model_pb2
 from lite_vton_export.coreml.evaluator import CoreMLEvaluator, Evaluator
 from lite_vton_export.coreml.precision import found_coreml_precision
 
+pytestmark = pytest.mark.slow
+
 PRECISIONS = ("fp32", "fp16", "p6", "w8")
 WEIGHTS = "model.mlpackage/Data/com.apple.CoreML/weights/weight.bin"
 PROGRAM = "model.mlpackage/Data/com.apple.CoreML/model.mlmodel"

@@ -30,6 +30,8 @@ from lite_vton_export.coreml.package import opened_package
 from lite_vton_export.coreml.precision import coreml_shares, found_coreml_precision
 from lite_vton_export.coreml.write import export_coreml
 
+pytestmark = pytest.mark.slow
+
 PRECISIONS = ("fp32", "fp16", "p6", "w8")
 WEIGHTS = "model.mlpackage/Data/com.apple.CoreML/weights/weight.bin"
 

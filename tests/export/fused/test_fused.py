@@ -25,6 +25,8 @@ from lite_vton_export.verify.run import verify
 from lite_vton_runtimes.fused import try_on_fused
 from lite_vton_runtimes.onnxruntime.runtime import OnnxRuntime
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("steps", range(1, 6))
 def test_one_file_gives_the_samplers_picture_in_any_number_of_steps(

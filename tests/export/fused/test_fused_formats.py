@@ -24,6 +24,8 @@ from lite_vton_export.parity.closeness import picture_psnr
 from lite_vton_export.parity.gates import GATES
 from lite_vton_export.verify.run import verify
 
+pytestmark = pytest.mark.slow
+
 FORMATS_AND_PRECISIONS = [("openvino", "bf16"), ("coreml", "fp16"), ("coreai", "fp32")]
 
 

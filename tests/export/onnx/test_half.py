@@ -13,6 +13,8 @@ from lite_vton_export.onnx.half import to_mixed_fp16
 from lite_vton_export.onnx.precision import found_precision
 from lite_vton_export.precision.rules import FP32_OPS
 
+pytestmark = pytest.mark.slow
+
 
 def product(weight: np.ndarray, *before: onnx.NodeProto) -> onnx.ModelProto:
     """x (1, 2) times a weight `w` (2, 2), after any nodes that make `w` from `stored`."""

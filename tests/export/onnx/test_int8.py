@@ -20,6 +20,8 @@ from lite_vton_export.onnx.precision import found_precision, precision_shares
 from lite_vton_export.parity.gates import GATES
 from lite_vton_export.verify.run import verify
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def eight_bits(tmp_path_factory: pytest.TempPathFactory, networks: Networks, inputs: TryOnInputs) -> Bundle:

@@ -28,6 +28,8 @@ from lite_vton_export.parity.gates import GATES
 from lite_vton_export.verify.run import verify
 from lite_vton_runtimes.openvino.runtime import compiled, has_half, read
 
+pytestmark = pytest.mark.slow
+
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 Spoilt = Callable[[Callable[[Path], object]], Bundle]
 

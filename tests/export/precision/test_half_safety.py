@@ -25,6 +25,8 @@ from lite_vton_export.precision.half_safety import float32_products, unsafe_modu
 from lite_vton_export.precision.rules import FP32_NODES
 from lite_vton_export.verify.run import verify
 
+pytestmark = pytest.mark.slow
+
 HALVED = [name for name, row in FORMATS.items() if row.keeps_float32 and not row.missing]
 """Formats that keep in float32 what was measured, as far as their packages are here."""
 FACTOR = 2e5

@@ -183,6 +183,7 @@ def _build_many(start: object, cache: Path, target: Path, damaged: bool) -> None
                     file.truncate(3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", [False, True], ids=["at once", "while a third spoils them"])
 def test_processes_that_build_the_same_engine_all_get_a_whole_one(tmp_path: Path, cache: Path, damaged: bool) -> None:
     context = multiprocessing.get_context("spawn")

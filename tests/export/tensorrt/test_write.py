@@ -35,6 +35,8 @@ from lite_vton_export.tensorrt.plan import read_plan
 from lite_vton_export.tensorrt.precision import engine_shares, found_precision
 from lite_vton_export.tensorrt.write import export_tensorrt
 
+pytestmark = pytest.mark.slow
+
 Spoilt = Callable[[Callable[[Path], object]], Bundle]
 without_gpu = pytest.mark.skipif(first_gpu() is not None, reason="what is said where there is no GPU")
 

@@ -108,6 +108,7 @@ def test_an_empty_trajectory_lets_nothing_pass(damaged: Damaged) -> None:
     assert report.artifacts[0].failures == ("unet has no call in the golden trajectory",)
 
 
+@pytest.mark.slow
 def test_the_gate_can_be_raised_and_lowered(exported: Bundle, damaged: Damaged) -> None:
     assert verify(exported, min_psnr=199.0, write=False).exit_code == 1
 

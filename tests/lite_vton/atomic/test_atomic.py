@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from lite_vton.atomic import claim, claim_inside, complete, is_vacant, placing, whole_file, whole_folder, write_text
 from lite_vton.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 KILLER = Path(__file__).with_name("killed_at_each_line.py")
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs fork, signals and POSIX permissions")

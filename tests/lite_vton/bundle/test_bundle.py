@@ -236,6 +236,7 @@ def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:
         Bundle.open(tmp_path / "b.zip")
 
 
+@pytest.mark.slow
 @given(st.text(max_size=30))
 def test_a_confined_path_stays_below_its_root(path: str) -> None:
     if is_confined(path):

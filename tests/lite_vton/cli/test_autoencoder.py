@@ -17,6 +17,8 @@ from lite_vton.presets.autoencoders import autoencoder_kind, with_autoencoder
 from lite_vton.presets.table import preset
 from lite_vton.workflows.weights import config_of, run_files
 
+pytestmark = pytest.mark.slow
+
 Refused = Callable[..., str]
 SHORT = ("--steps", "2", "--batch-size", "2")
 

@@ -36,6 +36,7 @@ finally:
     return shown.stdout.split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "offered"),
     [

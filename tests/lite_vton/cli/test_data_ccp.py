@@ -33,6 +33,7 @@ def run(*words: object) -> int:
     return main([str(word) for word in words])
 
 
+@pytest.mark.slow
 def test_it_says_what_was_dropped_and_writes_a_sheet(
     source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -60,6 +61,7 @@ def test_a_folder_that_is_no_dataset_is_refused_by_what_it_lacks(
     assert "names no photo" in refused("data", "ccp", source, "-o", tmp_path / "pairs", "--leave-out", "everybody")
 
 
+@pytest.mark.slow
 def test_interrupted_it_says_where_it_goes_on(
     source: Path, tmp_path: Path, interrupted: Callable[..., tuple[int, str]], capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -45,6 +45,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_it_says_what_was_kept_and_what_was_dropped(
     photos: Path, whole: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -60,6 +61,7 @@ def test_it_says_what_was_kept_and_what_was_dropped(
     assert contents(whole) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(
     photos: Path, whole: Path, tmp_path: Path, interrupted: Callable[..., tuple[int, str]], by: int

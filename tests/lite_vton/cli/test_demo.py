@@ -10,6 +10,8 @@ from PIL import Image
 
 from lite_vton.cli import main
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -105,6 +105,7 @@ def test_pictures_of_somebody_else_are_refused_before_anything_is_judged(
     assert "pictures exists and holds something else" in refused(*words)
 
 
+@pytest.mark.slow
 def test_perfect_results_score_the_highest_in_everything(
     dataset: Path, photographs: Path, weights: tuple[str, ...], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -126,6 +127,7 @@ def test_perfect_results_score_the_highest_in_everything(
     assert "add --overwrite" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_unpaired_results_are_judged_by_distribution_alone(
     dataset: Path, photographs: Path, weights: tuple[str, ...], refused: Refused, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from lite_vton.cli import main
 
+pytestmark = pytest.mark.slow
+
 Refused = Callable[..., str]
 
 

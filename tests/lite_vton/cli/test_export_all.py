@@ -13,6 +13,8 @@ from lite_vton.cli import main
 from lite_vton.workflows.backends import usable_backends
 from lite_vton_export.formats import FORMATS
 
+pytestmark = pytest.mark.slow
+
 Refused = Callable[..., str]
 
 

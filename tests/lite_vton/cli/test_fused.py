@@ -21,6 +21,7 @@ def fused(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_fused_run_gives_the_picture_of_the_other(fused: Path, options: Options, tmp_path: Path) -> None:
     outputs = [tmp_path / "parts.png", tmp_path / "whole.png"]
     for output, more in zip(outputs, ([], ["--fused"]), strict=True):
@@ -29,11 +30,13 @@ def test_a_fused_run_gives_the_picture_of_the_other(fused: Path, options: Option
     assert np.abs(parts - whole).max() <= 1
 
 
+@pytest.mark.slow
 def test_verify_counts_the_fused_graph(fused: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(fused), "--artifact", "onnx-fp32-fused"]) == 0
     assert "passed   onnx-fp32-fused: try_on" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_benchmark_times_both_forms(fused: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     words = ["--backend", "onnxruntime", "--precision", "fp32", "--target", "try_on,fused", "--runs", "1"]
     assert main(["benchmark", str(fused), "-o", str(tmp_path / "b"), *words, "--warmup", "0"]) == 0

@@ -69,6 +69,7 @@ def test_an_import_is_a_run(source: Path, tower: Path, tmp_path: Path, capsys: p
         assert torch.allclose(networks.unet(sample, torch.tensor([3]), tokens).sample, answer)
 
 
+@pytest.mark.slow
 def test_a_slip_is_one_line_and_leaves_nothing(
     refused: Callable[..., str], source: Path, tower: Path, tmp_path: Path
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_slip_is_one_line_and_leaves_nothing(
     assert "choose another preset or source" in refused("import", source, "--model", "teacher", "-o", out)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_leaves_nothing(
     source: Path, tower: Path, tmp_path: Path, started: Callable[..., object]
 ) -> None:
@@ -98,6 +100,7 @@ def test_a_disk_that_fills_up_leaves_nothing(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_a_student_of_an_import_says_how_far_its_first_answer_is_off(
     dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

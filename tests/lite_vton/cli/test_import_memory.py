@@ -34,6 +34,7 @@ print((peak() - before) * 1024 / source.stat().st_size)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="a process's peak is read from /proc")
 def test_half_precision_takes_at_most_its_own_size_and_three_tenths(tmp_path: Path) -> None:
     from diffusers import UNet2DConditionModel

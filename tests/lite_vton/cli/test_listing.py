@@ -60,6 +60,7 @@ def test_one_model_is_shown_with_its_costs(capsys: pytest.CaptureFixture[str]) -
     assert row["weights_shipped"] is False
 
 
+@pytest.mark.slow
 def test_the_papers_figures_stand_beside_ours(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--preset", "litemp-vton"]) == 0
     shown = capsys.readouterr().out

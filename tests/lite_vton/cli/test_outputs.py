@@ -14,6 +14,8 @@ import pytest
 from lite_vton.atomic import claim, claim_inside
 from lite_vton.cli import main
 
+pytestmark = pytest.mark.slow
+
 Refused = Callable[..., str]
 
 NOWHERE = "no such bundle"

@@ -124,6 +124,7 @@ def outcomes(cases: list[tuple[list[str], list[str]]], folder: Path) -> list[Any
     return found
 
 
+@pytest.mark.slow
 def test_a_slip_is_one_line_before_torch_or_any_other_library_is_imported(bundle: Path, tmp_path: Path) -> None:
     run = ["run", str(bundle), "--person", "nobody.jpg", "--garment", "nothing.jpg", "-o", "out.png"]
     sheet = ["sheet", str(bundle), "--persons", "nowhere", "--garments", "nowhere", "-o", "out.png"]
@@ -165,6 +166,7 @@ ENOUGH: dict[str, list[str]] = {
 }
 
 
+@pytest.mark.slow
 def test_a_missing_package_is_named_with_the_extra_of_the_verb_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     cases = [(verb, package) for verb, needs in VERB_NEEDS.items() if verb in ENOUGH for package in needs.packages]
@@ -175,6 +177,7 @@ def test_a_missing_package_is_named_with_the_extra_of_the_verb_before_any_work(t
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
+@pytest.mark.slow
 def test_a_package_that_is_missing_is_no_more_than_a_line_to_the_verbs_that_show_something(
     bundle: Path, tmp_path: Path
 ) -> None:

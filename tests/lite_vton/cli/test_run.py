@@ -14,6 +14,8 @@ from PIL import Image
 
 from lite_vton.cli import main
 
+pytestmark = pytest.mark.slow
+
 Refused = Callable[..., str]
 Options = Callable[..., list[str]]
 

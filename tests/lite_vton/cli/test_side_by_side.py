@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from lite_vton.data.sample import TryOnSample
 from lite_vton.tryon.inputs import TryOnInputs, to_network
@@ -36,6 +37,7 @@ def test_columns_stand_in_their_order_whatever_order_they_were_made_in() -> None
     assert shown(sheet.sheet()) == [GREY, GREEN, (9, 9, 9), (0, 9, 9), BLUE, RED]
 
 
+@pytest.mark.slow
 def test_no_more_than_the_first_pairs_are_shown_and_large_pictures_are_shrunk() -> None:
     sheet = SideBySide()
     for _ in range(MOST_PAIRS + 3):

@@ -16,6 +16,8 @@ from lite_vton.cli import main
 from lite_vton.cli.process_start import BEGAN, began, process_start
 from lite_vton.cli.screen import Watch, print_json
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = f"{sys.executable} -m lite_vton.cli"
 
 

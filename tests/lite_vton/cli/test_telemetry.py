@@ -12,6 +12,8 @@ import pytest
 
 from tests.network_watch import NetworkWatch, network_watch
 
+pytestmark = pytest.mark.slow
+
 DATABASE = "onnxruntime.db"  # of what ONNX Runtime is going to report
 PACKAGES = (
     "lite_vton",

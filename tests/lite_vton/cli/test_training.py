@@ -16,6 +16,8 @@ from safetensors.numpy import load_file
 from lite_vton.cli import main
 from lite_vton.workflows.weights import config_of
 
+pytestmark = pytest.mark.slow
+
 Refused = Callable[..., str]
 SHORT = ("--steps", "2", "--batch-size", "2")
 

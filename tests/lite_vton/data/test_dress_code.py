@@ -54,6 +54,7 @@ def dress_code(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_upper_bodies_and_dresses_are_read_like_any_dataset(dress_code: Path) -> None:
     samples = DressCode(dress_code, "test", height=128, width=96)
     assert [(sample.name, sample.cloth_name, sample.category) for sample in samples] == [
@@ -184,6 +185,7 @@ def test_a_folder_is_known_by_its_layout(dress_code: Path, tmp_path: Path) -> No
         open_pairs(other, "test", category="dresses")
 
 
+@pytest.mark.slow
 def test_a_model_can_be_trained_on_it(dress_code: Path, tmp_path: Path) -> None:
     from lite_vton.cli import main
 

@@ -49,6 +49,7 @@ def overlap(a: Mask, b: Mask) -> float:
     return float((a & b).sum() / (a | b).sum())
 
 
+@pytest.mark.slow
 def test_the_plain_mask_gives_the_old_garments_outline_away(drawn: Path) -> None:
     for parse, plain, improved in masks(drawn):
         garment = np.isin(parse, GARMENT)

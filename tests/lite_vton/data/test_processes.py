@@ -21,6 +21,7 @@ def _end(number: int) -> int:
     return number
 
 
+@pytest.mark.slow
 def test_work_comes_back_from_other_processes() -> None:
     assert sorted(spawned(_double, range(5), 2)) == [0, 2, 4, 6, 8]
 

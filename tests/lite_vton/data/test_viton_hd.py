@@ -20,6 +20,8 @@ from lite_vton.mask.agnostic import agnostic_mask
 from lite_vton.person.keypoints import Keypoints, read_keypoints, write_keypoints
 from lite_vton.tryon.inputs import to_picture
 
+pytestmark = pytest.mark.slow
+
 # Someone who stands upright in a 768x1024 picture, in COCO-18 order; knees and ankles are below it.
 POINTS = np.array(
     [

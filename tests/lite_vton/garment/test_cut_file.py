@@ -61,6 +61,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         load_cut(tmp_path / "none.json")
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=200) | st.recursive(st.none() | st.floats() | st.text(), st.lists).map(json.dumps))
 def test_whatever_the_file_holds_the_answer_is_a_cut_or_a_line(content: bytes | str, tmp_path: Path) -> None:

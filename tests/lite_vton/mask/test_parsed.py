@@ -27,6 +27,7 @@ def mask_of(pair: Pair) -> np.ndarray:
     )
 
 
+@pytest.mark.slow
 def test_no_pixel_of_the_old_garment_stays(pairs: list[Pair]) -> None:
     stayed = 0
     for pair in pairs:

@@ -32,6 +32,7 @@ def seen(pair: Pair, hands: np.ndarray = NO_HANDS) -> SeenMask:
     return seen_mask(covered(pair), pair.person, sight, pair.keypoints)
 
 
+@pytest.mark.slow
 def test_nearly_all_of_the_old_garment_goes(pairs: list[Pair]) -> None:
     shares = []
     for pair in pairs:
@@ -90,6 +91,7 @@ def test_a_shade_along_the_collar_is_no_hair_though_it_has_its_colour(pairs: lis
     assert np.mean(np.array(repainted) > 0.9) > 0.8  # hair may fall over a collar
 
 
+@pytest.mark.slow
 def test_a_collar_of_another_colour_goes_too(pairs: list[Pair]) -> None:
     repainted, left = [], []
     for pair in pairs:
@@ -158,6 +160,7 @@ def test_a_hand_before_the_body_stays_and_one_in_a_pocket_is_no_hand() -> None:
     assert held_up.spared[below].all()
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.booleans())
 def test_any_picture_gives_a_mask_of_its_size(seed: int, share: float, hands: bool) -> None:

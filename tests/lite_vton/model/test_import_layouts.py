@@ -33,6 +33,8 @@ from tests.lite_vton.model.their_checkpoints import (
     write,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def has_their_autoencoder(networks: Networks) -> bool:
     ours = networks.autoencoder.state_dict()

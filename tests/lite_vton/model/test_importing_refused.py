@@ -78,6 +78,7 @@ def _noise(source: Path, **settings: object) -> None:
     (source / "scheduler/scheduler_config.json").write_text(json.dumps(settings), encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -107,6 +108,7 @@ def test_a_folder_that_will_not_do_is_named_in_one_line(
         import_networks(source, PLAIN)
 
 
+@pytest.mark.slow
 def test_files_that_will_not_do_are_named_in_one_line(tmp_path: Path) -> None:
     weights = original(their_unet(4))
     with pytest.raises(UserError, match="no checkpoint in the original format"):

@@ -31,6 +31,8 @@ from lite_vton.presets.conditioning import Conditioning
 from lite_vton.presets.config import ModelConfig
 from lite_vton.presets.table import PRESETS, preset
 
+pytestmark = pytest.mark.slow
+
 TINY = preset("tiny")
 
 

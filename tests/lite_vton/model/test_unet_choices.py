@@ -19,6 +19,7 @@ from lite_vton.presets.table import preset
 TOOL = Path(__file__).parents[2] / "benchmarks/unet_choices.py"
 
 
+@pytest.mark.slow
 def test_every_choice_keeps_within_the_papers_bounds() -> None:
     ran = subprocess.run([sys.executable, TOOL, "count"], capture_output=True, text=True, check=True)
     lines = ran.stdout.splitlines()

@@ -28,6 +28,7 @@ def found(pairs: list[Pair]) -> list[Person]:
     return [choose_person(find_people(pair.person)) for pair in pairs]
 
 
+@pytest.mark.slow
 def test_joints_and_silhouette_are_where_they_were_drawn(pairs: list[Pair], found: list[Person]) -> None:
     for pair, person in zip(pairs, found, strict=True):
         both = person.keypoints.visible & pair.keypoints.visible
@@ -74,6 +75,7 @@ def test_nobody_is_found_where_there_is_nobody(fill: int) -> None:
         choose_person(people)
 
 
+@pytest.mark.slow
 def test_finding_people_prints_nothing() -> None:
     code = (
         "from lite_vton.data.drawn.pair import draw_pair\nfrom lite_vton.person.mediapipe import find_people\n"
@@ -115,6 +117,7 @@ def test_what_is_wrong_with_a_photo_is_said(spoil: object, said: str) -> None:
     check_usable(standing(), HEIGHT, WIDTH)
 
 
+@pytest.mark.slow
 def test_somebody_small_in_a_wide_picture_is_found_where_they_are(pairs: list[Pair]) -> None:
     import cv2
 

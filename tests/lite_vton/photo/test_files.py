@@ -120,6 +120,7 @@ def smooth(height: int, width: int) -> np.ndarray:
     return np.stack([200 * rows // height, 200 * columns // width, 100 + 0 * rows], axis=2).astype(np.uint8)
 
 
+@pytest.mark.slow
 @QUICK
 @given(left=st.integers(-400, 400), top=st.integers(-400, 400), unit=st.integers(300, 450))
 def test_a_large_crop_shows_what_a_small_one_would(left: int, top: int, unit: int) -> None:

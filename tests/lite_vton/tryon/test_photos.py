@@ -14,6 +14,8 @@ from lite_vton.photo.files import Photo, load_photo
 from lite_vton.tryon.photos import prepare_photos
 from lite_vton.tryon.prepare import Prepared
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("mediapipe", reason="needs lite-vton[photos]")
 
 PHOTOS = Path("../shared/photos")

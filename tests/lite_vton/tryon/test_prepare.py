@@ -16,6 +16,8 @@ from lite_vton.photo.files import Photo, load_photo
 from lite_vton.tryon.prepare import Prepared, prepare
 from tests.lite_vton.garment.flat_lowers import skirt, trousers
 
+pytestmark = pytest.mark.slow
+
 PHOTOS = Path("../shared/photos")
 PEOPLE = sorted((PHOTOS / "persons").glob("*.jpg"))
 GARMENTS = sorted((PHOTOS / "garments").glob("*.jpg"))

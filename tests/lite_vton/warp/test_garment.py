@@ -241,6 +241,7 @@ def test_whatever_the_garment_and_pose_the_result_is_a_picture(
     assert not pixels[coverage == 0].any()
 
 
+@pytest.mark.slow
 def test_it_is_quick_enough_for_every_training_pair() -> None:
     garment, mask = top(150)
     numbers = np.random.default_rng(0).random(300_000)

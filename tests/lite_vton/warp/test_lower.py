@@ -34,6 +34,7 @@ def moved(**points: tuple[float, float]) -> Keypoints:
     return Keypoints(changed, np.ones(18, np.float32))
 
 
+@pytest.mark.slow
 def test_long_trousers_reach_the_ankles_and_shorts_stay_above_the_knee() -> None:
     ends = {leg: lowest(worn(trousers(leg), standing())[1]) for leg in (40, 70, 200, 300, 380)}
     assert HIP + 25 < ends[40] < ends[70] < KNEE - 5

@@ -27,6 +27,7 @@ def sure(pair: Pair) -> Keypoints:
     return replace(pair.keypoints, confidence=np.where(pair.keypoints.visible, 1, 0).astype(np.float32))
 
 
+@pytest.mark.slow
 def test_people_are_seen_to_wear_their_garments(pairs: list[Pair]) -> None:
     assert all(is_worn(sure(pair), silhouette(pair)) for pair in pairs)
 

@@ -14,6 +14,8 @@ from lite_vton.person.parse_labels import Part
 from lite_vton.warp.garment import warp_garment
 from lite_vton.worn.flat_lay import laid_flat, lay_flat
 
+pytestmark = pytest.mark.slow
+
 SIZE = 320, 240
 
 

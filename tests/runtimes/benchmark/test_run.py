@@ -60,6 +60,7 @@ def two_precisions(made: Any, tmp_path: Path) -> Path:
     return tmp_path / "two"
 
 
+@pytest.mark.slow
 def test_every_target_gets_a_row_of_plausible_figures(made: Any, report: BenchmarkReport) -> None:
     assert [row.target for row in report.rows] == [*preset("tiny").components, "try_on"]
     for row in report.rows:
@@ -84,6 +85,7 @@ def test_the_header_says_how_to_repeat_it(report: BenchmarkReport) -> None:
     assert str(Path.home()) not in report.header["command"]
 
 
+@pytest.mark.slow
 def test_parity_and_precision_stand_in_the_same_row(made: Any, tmp_path: Path) -> None:
     shutil.copytree(made.bundle.root, tmp_path / "verified")
     (tmp_path / "verified/verify.json").write_text(json.dumps(VERIFIED))
@@ -99,6 +101,7 @@ def test_a_damaged_verify_json_is_an_error_and_not_a_missing_figure(made: Any, t
         benchmark(tmp_path / "verified", targets=["unet"], warmup=0, runs=1)
 
 
+@pytest.mark.slow
 def test_backends_take_turns(two_precisions: Path) -> None:
     said: list[str] = []
     both = [("onnxruntime", "fp32"), ("onnxruntime", "fp16")]

@@ -29,6 +29,7 @@ def arrays_for(tensors: ComponentTensors) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("component", preset("tiny").components)
 def test_every_component_answers_as_torch_does(component: str, made: Any) -> None:
     tensors = made.bundle.manifest.components

@@ -26,6 +26,7 @@ def of(made: Any) -> tuple[ModelConfig, float]:
     return made.bundle.manifest.model, made.bundle.manifest.latent_scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_the_same_seed_gives_the_same_picture_on_every_backend(method: str, made: Any, inputs: TryOnInputs) -> None:
     options: dict[str, Any] = {"method": method, "steps": 5, "seed": 9}

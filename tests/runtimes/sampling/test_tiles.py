@@ -66,6 +66,7 @@ def test_what_is_no_tile_is_refused() -> None:
             tile_of(words, config)
 
 
+@pytest.mark.slow
 def test_a_bundle_whose_decoder_takes_tiles_verifies_and_dresses(tmp_path_factory: pytest.TempPathFactory) -> None:
     config: ModelConfig = replace(preset("tiny"), height=128, width=128, decoder_tile=(14, 16))
     random = np.random.default_rng(0)

@@ -18,6 +18,8 @@ from lite_vton.category import Category
 from lite_vton.tryon.inputs import TryOnInputs
 from tests.runtimes.server.conftest import Files, Serve, as_bmp
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("fastapi", reason="needs the extra serve")
 
 

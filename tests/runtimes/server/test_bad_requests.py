@@ -13,6 +13,8 @@ from PIL import Image
 from lite_vton.photo.files import PHOTO_FORMATS
 from tests.runtimes.server.conftest import Files, Serve
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("fastapi", reason="needs the extra serve")
 
 REFUSED = (400, 413, 415, 422)

@@ -33,6 +33,8 @@ pytest.importorskip("fastapi", reason="needs the extra serve")
 
 import httpx2 as httpx
 
+pytestmark = pytest.mark.slow
+
 HASTY = ("--head-seconds", "1", "--window-seconds", "1")
 
 

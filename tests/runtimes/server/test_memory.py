@@ -14,6 +14,8 @@ pytest.importorskip("fastapi", reason="needs the extra serve")
 from tests.reliability.requests import memory
 from tests.reliability.served import served
 
+pytestmark = pytest.mark.slow
+
 WARM_UP = 14  # requests; by then the networks are loaded, four pairs are kept, and each fault has been made once
 COUNT = 16  # half of them dressed; one decoded photo kept of each would be 75 MB
 MEGABYTES = 35  # the system's allocator alone has taken up to 17

@@ -68,6 +68,7 @@ def test_an_engine_that_is_not_the_recorded_one_is_refused(tmp_path: Path) -> No
         check_engine(engine, record)
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(st.one_of(st.binary(max_size=64), st.recursive(st.none() | st.integers() | st.text(), st.lists).map(repr)))
 def test_whatever_lies_in_a_records_place_is_one_line(tmp_path_factory: pytest.TempPathFactory, junk: object) -> None:

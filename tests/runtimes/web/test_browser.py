@@ -17,6 +17,8 @@ import pytest
 from lite_vton.bundle import Bundle
 from lite_vton_runtimes.sampling.noise import gaussian
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 

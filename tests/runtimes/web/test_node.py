@@ -15,6 +15,8 @@ from lite_vton_export.parity.golden import load_trajectory
 from lite_vton_runtimes.onnxruntime.runtime import OnnxRuntime
 from lite_vton_runtimes.sampling.pipeline import try_on
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parents[3] / "runtimes/web/test"
 
 

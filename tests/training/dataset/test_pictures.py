@@ -22,6 +22,7 @@ def same(found: PicturePairs, wanted: PicturePairs) -> bool:
     return all(np.array_equal(vars(found)[name], column) for name, column in vars(wanted).items())
 
 
+@pytest.mark.slow
 def test_processes_read_what_one_does_in_its_order_beside_other_threads(samples: VitonHD) -> None:
     import cv2
     import torch
@@ -35,6 +36,7 @@ def test_processes_read_what_one_does_in_its_order_beside_other_threads(samples:
     assert done == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.slow
 def test_pieces_are_the_same_pictures_one_piece_after_the_other(samples: VitonHD) -> None:
     alone = read_pictures(samples)
     pieces = list(read_pieces(samples, [slice(0, 2), slice(2, 5)], workers=2))
@@ -43,6 +45,7 @@ def test_pieces_are_the_same_pictures_one_piece_after_the_other(samples: VitonHD
         assert np.array_equal(np.concatenate([vars(piece)[name] for piece in pieces]), column)
 
 
+@pytest.mark.slow
 def test_reading_that_is_given_up_leaves_no_process_behind(samples: VitonHD) -> None:
     import psutil
 

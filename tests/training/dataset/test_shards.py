@@ -30,6 +30,8 @@ from lite_vton_training.trainers.denoiser import train_denoiser
 from lite_vton_training.trainers.losses import DISTILLATIONS, LossConfig
 from lite_vton_training.trainers.noise_loss import NoiseLoss
 
+pytestmark = pytest.mark.slow
+
 TINY = preset("tiny")
 COUNT = 18  # more than the autoencoder encodes at once, so that there is a second shard
 SHARD_PAIRS = 16

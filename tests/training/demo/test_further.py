@@ -23,6 +23,8 @@ from lite_vton_training.mix.kinds import Amounts
 from lite_vton_training.mix.sources import Sources
 from lite_vton_training.trainers.painting import Painting
 
+pytestmark = pytest.mark.slow
+
 SHORT = LoopConfig(steps=3, batch_size=4, learning_rate=1e-3, warmup_steps=1, checkpoint_every=2)
 TINY = Further(
     presets=("tiny", "tiny-teacher"),

@@ -19,6 +19,8 @@ from lite_vton_training.demo.record import read_record
 from lite_vton_training.loop.fit import LoopConfig
 from lite_vton_training.mix.sources import Sources
 
+pytestmark = pytest.mark.slow
+
 SHORT = LoopConfig(steps=3, batch_size=2, learning_rate=1e-3, warmup_steps=1, checkpoint_every=2)
 RECIPE = replace(
     DEMO,

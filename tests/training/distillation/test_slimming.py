@@ -47,6 +47,7 @@ def without_timestep(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     return unet
 
 
+@pytest.mark.slow
 def test_the_same_configuration_gives_the_same_network() -> None:
     config = replace(SMALL, layers_per_block=(2, 2), mid_block=True)
     teacher, student = random_unet(config, 0), random_unet(config, 1)

@@ -58,6 +58,7 @@ def test_a_student_as_large_as_an_imported_teacher_answers_as_it(kind: str, tmp_
     assert str(found) == "its first answer is its teacher's"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["CatVTON", "DCI-VTON"])
 def test_how_far_a_smaller_student_is_off_is_a_figure(kind: str, tmp_path: Path) -> None:
     teacher = imported(kind, tmp_path)

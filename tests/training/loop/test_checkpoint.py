@@ -102,6 +102,7 @@ def test_a_run_leaves_no_file_of_a_kind_that_can_hold_code(killed: Path) -> None
     )
 
 
+@pytest.mark.slow
 def test_poison_in_the_place_of_any_file_is_refused_and_not_executed(run: Path, tmp_path: Path) -> None:
     sprung = tmp_path / "sprung"
     pickle.loads(poisons(sprung)["pickle"])
@@ -149,6 +150,7 @@ def test_a_run_of_pickles_is_refused_with_the_reason(run: Path, tmp_path: Path) 
 # Nothing is taken that is not as it was written
 
 
+@pytest.mark.slow
 def test_every_changed_file_is_refused(run: Path) -> None:
     draw = random.Random(0)
     for name in files_of(run):

@@ -17,6 +17,8 @@ from torch import nn
 from lite_vton.errors import UserError
 from lite_vton_training.loop.fit import SCHEDULES, LoopConfig, fit, step_generator
 
+pytestmark = pytest.mark.slow
+
 CONFIG = LoopConfig(steps=6, batch_size=4, learning_rate=1e-2, warmup_steps=2, checkpoint_every=2)
 
 

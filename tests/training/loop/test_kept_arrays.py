@@ -33,6 +33,7 @@ def refusal(read: Callable[[], object]) -> str:
     return str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_pictures_are_refused(damage: str, tmp_path: Path) -> None:
     config = preset("tiny")

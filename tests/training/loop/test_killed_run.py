@@ -23,6 +23,8 @@ from lite_vton_training.loop.fit import LoopConfig
 from lite_vton_training.trainers.denoiser import train_denoiser
 from lite_vton_training.trainers.losses import LossConfig
 
+pytestmark = pytest.mark.slow
+
 LOOP = LoopConfig(steps=12, batch_size=2, learning_rate=1e-3, warmup_steps=2, checkpoint_every=2)
 
 

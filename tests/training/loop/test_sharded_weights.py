@@ -27,6 +27,8 @@ from lite_vton_training.trainers.denoiser import train_denoiser
 from lite_vton_training.trainers.losses import LossConfig
 from tests.training.loop.test_checkpoint import files_of, poisons
 
+pytestmark = pytest.mark.slow
+
 LOOP = LoopConfig(
     steps=4,
     batch_size=4,

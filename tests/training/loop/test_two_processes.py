@@ -20,6 +20,8 @@ from lite_vton_training.dataset.shards import LatentShards, ShardedLatents
 from lite_vton_training.loop.fit import LoopConfig
 from lite_vton_training.trainers.denoiser import train_denoiser
 
+pytestmark = pytest.mark.slow
+
 LOOP = LoopConfig(steps=4, batch_size=4, learning_rate=1e-4, warmup_steps=1, checkpoint_every=2)
 
 

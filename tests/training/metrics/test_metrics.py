@@ -127,6 +127,7 @@ def test_lpips_of_equal_pictures_is_zero_and_grows_with_the_difference(alexnet: 
     assert above_the_change < in_the_change
 
 
+@pytest.mark.slow
 def test_inception_answers_as_the_network_that_fid_is_defined_by(inception: Weights) -> None:
     # Figures of torch-fidelity 0.4.0's network with these very weights and picture.
     expected = (0.8933737874, 11.93765354, 0.5285483599, 0.7166258693, 0.0, 14.95311737)
@@ -206,6 +207,7 @@ def test_a_tally_tells_whole_from_masked_and_raw_from_repainted() -> None:
     assert (scores.repainted.whole.lpips, scores.repainted.fid, scores.repainted.kid) == (None, None, None)
 
 
+@pytest.mark.slow
 def test_the_backbones_figures_come_with_the_backbones(alexnet: Weights, inception: Weights) -> None:
     backbones = Backbones(Lpips(alexnet), Inception(inception))
     assert backbones.inception is not None

@@ -25,6 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return synthesize(tmp_path_factory.mktemp("photographs") / "pairs", 3, seed=2, height=96, width=72, test_share=0.0)
 
 
+@pytest.mark.slow
 def test_each_photo_gives_its_variants_in_rounds_whatever_the_processes(folder: Path) -> None:
     photographs = VitonHD(folder, "train", height=TINY.height, width=TINY.width)
     told: list[int] = []
@@ -37,6 +38,7 @@ def test_each_photo_gives_its_variants_in_rounds_whatever_the_processes(folder: 
     assert not np.array_equal(one.person[0], one.person[3])  # the same photo, another variant
 
 
+@pytest.mark.slow
 def test_a_photo_without_its_parse_is_named(folder: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(folder, broken)

@@ -35,6 +35,7 @@ def worn() -> Worn:
     return Worn(pair.person, pair.parse, pair.keypoints, cutout, "dress" if pair.category == "dress" else "upper")
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=20, deadline=None)
 def test_a_variant_shows_the_person_outside_the_mask_and_hides_them_inside(worn: Worn, seed: int) -> None:
@@ -73,6 +74,7 @@ def laid() -> Worn:
     return Worn(pair.person, pair.parse, pair.keypoints, flat, category)
 
 
+@pytest.mark.slow
 def test_in_a_mirror_a_garment_of_known_cut_is_laid_on_as_before(laid: Worn) -> None:
     (one, cover), (other, other_cover) = (
         warp_garment(each.garment.pixels, each.garment.mask, each.keypoints, 320, 240, each.category, each.garment.cut)
@@ -170,6 +172,7 @@ def _grown(region: np.ndarray, radius: int) -> np.ndarray:
     return cv2.dilate(region.astype(np.uint8), np.ones((2 * radius + 1,) * 2, np.uint8)) > 0
 
 
+@pytest.mark.slow
 def test_some_variants_lead_from_the_garment_to_the_photo_as_it_was_worn(
     worn: Worn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

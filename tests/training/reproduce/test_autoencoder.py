@@ -13,6 +13,8 @@ from lite_vton.presets.config import AutoencoderKLConfig, AutoencoderTinyConfig
 from lite_vton_training.loop.fit import LoopConfig
 from lite_vton_training.reproduce.autoencoder import AutoencoderTrial, reproduce_autoencoder
 
+pytestmark = pytest.mark.slow
+
 LOOP = LoopConfig(steps=2, batch_size=2, learning_rate=1e-3, warmup_steps=1, checkpoint_every=1)
 TRIAL = AutoencoderTrial(
     pairs=4,

@@ -34,6 +34,7 @@ def coloured_pairs(count: int, seed: int) -> PicturePairs:
     return PicturePairs(person, person, person, mask, garment)
 
 
+@pytest.mark.slow
 def test_a_tower_finds_unseen_garments_again_and_loads_as_any_clip(tmp_path: Path) -> None:
     share = train_tower(coloured_pairs(32, 0), coloured_pairs(8, 1), RECIPE, tmp_path)
     assert share >= 0.5  # by chance one in eight

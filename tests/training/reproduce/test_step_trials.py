@@ -44,6 +44,7 @@ def test_a_damaged_result_is_named(text: str, trials: StepTrials, tmp_path: Path
             read()
 
 
+@pytest.mark.slow
 def test_every_way_is_judged_in_every_number_of_steps(results: tuple[StepResults, Path]) -> None:
     found, _ = results
     assert set(found) == {STUDENT, TEACHER, *WAYS}

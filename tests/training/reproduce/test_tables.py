@@ -31,6 +31,8 @@ from lite_vton_training.reproduce.rows import BUDGETS, ROWS, TABLES, Budget
 from lite_vton_training.reproduce.tables import chosen_rows, reproduce, write_page
 from lite_vton_training.reproduce.trial import Trials
 
+pytestmark = pytest.mark.slow
+
 TINY = Budget(
     pairs=4,
     held_out=3,

@@ -28,6 +28,8 @@ from lite_vton_training.trainers.losses import (
 )
 from lite_vton_training.trainers.noise_loss import MIN_SNR_GAMMA, NoiseLoss, timestep_weight, warm_noise
 
+pytestmark = pytest.mark.slow
+
 TINY = preset("tiny")
 LOOP = LoopConfig(steps=60, batch_size=4, learning_rate=3e-3, warmup_steps=5, ema_decay=0.9, checkpoint_every=60)
 

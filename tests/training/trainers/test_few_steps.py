@@ -31,6 +31,8 @@ from lite_vton_training.trainers.few_steps import (
 )
 from lite_vton_training.trainers.sampling import sample_latents
 
+pytestmark = pytest.mark.slow
+
 TINY = preset("tiny")
 TOTAL = TINY.schedule.num_train_timesteps
 LOOP = LoopConfig(steps=40, batch_size=6, learning_rate=3e-3, warmup_steps=4, ema_decay=0.8, checkpoint_every=40)

@@ -18,6 +18,8 @@ from lite_vton_training.loop.fit import LoopConfig, step_generator
 from lite_vton_training.trainers.painting import Painters, Painting, PaintingLoss, train_painting
 from lite_vton_training.trainers.sampling import sample_latents
 
+pytestmark = pytest.mark.slow
+
 TINY = preset("tiny")
 LOOP = LoopConfig(steps=60, batch_size=4, learning_rate=2e-3, warmup_steps=2, ema_decay=0.0)
 

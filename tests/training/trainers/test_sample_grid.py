@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -30,6 +31,7 @@ def grid(folder: Path) -> SampleGrid:
     return SampleGrid(TINY, random_pairs(2), networks.autoencoder, 1.0, folder, every=2)
 
 
+@pytest.mark.slow
 def test_pictures_are_written_and_the_weights_are_those_without_them(tmp_path: Path) -> None:
     pairs = random_pairs(4)
     watched = train_denoiser(TINY, pairs, LOOP, tmp_path / "a", observers=[grid(tmp_path / "pictures")])

@@ -35,6 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("distilled")
 
 
+@pytest.mark.slow
 def test_its_latents_come_nearer_and_it_runs_in_the_large_ones_place(pictures: NDArray[np.uint8], folder: Path) -> None:
     scale = LARGE.latent_scale
     found = []
@@ -52,6 +53,7 @@ def test_its_latents_come_nearer_and_it_runs_in_the_large_ones_place(pictures: N
     assert agreement(LARGE.autoencoder, loaded, pictures[:8]) == found[1]
 
 
+@pytest.mark.slow
 def test_one_that_was_stopped_ends_with_the_same_weights(pictures: NDArray[np.uint8], tmp_path: Path) -> None:
     def stop(step: int, _terms: dict[str, float]) -> None:
         if step == 25:

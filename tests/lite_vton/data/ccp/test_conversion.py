@@ -21,6 +21,8 @@ from lite_vton.person.parse import read_parse
 from lite_vton.person.parse_labels import GARMENT, Part
 from tests.lite_vton.data.ccp.drawn_source import LABELS, drawn, write_source
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("mediapipe", reason="needs lite-vton[photos]")
 
 SIZE = {"height": 256, "width": 192}

@@ -54,6 +54,7 @@ def test_what_ends_scipys_process_is_refused(tmp_path: Path, at: int, byte: int)
         read_variable(file, "v")
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 500), st.binary(max_size=8), st.booleans())
 def test_a_list_of_cells_of_whatever_bytes_is_read_or_refused(tmp_path: Path, at: int, junk: bytes, cut: bool) -> None:

@@ -108,6 +108,7 @@ def test_an_interrupted_overwrite_keeps_the_old_dataset(whole: Path) -> None:
     assert list(whole.parent.iterdir()) == [whole]
 
 
+@pytest.mark.slow
 def test_two_conversions_into_one_folder_are_kept_apart(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
@@ -158,6 +159,7 @@ def test_train_wears_its_own_and_test_the_next_of_its_category(tmp_path: Path) -
     assert worn == [("0001", "0003"), ("0002", "0004"), ("0003", "0001"), ("0004", "0002")]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200), st.integers(0, 400))
 def test_whatever_a_journal_holds_it_is_gone_on_with_or_refused(whole: Path, junk: bytes, at: int) -> None:

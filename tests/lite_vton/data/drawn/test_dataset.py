@@ -13,6 +13,8 @@ from lite_vton.errors import UserError
 from lite_vton.person.keypoints import Joint, read_keypoints
 from lite_vton.person.parse_labels import Part
 
+pytestmark = pytest.mark.slow
+
 PAIRS, TEST = 10, 4
 
 

@@ -45,6 +45,7 @@ def marks(folder: Path, name: str) -> dict[str, tuple[float, float]]:
     return found
 
 
+@pytest.mark.slow
 def test_files_lie_as_in_viton_hd(converted: Path) -> None:
     assert {path.name for path in converted.iterdir()} == {
         "train", "report.json", "garments.csv", "contact-sheet.jpg", "conversion.jsonl"
@@ -125,6 +126,7 @@ def test_the_sheet_shows_garments_on_grey_with_their_landmarks(converted: Path) 
     assert red.sum() > 5 * 11 * 8
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_changes_no_byte(source: Path, converted: Path, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     convert_garments(
@@ -135,6 +137,7 @@ def test_the_number_of_processes_changes_no_byte(source: Path, converted: Path, 
     assert told[-1] == (10, 5)
 
 
+@pytest.mark.slow
 def test_photos_that_are_new_changed_or_gone_are_told_from_the_others(
     source: Path, converted: Path, tmp_path: Path
 ) -> None:

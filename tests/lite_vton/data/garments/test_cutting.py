@@ -16,6 +16,7 @@ from lite_vton.data.garments.classes import CLASSES, OTHER
 from lite_vton.data.garments.cutting import cut_garment
 
 
+@pytest.mark.slow
 def test_a_huge_photo_is_cut_out_as_a_small_one_is(source: Path, tmp_path: Path) -> None:
     small = Image.open(source / "t-shirt/0001.jpg")
     small.resize((small.width * 8, small.height * 8)).save(tmp_path / "huge.jpg")
@@ -48,6 +49,7 @@ def test_a_file_that_is_gone_is_dropped(tmp_path: Path) -> None:
         cut_garment(tmp_path / "gone.jpg", OTHER)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     st.integers(20, 160), st.integers(20, 160), st.integers(0, 2**32 - 1),

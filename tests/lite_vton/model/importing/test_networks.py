@@ -35,6 +35,8 @@ from tests.lite_vton.model.their_checkpoints import (
     write,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("channels", "layout"), [(4, "stable-diffusion"), (9, "inpainting"), (9, "paint-by-example")])
 def test_a_diffusers_folder_answers_as_before(channels: int, layout: str, tower: Path, tmp_path: Path) -> None:

@@ -157,6 +157,7 @@ def test_what_belongs_together_is_taken(index: int) -> None:
         check_person(pair.keypoints, height, width, parse=pair.parse, mask=mask)
 
 
+@pytest.mark.slow
 def test_mediapipe_is_a_witness_for_drawn_people() -> None:
     pytest.importorskip("mediapipe", reason="needs lite-vton[photos]")
     pair = draw_pair(5, 0, HEIGHT, WIDTH)
