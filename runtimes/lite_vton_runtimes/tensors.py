@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from lite_vton.bundle import TensorSpec
 from lite_vton.errors import UserError
 
-__all__ = ["ordered"]
+__all__ = ["check_declared", "ordered"]
 
 
 def ordered(
@@ -32,3 +33,15 @@ def ordered(
                 "prepare the inputs at the size of this bundle's model"
             )
     return [np.ascontiguousarray(inputs[spec.name]) for spec in specs]
+
+
+def check_declared(
+    file: Path, kind: str, found: Sequence[tuple[str, tuple[object, ...], str]], declared: Sequence[TensorSpec]
+) -> None:
+    """A `UserError` unless a file's `kind`, inputs or outputs, are those that its manifest declares, in any order.
+
+    Each of `found` is name, shape and dtype; a shape may hold names of sides that are not fixed.
+    """
+    in_manifest = [(spec.name, spec.shape, spec.dtype) for spec in declared]
+    if sorted(found, key=str) != sorted(in_manifest, key=str):
+        raise UserError(f"{file} has {kind} {[*found]}, its manifest says {in_manifest}: export the bundle again")

@@ -17,7 +17,7 @@ from lite_vton.bundle import Bundle, ComponentTensors
 from lite_vton.errors import UserError
 from lite_vton_runtimes.base import Array, Component
 from lite_vton_runtimes.coreai.asset import opened_asset
-from lite_vton_runtimes.fused import whole_network
+from lite_vton_runtimes.networks import BundleRuntime, network_files
 from lite_vton_runtimes.tensors import ordered
 
 if TYPE_CHECKING:
@@ -26,19 +26,14 @@ if TYPE_CHECKING:
 __all__ = ["CoreAIRuntime"]
 
 
-class CoreAIRuntime:
+class CoreAIRuntime(BundleRuntime[Component]):
     """The `coreai-<precision>` assets of a bundle, or its fused one; a `UserError` for what is missing or damaged."""
 
     def __init__(self, bundle: Bundle, precision: str, *, fused: bool = False) -> None:
-        if fused:
-            networks = whole_network(bundle, "coreai", precision)
-        else:
-            artifact, tensors = bundle.manifest.artifacts[f"coreai-{precision}"], bundle.manifest.components
-            networks = {name: (bundle.path(files.model), tensors[name]) for name, files in artifact.components.items()}
-        self._name = f"coreai-{precision}"
+        networks = network_files(bundle, "coreai", precision, called="Core AI", fused=fused)
+        super().__init__(f"coreai-{precision}", {}, bundle)
         self._loop = asyncio.new_event_loop()
         self._open = AsyncExitStack()
-        self._components: dict[str, Component] = {}
         try:
             for name, (path, tensors_of) in networks.items():
                 model = self._loop.run_until_complete(self._load(path))
@@ -47,22 +42,12 @@ class CoreAIRuntime:
             self.close()
             raise
 
-    @property
-    def name(self) -> str:
-        """Backend and precision."""
-        return self._name
-
-    @property
-    def components(self) -> Mapping[str, Component]:
-        """As `lite_vton_runtimes.base.Runtime`."""
-        return self._components
-
     def close(self) -> None:
         """Let go of the models and of the files they were unpacked to."""
         if not self._loop.is_closed():
             self._loop.run_until_complete(self._open.aclose())
             self._loop.close()
-        self._components = {}
+        super().close()
 
     async def _load(self, path: Path) -> AIModel:
         asset = opened_asset(path)

@@ -9,21 +9,21 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from lite_vton.bundle import Bundle, ComponentTensors, TensorSpec
+from lite_vton.bundle import Bundle, ComponentTensors
 from lite_vton.errors import UserError
-from lite_vton.messages.commands import how_to_add
-from lite_vton_runtimes.base import Array, Component
-from lite_vton_runtimes.fused import WHOLE, whole_network
+from lite_vton_runtimes.base import Array
+from lite_vton_runtimes.fused import WHOLE
 from lite_vton_runtimes.memory import map_large_tensors, return_to_the_system
+from lite_vton_runtimes.networks import BundleRuntime, network_files
 from lite_vton_runtimes.onnxruntime.providers import CPU, Provider, check_work, known_provider, session_providers
-from lite_vton_runtimes.tensors import ordered
+from lite_vton_runtimes.tensors import check_declared, ordered
 
 __all__ = ["OnnxRuntime"]
 
 _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(int64)": "int64", "tensor(uint8)": "uint8"}
 
 
-class OnnxRuntime:
+class OnnxRuntime(BundleRuntime["_LazySession"]):
     """The `onnx-<precision>` folder of a bundle, offered as a `Runtime`.
 
     `providers`, by the names of `lite_vton_runtimes.onnxruntime.providers` or ONNX Runtime's own, are tried in this
@@ -46,33 +46,13 @@ class OnnxRuntime:
         if not providers:
             raise UserError(f"no ONNX Runtime provider given: choose from {', '.join(ort.get_available_providers())}")
         rows = tuple(known_provider(name) for name in providers)
-        self._bundle = bundle  # of a zip, this object keeps the extracted files alive
-        self._name = f"onnxruntime-{precision}"
         if fused:
             map_large_tensors()
-            networks = whole_network(bundle, "onnx", precision)
-        else:
-            networks = {
-                name: (_model_file(bundle, precision, name), bundle.manifest.components[name])
-                for name in bundle.manifest.model.components
-            }
-        self._components: dict[str, _LazySession] = {
+        networks = network_files(bundle, "onnx", precision, called="ONNX", fused=fused)
+        components = {
             name: _LazySession(name, file, tensors, rows, threads) for name, (file, tensors) in networks.items()
         }
-
-    @property
-    def name(self) -> str:
-        """`onnxruntime-<precision>`."""
-        return self._name
-
-    @property
-    def components(self) -> Mapping[str, Component]:
-        """The networks by name; empty after `close`."""
-        return self._components
-
-    def close(self) -> None:
-        """Free the sessions."""
-        self._components = {}
+        super().__init__(f"onnxruntime-{precision}", components, bundle)
 
 
 class _LazySession:
@@ -120,22 +100,10 @@ class _LazySession:
         if self._whole:
             return_to_the_system()  # what loading needed
         check_work(session, self._providers, self._name)
-        _check_tensors(self._file, "inputs", session.get_inputs(), self._tensors.inputs)
-        _check_tensors(self._file, "outputs", session.get_outputs(), self._tensors.outputs)
+        check_declared(self._file, "inputs", _described(session.get_inputs()), self._tensors.inputs)
+        check_declared(self._file, "outputs", _described(session.get_outputs()), self._tensors.outputs)
         return session
 
 
-def _model_file(bundle: Bundle, precision: str, component: str) -> Path:
-    folders = (folder.name for folder in bundle.root.glob("onnx-*"))
-    present = sorted(name.removeprefix("onnx-") for name in folders if not name.endswith("-fused"))
-    if precision not in present:
-        choice = f"it has {', '.join(present)}" if present else how_to_add(bundle, "onnx")
-        raise UserError(f"the bundle {bundle.given} has no ONNX at precision {precision!r}: {choice}")
-    return bundle.path(f"onnx-{precision}/{component}/model.onnx")
-
-
-def _check_tensors(file: Path, kind: str, found: Sequence[ort.NodeArg], declared: Sequence[TensorSpec]) -> None:
-    in_file = [(arg.name, tuple(arg.shape), _DTYPES.get(arg.type, arg.type)) for arg in found]
-    in_manifest = [(spec.name, spec.shape, spec.dtype) for spec in declared]
-    if sorted(in_file, key=str) != sorted(in_manifest, key=str):
-        raise UserError(f"{file} has {kind} {in_file}, its manifest says {in_manifest}: export the bundle again")
+def _described(found: Sequence[ort.NodeArg]) -> list[tuple[str, tuple[object, ...], str]]:
+    return [(arg.name, tuple(arg.shape), _DTYPES.get(arg.type, arg.type)) for arg in found]

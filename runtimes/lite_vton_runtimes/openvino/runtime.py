@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,13 +10,12 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from lite_vton.bundle import Bundle, ComponentTensors, TensorSpec
+from lite_vton.bundle import Bundle, ComponentTensors
 from lite_vton.errors import UserError
-from lite_vton.messages.commands import how_to_add
-from lite_vton_runtimes.base import Array, Component
-from lite_vton_runtimes.fused import whole_network
+from lite_vton_runtimes.base import Array
+from lite_vton_runtimes.networks import BundleRuntime, network_files
 from lite_vton_runtimes.openvino.mapped_files import forgetting
-from lite_vton_runtimes.tensors import ordered
+from lite_vton_runtimes.tensors import check_declared, ordered
 
 __all__ = ["FLOAT_PRECISION", "OpenVinoRuntime", "compiled", "has_half", "read"]
 
@@ -30,7 +29,7 @@ It has to be told: left alone, OpenVINO (2026.4) computes even float32 files in 
 _CAPABILITIES: Mapping[str, str] = MappingProxyType({"bf16": "BF16", "f16": "FP16"})
 
 
-class OpenVinoRuntime:
+class OpenVinoRuntime(BundleRuntime["_LazyModel"]):
     """The `openvino-<precision>` folder of a bundle, offered as a `Runtime`.
 
     A CPU without instructions for bfloat16, or float16, computes in float32 what is asked for so; int8 it can always.
@@ -42,32 +41,11 @@ class OpenVinoRuntime:
     def __init__(
         self, bundle: Bundle, precision: str = "fp32", threads: int | None = None, *, fused: bool = False
     ) -> None:
-        self._bundle = bundle  # of a zip, this object keeps the extracted files alive
-        self._name = f"openvino-{precision}"
-        if fused:
-            networks = whole_network(bundle, "openvino", precision)
-        else:
-            networks = {
-                name: (_model_file(bundle, precision, name), bundle.manifest.components[name])
-                for name in bundle.manifest.model.components
-            }
-        self._components: dict[str, _LazyModel] = {
+        networks = network_files(bundle, "openvino", precision, called="OpenVINO", fused=fused)
+        components = {
             name: _LazyModel(name, file, tensors, precision, threads) for name, (file, tensors) in networks.items()
         }
-
-    @property
-    def name(self) -> str:
-        """`openvino-<precision>`."""
-        return self._name
-
-    @property
-    def components(self) -> Mapping[str, Component]:
-        """The networks by name; empty after `close`."""
-        return self._components
-
-    def close(self) -> None:
-        """Free the compiled networks."""
-        self._components = {}
+        super().__init__(f"openvino-{precision}", components, bundle)
 
 
 class _LazyModel:
@@ -103,8 +81,8 @@ class _LazyModel:
         # (OpenVINO 2026.4): 200 MB of the full-size student in int8.
         with forgetting(self._file.with_suffix(".bin")):
             model = compiled(read(self._file), self._precision, self._threads)
-        _check_tensors(self._file, "inputs", model.inputs, self._tensors.inputs)
-        _check_tensors(self._file, "outputs", model.outputs, self._tensors.outputs)
+        check_declared(self._file, "inputs", _described(model.inputs), self._tensors.inputs)
+        check_declared(self._file, "outputs", _described(model.outputs), self._tensors.outputs)
         return model.create_infer_request()
 
 
@@ -152,20 +130,8 @@ def _reason(error: RuntimeError) -> str:
     return lines[-1] if lines else type(error).__name__
 
 
-def _model_file(bundle: Bundle, precision: str, component: str) -> Path:
-    folders = (folder.name for folder in bundle.root.glob("openvino-*"))
-    present = sorted(name.removeprefix("openvino-") for name in folders if not name.endswith("-fused"))
-    if precision not in present or precision not in FLOAT_PRECISION:
-        choice = f"it has {', '.join(present)}" if present else how_to_add(bundle, "openvino")
-        raise UserError(f"the bundle {bundle.given} has no OpenVINO at precision {precision!r}: {choice}")
-    return bundle.path(f"openvino-{precision}/{component}/model.xml")
-
-
-def _check_tensors(file: Path, kind: str, found: list[ov.ConstOutput], declared: tuple[TensorSpec, ...]) -> None:
-    in_file = [
+def _described(found: Sequence[ov.ConstOutput]) -> list[tuple[str, tuple[object, ...], str]]:
+    return [
         (port.get_any_name(), tuple(port.get_partial_shape().get_min_shape()), port.get_element_type().to_dtype().name)
         for port in found
     ]
-    in_manifest = [(spec.name, spec.shape, spec.dtype) for spec in declared]
-    if sorted(in_file) != sorted(in_manifest):
-        raise UserError(f"{file} has {kind} {in_file}, its manifest says {in_manifest}: export the bundle again")

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from lite_vton.bundle import Bundle, ComponentTensors
 from lite_vton.errors import UserError
-from lite_vton.messages.commands import how_to_add
-from lite_vton_runtimes.base import Array, Component, NoDeviceError
-from lite_vton_runtimes.fused import whole_network
-from lite_vton_runtimes.tensorrt.engine import ENGINE_NAME, EngineRecord, check_engine, engine_tensors, read_record
+from lite_vton_runtimes.base import Array, NoDeviceError
+from lite_vton_runtimes.networks import BundleRuntime, network_files
+from lite_vton_runtimes.tensorrt.engine import EngineRecord, check_engine, engine_tensors, read_record
 from lite_vton_runtimes.tensorrt.library import TensorRT, load_tensorrt, quiet
 from lite_vton_runtimes.tensorrt.nvidia import Gpu, first_gpu
 from lite_vton_runtimes.tensorrt.validity import check_validity
@@ -26,7 +25,7 @@ _OLDEST = (8, 0)
 """The first compute capability that an engine for no particular GPU runs on: Ampere."""
 
 
-class TensorRTRuntime:
+class TensorRTRuntime(BundleRuntime["_LazyEngine"]):
     """The `tensorrt-<precision>` folder of a bundle, offered as a `Runtime` on the first GPU.
 
     Each engine is loaded at its component's first use. Its device buffers are allocated then, once, and it runs on a
@@ -41,15 +40,7 @@ class TensorRTRuntime:
     def __init__(
         self, bundle: Bundle, precision: str = "fp16", *, cuda_graph: bool = True, fused: bool = False
     ) -> None:
-        self._bundle = bundle  # of a zip, this object keeps the extracted files alive
-        self._name = f"tensorrt-{precision}"
-        if fused:
-            networks = whole_network(bundle, "tensorrt", precision)
-        else:
-            networks = {
-                name: (_engine_file(bundle, precision, name), bundle.manifest.components[name])
-                for name in bundle.manifest.model.components
-            }
+        networks = network_files(bundle, "tensorrt", precision, called="engines", fused=fused)
         records = {name: _checked_record(name, file, tensors) for name, (file, tensors) in networks.items()}
         tensorrt = load_tensorrt()
         for record in records.values():
@@ -62,25 +53,16 @@ class TensorRTRuntime:
         if tensorrt.flavour.name == "tensorrt-rtx":
             for file, _ in networks.values():
                 check_validity(file, tensorrt)
-        self._components = {
+        components = {
             name: _LazyEngine(name, file, tensors, tensorrt, cuda_graph) for name, (file, tensors) in networks.items()
         }
-
-    @property
-    def name(self) -> str:
-        """`tensorrt-<precision>`."""
-        return self._name
-
-    @property
-    def components(self) -> Mapping[str, Component]:
-        """The networks by name; empty after `close`."""
-        return self._components
+        super().__init__(f"tensorrt-{precision}", components, bundle)
 
     def close(self) -> None:
         """Free engines, buffers and streams."""
         for component in self._components.values():
             component.close()
-        self._components = {}
+        super().close()
 
 
 class _LazyEngine:
@@ -166,15 +148,6 @@ def _context(file: Path, tensorrt: TensorRT, cuda_graph: bool) -> tuple[Any, Any
 
 
 _AGAIN = "export it again on this machine"
-
-
-def _engine_file(bundle: Bundle, precision: str, component: str) -> Path:
-    folders = (folder.name for folder in bundle.root.glob("tensorrt-*"))
-    present = sorted(name.removeprefix("tensorrt-") for name in folders if not name.endswith("-fused"))
-    if precision not in present:
-        choice = f"it has {', '.join(present)}" if present else how_to_add(bundle, "tensorrt")
-        raise UserError(f"the bundle {bundle.given} has no engines at precision {precision!r}: {choice}")
-    return bundle.path(f"tensorrt-{precision}/{component}/{ENGINE_NAME}")
 
 
 def _checked_record(name: str, file: Path, tensors: ComponentTensors) -> EngineRecord:

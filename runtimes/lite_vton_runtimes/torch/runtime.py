@@ -11,12 +11,13 @@ from torch import nn
 
 from lite_vton.bundle import ComponentTensors
 from lite_vton_runtimes.base import Array, Component
+from lite_vton_runtimes.networks import BundleRuntime
 from lite_vton_runtimes.tensors import ordered
 
 __all__ = ["TorchRuntime"]
 
 
-class TorchRuntime:
+class TorchRuntime(BundleRuntime[Component]):
     """Modules as they are, offered as a `Runtime`.
 
     `modules` maps component names to modules whose `forward` takes the tensors of `tensors[name].inputs` by position
@@ -34,22 +35,7 @@ class TorchRuntime:
     ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        self._name = name
-        self._components = {key: _component(key, module, tensors[key]) for key, module in modules.items()}
-
-    @property
-    def name(self) -> str:
-        """`torch-fp32` unless told otherwise."""
-        return self._name
-
-    @property
-    def components(self) -> Mapping[str, Component]:
-        """The networks by name; empty after `close`."""
-        return self._components
-
-    def close(self) -> None:
-        """Let go of the modules."""
-        self._components = {}
+        super().__init__(name, {key: _component(key, module, tensors[key]) for key, module in modules.items()})
 
 
 def _component(name: str, module: nn.Module, tensors: ComponentTensors) -> Component:

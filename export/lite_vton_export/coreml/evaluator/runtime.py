@@ -11,40 +11,21 @@ from lite_vton.bundle import Bundle, ComponentTensors
 from lite_vton.errors import UserError
 from lite_vton_export.coreml.evaluator.evaluator import Evaluator
 from lite_vton_runtimes.base import Array, Component
-from lite_vton_runtimes.fused import whole_network
+from lite_vton_runtimes.networks import BundleRuntime, network_files
 from lite_vton_runtimes.tensors import ordered
 
 __all__ = ["CoreMLEvaluator"]
 
 
-class CoreMLEvaluator:
+class CoreMLEvaluator(BundleRuntime[Component]):
     """The `coreml-<precision>` packages of a bundle, or its fused one; a `UserError` for one that is damaged."""
 
     def __init__(self, bundle: Bundle, precision: str, *, fused: bool = False) -> None:
-        self._name = f"coreml-{precision}"
-        if fused:
-            networks = whole_network(bundle, "coreml", precision)
-        else:
-            artifact, tensors = bundle.manifest.artifacts[self._name], bundle.manifest.components
-            networks = {name: (bundle.path(files.model), tensors[name]) for name, files in artifact.components.items()}
-        self._components: dict[str, Component] = {
-            name: _component(name, Evaluator.of_package(path), tensors_of)
-            for name, (path, tensors_of) in networks.items()
+        networks = network_files(bundle, "coreml", precision, called="Core ML", fused=fused)
+        components = {
+            name: _component(name, Evaluator.of_package(path), tensors) for name, (path, tensors) in networks.items()
         }
-
-    @property
-    def name(self) -> str:
-        """Format and precision."""
-        return self._name
-
-    @property
-    def components(self) -> Mapping[str, Component]:
-        """As `lite_vton_runtimes.base.Runtime`."""
-        return self._components
-
-    def close(self) -> None:
-        """Let go of the weights."""
-        self._components = {}
+        super().__init__(f"coreml-{precision}", components, bundle)
 
 
 def _component(name: str, evaluator: Evaluator, tensors: ComponentTensors) -> Component:
