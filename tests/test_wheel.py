@@ -32,6 +32,7 @@ CHAIN: dict[str, list[str]] = {
     "train": ["tiny", "-o", "run", *SHORT],
     "import": ASKED,  # it takes other people's weights
     "distill": ["tiny", "--teacher", "run", "-o", "student", *SHORT],
+    "few-steps": ["tiny", "--teacher", "student", "-o", "fast", "--counts", "1", *SHORT],
     "eval": ["run", "--data", "pairs", "--steps", "1"],
     "export": ["run", "-o", "bundle", "--precision", "fp32", "--steps", "1"],
     "verify": ["bundle"],

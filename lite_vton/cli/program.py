@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from lite_vton.cli.failures import NOBODY_READS, describe
-from lite_vton.cli.options import help_unless_a_verb_follows
+from lite_vton.cli.help_text import GroupedCommand, help_unless_a_verb_follows
 from lite_vton.cli.outputs import outputs_held
 from lite_vton.cli.process_start import BEGAN, process_start
 from lite_vton.cli.streams import open_what_is_closed, say_error, shut_output, take_any_letter
@@ -26,6 +26,7 @@ from lite_vton.cli.verbs import (
     doctor,
     evaluate,
     export,
+    few_steps,
     formats,
     import_,
     inspect,
@@ -59,6 +60,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "import": import_.import_,
     "train": train.train,
     "distill": distill.distill,
+    "few-steps": few_steps.few_steps,
     "eval": evaluate.evaluate,
     "export": export.export,
     "verify": verify.verify,
@@ -69,7 +71,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "sheet": sheet.sheet,
 }
 for _name, _verb in _VERBS.items():
-    app.command(_name)(_verb)
+    app.command(_name, cls=GroupedCommand)(_verb)
 app.add_typer(data.app, name="data")
 
 

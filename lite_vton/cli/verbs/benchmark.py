@@ -2,47 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from lite_vton.cli.next_steps import say_your_own_photos
-from lite_vton.cli.options import MOST, BundlePath, Json, Sampler, Seed, Steps
+from lite_vton.cli.options.backends import Backends, Precisions, Runs, Targets, Warmup
+from lite_vton.cli.options.models import BundlePath
+from lite_vton.cli.options.output import Json, ReportFolder
+from lite_vton.cli.options.sampling import Sampler, Seed, Steps
 from lite_vton.cli.screen import Watch, megabytes, print_json, print_table
 from lite_vton.errors import UserError
 from lite_vton.messages.choices import words
 from lite_vton.messages.commands import command
 from lite_vton.workflows.backends import usable_backends
-from lite_vton.workflows.names import completing
 
 __all__ = ["benchmark"]
 
 
 def benchmark(
     path: BundlePath,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder of the report; default: the bundle.")
-    ] = None,
-    backends: Annotated[
-        str,
-        typer.Option(
-            "--backend",
-            autocompletion=completing("backend"),
-            help="Comma-separated; default: all that the bundle and this machine have.",
-        ),
-    ] = "",
-    precisions: Annotated[
-        str,
-        typer.Option(
-            "--precision", autocompletion=completing("precision"), help="Comma-separated; default: all there are."
-        ),
-    ] = "",
-    targets: Annotated[
-        str, typer.Option("--target", help="Comma-separated component names, try_on or fused; default: all.")
-    ] = "",
-    warmup: Annotated[int, typer.Option("--warmup", min=0, max=MOST, help="Runs not timed.")] = 10,
-    runs: Annotated[int, typer.Option("--runs", min=1, max=MOST, help="Timed runs of each row.")] = 20,
+    output: ReportFolder = None,
+    backends: Backends = "",
+    precisions: Precisions = "",
+    targets: Targets = "",
+    warmup: Warmup = 10,
+    runs: Runs = 20,
     steps: Steps = None,
     sampler: Sampler = None,
     seed: Seed = 0,

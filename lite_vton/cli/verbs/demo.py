@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from lite_vton.cli.next_steps import say_your_own_photos
-from lite_vton.cli.options import Overwrite
+from lite_vton.cli.options.datasets import DemoPairs
+from lite_vton.cli.options.models import DemoModel
+from lite_vton.cli.options.output import DemoFolder, Overwrite
 from lite_vton.cli.outputs import claim_filled_folder
 from lite_vton.cli.screen import Watch
 from lite_vton.messages.commands import command
 from lite_vton.workflows.extras import require
-from lite_vton.workflows.names import completing
 from lite_vton.workflows.weights import NOTES
 
 __all__ = ["demo"]
 
 
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for everything the demo makes.")],
-    pairs: Annotated[int, typer.Option("--pairs", min=1, max=1000, help="Rows of the contact sheet.")] = 4,
-    model: Annotated[
-        str,
-        typer.Option(
-            "--preset", metavar="MODEL", autocompletion=completing("preset"), help="Another preset, or a run's folder."
-        ),
-    ] = "demo",
+    output: DemoFolder,
+    pairs: DemoPairs = 4,
+    model: DemoModel = "demo",
     overwrite: Overwrite = False,
 ) -> None:
     """Show the whole chain on drawn people.

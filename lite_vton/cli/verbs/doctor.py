@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from lite_vton.cli.options import Json
+from lite_vton.cli.options.output import Json
 from lite_vton.cli.screen import print_json, print_table
 from lite_vton.workflows.installation import examine
 

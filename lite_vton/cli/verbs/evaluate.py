@@ -6,12 +6,14 @@ import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from lite_vton.atomic import whole_folder, write_text
-from lite_vton.cli.options import LARGEST_SEED, LARGEST_SIDE, MOST, Json, Mask, Overwrite, Sampler, Steps
+from lite_vton.cli.options.datasets import DressCodeCategory, JudgedPairs, SkipBroken, TestData
+from lite_vton.cli.options.judging import InceptionWeights, LpipsWeights, Results, ResultsHeight, ResultsWidth, Unpaired
+from lite_vton.cli.options.models import JudgedModel, Mask
+from lite_vton.cli.options.output import Json, Overwrite, PairsSheet, SavePictures, ScoresFolder
+from lite_vton.cli.options.sampling import Detail, Sampler, Seed, Steps
 from lite_vton.cli.outputs import claim_filled_folder
 from lite_vton.cli.screen import Watch, print_json, print_table
 from lite_vton.errors import UserError
@@ -22,7 +24,6 @@ from lite_vton.workflows.evaluate.model import KEYS, Sampling, TestPairs, judge
 from lite_vton.workflows.evaluate.report import as_json, as_markdown, as_table, rows_as_json
 from lite_vton.workflows.evaluate.results import judge_results
 from lite_vton.workflows.extras import require
-from lite_vton.workflows.names import completing
 from lite_vton.workflows.weights import is_bundle, model_config
 
 if TYPE_CHECKING:
@@ -36,58 +37,26 @@ __all__ = ["evaluate"]
 
 
 def evaluate(
-    model: Annotated[
-        str | None,
-        typer.Argument(metavar="[MODEL]", autocompletion=completing("preset"), help="Bundle, preset, or run's folder."),
-    ] = None,
-    results: Annotated[
-        Path | None, typer.Option("--results", help="Instead of a model: a folder of try-ons made by anybody.")
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="Folder in VITON-HD's or DressCode's layout; default: newly drawn held-out pairs."),
-    ] = None,
-    category: Annotated[str | None, typer.Option("--category", help="DressCode's upper_body or dresses.")] = None,
+    model: JudgedModel = None,
+    results: Results = None,
+    data: TestData = None,
+    category: DressCodeCategory = None,
     mask: Mask = None,
-    pairs: Annotated[
-        int | None, typer.Option("--pairs", min=1, max=MOST, help="How many to judge; default: 64, or all results.")
-    ] = None,
-    unpaired: Annotated[
-        bool, typer.Option("--unpaired", help="Everybody in another one's garment: FID and KID alone.")
-    ] = False,
-    lpips_weights: Annotated[
-        Path | None, typer.Option("--lpips-weights", help="torchvision's AlexNet; default: torch's cache.")
-    ] = None,
-    inception_weights: Annotated[
-        Path | None, typer.Option("--inception-weights", help="FID's Inception; default: torch's cache.")
-    ] = None,
-    skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out pairs whose files cannot be used, and name them.")
-    ] = False,
-    height: Annotated[
-        int | None,
-        typer.Option("--height", min=16, max=LARGEST_SIDE, help="Height in pixels of the pictures in --results."),
-    ] = None,
-    width: Annotated[
-        int | None,
-        typer.Option("--width", min=16, max=LARGEST_SIDE, help="Width in pixels of the pictures in --results."),
-    ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for eval.json and eval.md.")] = None,
-    save_pictures: Annotated[
-        bool, typer.Option("--save-pictures", help="Keep the try-ons as PNG in the output's pictures/.")
-    ] = False,
-    sheet: Annotated[
-        bool, typer.Option("--sheet", help="Write the first 24 pairs side by side, side-by-side.jpg in the output.")
-    ] = False,
+    pairs: JudgedPairs = None,
+    unpaired: Unpaired = False,
+    lpips_weights: LpipsWeights = None,
+    inception_weights: InceptionWeights = None,
+    skip_broken: SkipBroken = False,
+    height: ResultsHeight = None,
+    width: ResultsWidth = None,
+    output: ScoresFolder = None,
+    save_pictures: SavePictures = False,
+    sheet: PairsSheet = False,
     overwrite: Overwrite = False,
     steps: Steps = None,
     sampler: Sampler = None,
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Random seed of the sampling noise.")
-    ] = 0,
-    detail: Annotated[
-        bool, typer.Option("--detail/--no-detail", help="Carry stripes and letters over from the warped garment.")
-    ] = True,
+    seed: Seed = 0,
+    detail: Detail = True,
     as_json: Json = False,
 ) -> None:
     """Score a model, or a folder of results, on test pairs.

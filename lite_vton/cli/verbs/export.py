@@ -2,80 +2,52 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from lite_vton.cli.next_steps import benchmark_command
-from lite_vton.cli.options import Autoencoder, MinPsnr, Overwrite, Seed, Steps
+from lite_vton.cli.options.exporting import (
+    Attention,
+    CalibrationData,
+    ComputeUnits,
+    CoreMLTarget,
+    DecoderTile,
+    ExportPrecisions,
+    Formats,
+    FusedToo,
+    KeepGoing,
+    MinPsnr,
+)
+from lite_vton.cli.options.models import AnyModel, Autoencoder
+from lite_vton.cli.options.output import BundleOutput, DryRun, Overwrite
+from lite_vton.cli.options.sampling import Seed, Steps
 from lite_vton.cli.outputs import claim_output
 from lite_vton.cli.screen import Watch
 from lite_vton.messages.choices import words
 from lite_vton.workflows.export import export_model, export_options, plan, target_of
 from lite_vton.workflows.extras import require
-from lite_vton.workflows.names import completing
 from lite_vton.workflows.weights import NOTES
 
 __all__ = ["export"]
 
 
 def export(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL",
-            autocompletion=completing("preset"),
-            help="A preset, a run's folder, or a bundle to add to.",
-        ),
-    ],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The bundle: a folder, or a .zip; default: the one added to.")
-    ] = None,
-    formats: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            autocompletion=completing("format"),
-            help="Comma-separated, or all that this machine can; see `formats`.",
-        ),
-    ] = "onnx",
-    precisions: Annotated[
-        str, typer.Option("--precision", autocompletion=completing("precision"), help="Comma-separated, or all.")
-    ] = "fp32,fp16",
+    model: AnyModel,
+    output: BundleOutput = None,
+    formats: Formats = "onnx",
+    precisions: ExportPrecisions = "fp32,fp16",
     autoencoder: Autoencoder = None,
-    decoder_tile: Annotated[
-        str | None,
-        typer.Option(
-            "--decoder-tile", metavar="H,W", help="Decode in tiles of so many pixels: less memory, more time."
-        ),
-    ] = None,
-    fused: Annotated[
-        bool, typer.Option("--fused", help="Beside each artifact, the whole try-on as one graph.")
-    ] = False,
+    decoder_tile: DecoderTile = None,
+    fused: FusedToo = False,
     steps: Steps = None,
     seed: Seed = 0,
     min_psnr: MinPsnr = None,
-    calibration: Annotated[
-        Path | None,
-        typer.Option("--calibration", metavar="DATA", help="Dataset to calibrate int8 on; default: drawn people."),
-    ] = None,
-    keep_going: Annotated[
-        bool, typer.Option("--keep-going", help="Leave out what fails, and still write the rest; exit 1.")
-    ] = False,
-    coreml_target: Annotated[
-        str | None, typer.Option("--coreml-target", help="Oldest system for coreml: ios16, ios17 (default) or ios18.")
-    ] = None,
-    compute_units: Annotated[
-        str | None,
-        typer.Option("--compute-units", help="Hint in coreml files: all, cpu-only, cpu-and-gpu or cpu-and-ne."),
-    ] = None,
-    attention: Annotated[
-        str | None,
-        typer.Option("--attention", help="In coreml: original, or split-einsum for the Neural Engine."),
-    ] = None,
+    calibration: CalibrationData = None,
+    keep_going: KeepGoing = False,
+    coreml_target: CoreMLTarget = None,
+    compute_units: ComputeUnits = None,
+    attention: Attention = None,
     overwrite: Overwrite = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Export a model to a verified bundle, or more formats into one.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lite_vton.cli.options import Json
+from lite_vton.cli.options.output import Json
 from lite_vton.cli.screen import print_json, print_table
 from lite_vton_export.formats import FORMATS
 from lite_vton_runtimes.backends import BACKENDS

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from lite_vton.cli.next_steps import export_command
+from lite_vton.cli.options.importing import ImageTower, ImportedAs, Layout, OtherAutoencoder, SelfAttention
+from lite_vton.cli.options.output import ImportFolder
 from lite_vton.cli.outputs import claim_output
 from lite_vton.cli.screen import Watch
 from lite_vton.libraries.hub_cache import checkpoint_at
 from lite_vton.messages.commands import command
 from lite_vton.workflows.extras import require
 from lite_vton.workflows.import_model import import_bundle, import_run, is_onnx, refuse_import, training_command
-from lite_vton.workflows.names import completing
 
 __all__ = ["import_"]
 
@@ -26,35 +27,12 @@ def import_(
             metavar="SOURCE", help="A diffusers folder or cache, a .safetensors, .ckpt or .pth, or Optimum's ONNX."
         ),
     ],
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            "--preset",
-            metavar="PRESET",
-            autocompletion=completing("preset"),
-            help="What to import it as: teacher or mp-vton.",
-        ),
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run, or of ONNX the bundle, to write.")],
-    layout: Annotated[
-        str | None,
-        typer.Option(
-            "--layout",
-            autocompletion=completing("layout"),
-            help="Its channels: stable-diffusion, inpainting, paint-by-example, stableviton or lite-vton.",
-        ),
-    ] = None,
-    autoencoder: Annotated[
-        Path | None,
-        typer.Option("--autoencoder", metavar="PATH", help="Another autoencoder: a folder, a file, or TAESD."),
-    ] = None,
-    attention: Annotated[
-        Path | None, typer.Option("--attention", metavar="PATH", help="CatVTON's self-attention, put on top.")
-    ] = None,
-    image_encoder: Annotated[
-        Path | None, typer.Option("--image-encoder", metavar="FOLDER", help="CLIP's image tower, for mp-vton.")
-    ] = None,
+    model: ImportedAs,
+    output: ImportFolder,
+    layout: Layout = None,
+    autoencoder: OtherAutoencoder = None,
+    attention: SelfAttention = None,
+    image_encoder: ImageTower = None,
 ) -> None:
     """Turn somebody's weights into a run to train, distill or export, or their ONNX files into a bundle.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from lite_vton.cli.options import BundlePath, Json
+from lite_vton.cli.options.models import BundlePath, Ranges
+from lite_vton.cli.options.output import Json
 from lite_vton.cli.ranges import print_ranges, ranges_of
 from lite_vton.cli.screen import megabytes, print_json, print_table
 from lite_vton.messages.commands import command
@@ -16,11 +15,6 @@ if TYPE_CHECKING:
     from lite_vton.bundle import Bundle, ComponentFiles, Manifest
 
 __all__ = ["inspect"]
-
-
-Ranges = Annotated[
-    bool, typer.Option("--ranges", help="Run it, and show the largest values and what float16 would spoil.")
-]
 
 
 def inspect(path: BundlePath, ranges: Ranges = False, as_json: Json = False) -> None:

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from lite_vton.cli.options import Autoencoder, Json
+from lite_vton.cli.options.models import Autoencoder, OnePreset, Parameters
+from lite_vton.cli.options.output import Json
 from lite_vton.cli.screen import print_json, print_table
 from lite_vton.errors import UserError
 from lite_vton.messages.commands import command
 from lite_vton.presets.paper import PAPER, SOURCE
 from lite_vton.presets.table import PRESETS, preset
 from lite_vton.workflows.costs import HEADINGS, cost_figures, cost_rows, count_costs
-from lite_vton.workflows.names import completing
 from lite_vton.workflows.weights import config_of, weights_are_shipped
 
 __all__ = ["models"]
 
 
 def models(
-    name: Annotated[
-        str | None,
-        typer.Option("--preset", metavar="PRESET", autocompletion=completing("preset"), help="Only this one, in full."),
-    ] = None,
-    parameters: Annotated[
-        bool, typer.Option("--parameters", help="Count them too; needs torch, takes some seconds.")
-    ] = False,
+    name: OnePreset = None,
+    parameters: Parameters = False,
     autoencoder: Autoencoder = None,
     as_json: Json = False,
 ) -> None:

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from lite_vton.cli.next_steps import say_your_own_photos
-from lite_vton.cli.options import Backend, BundlePath, Overwrite, Precision, Sampler, Seed, Steps
+from lite_vton.cli.options.backends import Backend, Precision
+from lite_vton.cli.options.models import BundlePath
+from lite_vton.cli.options.output import Overwrite, Sheet
+from lite_vton.cli.options.photos import Garments, Persons, SheetCategory
+from lite_vton.cli.options.sampling import Sampler, Seed, Steps
 from lite_vton.cli.outputs import claim_output, claim_picture
 from lite_vton.cli.screen import Watch
 from lite_vton.messages.commands import command
 from lite_vton.workflows.extras import require
-from lite_vton.workflows.names import completing
 
 __all__ = ["sheet"]
 
 
 def sheet(
     path: BundlePath,
-    persons: Annotated[Path, typer.Option("--persons", help="Folder of photos of people.")],
-    garments: Annotated[Path, typer.Option("--garments", help="Folder of photos of garments.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The sheet, .png, .jpg or .webp; the report lies beside it.")
-    ],
-    category: Annotated[
-        str,
-        typer.Option(
-            "--category",
-            autocompletion=completing("category"),
-            help="Category of all garments; default: dress where a file is named so, else upper.",
-        ),
-    ] = "",
+    persons: Persons,
+    garments: Garments,
+    output: Sheet,
+    category: SheetCategory = "",
     backend: Backend = "onnxruntime",
     precision: Precision = None,
     steps: Steps = None,

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from lite_vton.cli.next_steps import export_command
-from lite_vton.cli.options import (
-    Autoencoder,
+from lite_vton.cli.options.datasets import Data, Shards, SkipBroken
+from lite_vton.cli.options.models import Autoencoder, ImageEncoder, Mask, Pose, Preset, Start
+from lite_vton.cli.options.output import Resume, RunFolder, SampleEvery
+from lite_vton.cli.options.training import (
+    Accumulation,
     Batch,
     Bf16,
-    Data,
     GradientCheckpointing,
-    ImageEncoder,
     LearningRate,
-    Mask,
-    Pose,
-    Preset,
-    Resume,
-    RunFolder,
-    SampleEvery,
-    Shards,
-    SkipBroken,
     TrainingSeed,
     TrainingSteps,
 )
 from lite_vton.cli.outputs import claim_filled_folder
 from lite_vton.cli.screen import Watch
 from lite_vton.workflows.extras import require
-from lite_vton.workflows.names import completing
 from lite_vton.workflows.train.pairs import TrainingData
 from lite_vton.workflows.train.processes import first_process
 from lite_vton.workflows.train.train import Conditions, Schooling, train_model
@@ -46,9 +34,7 @@ def train(
     learning_rate: LearningRate = 8e-4,
     seed: TrainingSeed = 0,
     bf16: Bf16 = False,
-    accumulation: Annotated[
-        int, typer.Option("--accumulation", min=1, max=100_000, help="Parts a batch of the U-Net is computed in.")
-    ] = 1,
+    accumulation: Accumulation = 1,
     gradient_checkpointing: GradientCheckpointing = False,
     sample_every: SampleEvery = 0,
     mask: Mask = None,
@@ -58,15 +44,7 @@ def train(
     skip_broken: SkipBroken = False,
     resume: Resume = False,
     autoencoder: Autoencoder = None,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--start",
-            metavar="RUN",
-            autocompletion=completing("preset"),
-            help="Go on from its networks: an import, or an earlier run.",
-        ),
-    ] = None,
+    start: Start = None,
 ) -> None:
     """Train a model: autoencoder, unless the file of one is given, then U-Net.
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from lite_vton.cli.next_steps import benchmark_command
-from lite_vton.cli.options import BundlePath, Json, MinPsnr
+from lite_vton.cli.options.exporting import Artifacts, MinPsnr
+from lite_vton.cli.options.models import BundlePath
+from lite_vton.cli.options.output import Json
 from lite_vton.cli.screen import Watch, print_json
 from lite_vton.errors import UserError
 from lite_vton.messages.choices import several_of
@@ -24,9 +26,7 @@ __all__ = ["verify"]
 
 def verify(
     path: BundlePath,
-    artifacts: Annotated[
-        str | None, typer.Option("--artifact", help="Only these, comma-separated, such as onnx-fp16.")
-    ] = None,
+    artifacts: Artifacts = None,
     min_psnr: MinPsnr = None,
     as_json: Json = False,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from lite_vton.workflows.train.run_folder import refuse_folder, resumable, save_
 from lite_vton.workflows.train.train import Schooling
 from lite_vton.workflows.weights import config_of, load_model
 
-__all__ = ["Jumps", "distill_steps", "refuse_switches"]
+__all__ = ["Jumps", "distill_steps"]
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,6 @@ class Jumps:
         if not numbers or numbers[-1] < 1:
             raise UserError(f"no numbers of steps in {counts!r}: write them with commas, such as 4,2,1")
         return cls(numbers, one_of("way to few steps", way, WAYS), truth)
-
-
-def refuse_switches(given: Sequence[str]) -> None:
-    """A `UserError` for switches that say what is the teacher's to say."""
-    if given:
-        raise UserError(f"with --few-steps the model stays what its teacher is: leave out {', '.join(given)}")
 
 
 def distill_steps(

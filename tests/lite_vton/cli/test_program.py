@@ -18,7 +18,7 @@ from lite_vton.cli.program import app
 from lite_vton.version import __version__
 
 VERBS = (
-    "demo", "doctor", "models", "formats", "data", "import", "train", "distill",
+    "demo", "doctor", "models", "formats", "data", "import", "train", "distill", "few-steps",
     "eval", "export", "verify", "inspect", "benchmark", "run",
 )  # fmt: skip
 

@@ -68,7 +68,7 @@ MODEL_SLIPS = [
     (["distill", "tiny", "--teacher", "tiny", "--data", "nowhere", "-o", "out"], "no dataset at nowhere"),
     (["distill", "tiny", "--teacher", "tiny", "--data", ".", "-o", "o", "--distill", "outptu"], "mean 'output'?"),
     (["distill", "tiny", "--teacher", "tiny", "--data", ".", "-o", "o", "--init", "slimm"], "mean 'slim'?"),
-    (["distill", "tiny", "--teacher", "nowhere", "--data", ".", "-o", "o", "--few-steps", "4"], "'nowhere'"),
+    (["few-steps", "tiny", "--teacher", "nowhere", "--data", ".", "-o", "o"], "'nowhere'"),
     (["import", "nowhere", "--model", "teacher", "-o", "out"], "no file or folder nowhere"),
     (["import", ".", "--model", "techer", "-o", "out"], "did you mean 'teacher'?"),
     (["import", ".", "--model", "teacher", "-o", "out", "--layout", "inpaintin"], "did you mean 'inpainting'?"),

@@ -312,9 +312,9 @@ def test_drawing_a_dataset(tmp_path: Path, refused: Refused, capfd: pytest.Captu
 def test_a_trained_model_is_taught_to_sample_in_few_steps(
     way: str, teacher: Path, dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["distill", "tiny-teacher", "--teacher", str(teacher), "--data", str(dataset), *SHORT]
+    words = ["few-steps", "tiny-teacher", "--teacher", str(teacher), "--data", str(dataset), *SHORT]
     fast = tmp_path / "fast"
-    assert main([*words, "-o", str(fast), "--few-steps", "1,2", "--few-steps-by", way]) == 0
+    assert main([*words, "-o", str(fast), "--counts", "1,2", "--method", way]) == 0
     before, after = load_file(teacher / "unet.safetensors"), load_file(fast / "unet.safetensors")
     assert any(not np.array_equal(before[name], after[name]) for name in before)
     capfd.readouterr()
@@ -325,21 +325,21 @@ def test_a_trained_model_is_taught_to_sample_in_few_steps(
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("--few-steps", "many"), "no numbers of steps in 'many'"),
-        (("--few-steps", "4", "--few-steps-by", "progresive"), "progressive"),
-        (("--few-steps", "4", "--no-pose"), "leave out --pose"),
-        (("--few-steps", "601"), "cannot sample in 601 steps"),
+        (("--counts", "many"), "no numbers of steps in 'many'"),
+        (("--counts", "4", "--method", "progresive"), "progressive"),
+        (("--counts", "4", "--no-pose"), "No such option: --no-pose"),
+        (("--counts", "601"), "cannot sample in 601 steps"),
     ],
 )
 def test_few_steps_that_cannot_be_taught_are_refused(
     words: tuple[str, ...], complaint: str, teacher: Path, dataset: Path, tmp_path: Path, refused: Refused
 ) -> None:
-    common = ["distill", "tiny-teacher", "--teacher", str(teacher), "--data", str(dataset), "-o", str(tmp_path / "x")]
+    common = ["few-steps", "tiny-teacher", "--teacher", str(teacher), "--data", str(dataset), "-o", str(tmp_path / "x")]
     assert complaint in refused(*common, *SHORT, *words)
 
 
 def test_steps_are_not_distilled_along_with_width(
     teacher: Path, dataset: Path, tmp_path: Path, refused: Refused
 ) -> None:
-    words = ["distill", "tiny", "--teacher", str(teacher), "--data", str(dataset), "-o", str(tmp_path / "x")]
-    assert "distil a tiny first" in refused(*words, *SHORT, "--few-steps", "2")
+    words = ["few-steps", "tiny", "--teacher", str(teacher), "--data", str(dataset), "-o", str(tmp_path / "x")]
+    assert "distil a tiny first" in refused(*words, *SHORT, "--counts", "2")

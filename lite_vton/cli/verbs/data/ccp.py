@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from lite_vton.cli.options import MOST, Height, Overwrite, Width, Workers
+from lite_vton.cli.options.datasets import Height, LeaveOut, TestEvery, TestOffset, Width, Workers
+from lite_vton.cli.options.output import DatasetFolder, Overwrite
 from lite_vton.workflows.extras import require
 
 __all__ = ["ccp"]
@@ -16,20 +17,12 @@ __all__ = ["ccp"]
 
 def ccp(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of Clothing Co-Parsing as published.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make, in VITON-HD's layout.")],
+    output: DatasetFolder,
     height: Height = 512,
     width: Width = 384,
-    test_every: Annotated[
-        int, typer.Option("--test-every", min=2, max=MOST, help="One photo in so many is for testing ...")
-    ] = 8,
-    test_offset: Annotated[
-        int,
-        typer.Option("--test-offset", min=0, max=MOST, help="... those whose number leaves this when divided by that."),
-    ] = 1,
-    leave_out: Annotated[
-        list[str] | None,
-        typer.Option("--leave-out", metavar="NUMBER|FOLDER", help="Photos to use for nothing; may be repeated."),
-    ] = None,
+    test_every: TestEvery = 8,
+    test_offset: TestOffset = 1,
+    leave_out: LeaveOut = None,
     workers: Workers = os.cpu_count() or 1,
     overwrite: Overwrite = False,
 ) -> None:

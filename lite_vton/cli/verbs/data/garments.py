@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from lite_vton.cli.options import Height, Overwrite, Width, Workers
+from lite_vton.cli.options.datasets import Height, Width, Workers, Worn
+from lite_vton.cli.options.output import DatasetFolder, Overwrite
 from lite_vton.cli.screen import Watch
 from lite_vton.errors import StoppedError
 from lite_vton.workflows.extras import require
@@ -19,10 +20,10 @@ __all__ = ["garments"]
 
 def garments(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of garment photos, or of a folder a class.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make, in VITON-HD's layout.")],
+    output: DatasetFolder,
     height: Height = 512,
     width: Width = 384,
-    worn: Annotated[bool, typer.Option("--worn", help="Lay garments flat that somebody wears, not drop them.")] = False,
+    worn: Worn = False,
     workers: Workers = os.cpu_count() or 1,
     overwrite: Overwrite = False,
 ) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from lite_vton.cli.help_text import GroupedCommand, help_unless_a_verb_follows
 from lite_vton.cli.next_steps import training_command
-from lite_vton.cli.options import LARGEST_SEED, Height, Overwrite, Width, Workers, finite, help_unless_a_verb_follows
+from lite_vton.cli.options.datasets import DrawingSeed, DrawnPairs, Height, TestShare, Width, Workers
+from lite_vton.cli.options.output import DatasetFolder, Overwrite
 from lite_vton.cli.outputs import claim_output
 from lite_vton.cli.screen import Watch
 from lite_vton.cli.verbs.data.ccp import ccp
@@ -27,17 +27,14 @@ def _data(context: typer.Context) -> None:
     help_unless_a_verb_follows(context)
 
 
-@app.command("synthesize")
+@app.command("synthesize", cls=GroupedCommand)
 def synthesize(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make, in VITON-HD's layout.")],
-    pairs: Annotated[int, typer.Option("--pairs", min=1, max=10**7, help="How many people and garments.")] = 100,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Same seed, same drawings.")] = 0,
+    output: DatasetFolder,
+    pairs: DrawnPairs = 100,
+    seed: DrawingSeed = 0,
     height: Height = 256,
     width: Width = 192,
-    test_share: Annotated[
-        float,
-        typer.Option("--test-share", min=0.0, max=1.0, callback=finite, help="The part that becomes the test split."),
-    ] = 0.1,
+    test_share: TestShare = 0.1,
     workers: Workers = os.cpu_count() or 1,
     overwrite: Overwrite = False,
 ) -> None:
@@ -62,5 +59,5 @@ def synthesize(
     watch.wrote([output], training_command(output))
 
 
-app.command("ccp")(ccp)
-app.command("garments")(garments)
+app.command("ccp", cls=GroupedCommand)(ccp)
+app.command("garments", cls=GroupedCommand)(garments)
