@@ -16,7 +16,8 @@ from lite_vton.photo.crop import Crop, take_crop
 from lite_vton.photo.files import Photo
 from lite_vton.presets.config import MaskKind
 from lite_vton.tryon.given import Witnesses, look
-from lite_vton.tryon.prepare import Prepared, prepare
+from lite_vton.tryon.known import Known
+from lite_vton.tryon.prepare import FoundPerson, Prepared, prepare
 from lite_vton.worn.detect import find_wearer
 from lite_vton.worn.flat_lay import lay_flat
 
@@ -31,43 +32,22 @@ def prepare_photos(
     *,
     category: str = "upper",
     mask: MaskKind = "improved",
-    keypoints: Keypoints | None = None,
-    parse: NDArray[np.uint8] | None = None,
-    repaint: NDArray[np.uint8] | None = None,
-    garment_mask: NDArray[np.uint8] | None = None,
-    person_index: int | None = None,
-    pose_model: Path | None = None,
+    known: Known = Known(),  # frozen
 ) -> Prepared:
     """One try-on at (height, width), the model's size.
 
-    Without `keypoints` (pixels of `person`), DWPose finds them where `pose_model` is its ONNX file or the folder of
-    both, else MediaPipe, which sees the silhouette too. `parse` (H, W), LIP labels, and `repaint` (H, W) uint8, > 127 =
-    repaint, both of `person`, and `garment_mask` (h, w[, C]) uint8 of `garment` are trusted more than what is seen,
-    unless they cannot be of these photos at all (`lite_vton.tryon.given`).
-    `person_index` counts from 0, the largest. A garment that somebody wears in its photo is laid flat first, where
-    MediaPipe is installed.
+    Where `known` has no keypoints, its `pose_model` finds them, else MediaPipe, which sees the silhouette too.
+    A garment that somebody wears in its photo is laid flat first, where MediaPipe is installed.
     `UserError`, with what is wrong with which photo, where no try-on can be made of them.
     """
-    cutout = _garment(garment, garment_mask, category)
-    sight, witnesses = None, None
-    if keypoints is None:
-        keypoints, sight = _seen(person, person_index, pose_model)
-        witnesses = Witnesses((keypoints,))
+    cutout = _garment(garment, known.garment_mask, category)
+    if known.keypoints is None:
+        found = _found(person, known.person_index, known.pose_model)
     elif installed():
-        witnesses = _witnesses(person, keypoints)
-    return prepare(
-        person,
-        keypoints,
-        cutout,
-        height,
-        width,
-        category,
-        mask=mask,
-        parse=parse,
-        repaint=repaint,
-        sight=sight,
-        witnesses=witnesses,
-    )
+        found = FoundPerson(known.keypoints, witnesses=_witnesses(person, known.keypoints))
+    else:
+        found = FoundPerson(known.keypoints)
+    return prepare(person, found, cutout, height, width, category, mask=mask, known=known)
 
 
 _LARGEST = 2048  # pixels along the longer side: more of a photo shows the networks nothing
@@ -91,17 +71,19 @@ def _witnesses(photo: Photo, keypoints: Keypoints) -> Witnesses:
     return replace(seen, people=[person.moved(back, photo.height, photo.width) for person in seen.people])
 
 
-def _seen(photo: Photo, index: int | None, pose_model: Path | None) -> tuple[Keypoints, Sight | None]:
+def _found(photo: Photo, index: int | None, pose_model: Path | None) -> FoundPerson:
     view = photo.smaller(_LARGEST)
     whole, scale = Crop(0, 0, view.width, view.height), photo.width / view.width
     if pose_model is None:
         chosen = choose_person(find_people(view.pixels), index, photo.name)
         keypoints = chosen.keypoints.moved(whole, photo.height, photo.width)
         check_usable(keypoints, photo.height, photo.width, photo.name)
-        return keypoints, Sight(chosen.silhouette, scale * chosen.hands, scale)
+        return FoundPerson(
+            keypoints, Sight(chosen.silhouette, scale * chosen.hands, scale), witnesses=Witnesses((keypoints,))
+        )
     from lite_vton.person.dwpose import dwpose_people
 
     found = choose_person(dwpose_people(view.pixels, pose_model), index, photo.name)
     keypoints = found.moved(whole, photo.height, photo.width)
     check_usable(keypoints, photo.height, photo.width, photo.name)
-    return keypoints, None
+    return FoundPerson(keypoints, witnesses=Witnesses((keypoints,)))

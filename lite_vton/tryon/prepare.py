@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,21 +16,17 @@ from lite_vton.mask.plain import plain_mask
 from lite_vton.mask.seen import Sight, seen_mask
 from lite_vton.person.framing import worn_crop
 from lite_vton.person.keypoints import Keypoints, skeleton_picture
-from lite_vton.photo.crop import Crop, take_labels
+from lite_vton.photo.crop import Crop, paste_back, take_labels
 from lite_vton.photo.files import Photo
+from lite_vton.photo.seam import match_seam
+from lite_vton.photo.transparency import from_white
 from lite_vton.presets.config import MaskKind
 from lite_vton.tryon.given import Witnesses, check_person
 from lite_vton.tryon.inputs import TryOnInputs
+from lite_vton.tryon.known import Known
 from lite_vton.warp.garment import warp_garment
 
-if TYPE_CHECKING:
-    from lite_vton.photo.files import Photo
-
-from lite_vton.photo.crop import paste_back
-from lite_vton.photo.seam import match_seam
-from lite_vton.photo.transparency import from_white
-
-__all__ = ["Prepared", "prepare"]
+__all__ = ["FoundPerson", "Prepared", "into_photo", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -56,45 +51,51 @@ class Prepared:
     silhouette: NDArray[np.float32] | None = None
 
 
+@dataclass(frozen=True)
+class FoundPerson:
+    """Who is dressed: `keypoints` in pixels of the photo, and what was seen of the person and of others there."""
+
+    keypoints: Keypoints
+    sight: Sight | None = None
+    witnesses: Witnesses | None = None
+
+
 def prepare(
     person: Photo,
-    keypoints: Keypoints,
+    found: FoundPerson,
     garment: Cutout,
     height: int,
     width: int,
     category: str = "upper",
     *,
     mask: MaskKind = "improved",
-    parse: NDArray[np.uint8] | None = None,
-    repaint: NDArray[np.uint8] | None = None,
-    sight: Sight | None = None,
-    witnesses: Witnesses | None = None,
+    known: Known = Known(),  # frozen
 ) -> Prepared:
-    """`keypoints` in pixels of `person`; the result at (height, width), the model's size.
+    """One try-on of the person `found` in the photo, at (height, width), the model's size.
 
-    `mask` is the model's kind. `parse` (H, W), LIP labels of `person`'s pixels, makes an improved mask exact; a plain
-    one cannot do without. Where there is none, `sight`, what was seen in the photo, does what it can. `repaint` (H, W)
-    uint8, > 127 = repaint, is taken instead of all of them. `witnesses` are who was seen in the photo.
+    `mask` is the model's kind. Of `known`, `parse` makes an improved mask exact; a plain one cannot do without. Where
+    there is none, what was seen in the photo does what it can. `repaint` is taken instead of all of them.
     `UserError` for keypoints without shoulders or hips (for "lower" also knees), an unknown category, an empty garment,
     a parse that is missing, and for keypoints, parse and mask that cannot be of this photo (`lite_vton.tryon.given`).
     """
+    keypoints, parse, repaint = found.keypoints, known.parse, known.repaint
     kind = as_category(category)
-    check_person(keypoints, person.height, person.width, kind, parse=parse, mask=repaint, witnesses=witnesses)
+    check_person(keypoints, person.height, person.width, kind, parse=parse, mask=repaint, witnesses=found.witnesses)
     crop = worn_crop(keypoints, person.height, person.width, category)
     person_crop = person.taken(crop, height, width)
     moved = keypoints.moved(crop, height, width)
     warped, warped_mask = warp_garment(garment.pixels, garment.mask, moved, height, width, category, garment.cut)
-    seen = None if sight is None else sight.moved(crop, height, width)
+    seen = None if found.sight is None else found.sight.moved(crop, height, width)
     if repaint is not None:
         covered = _given(take_labels(repaint, crop, height, width))
     else:
         labels = None if parse is None else take_labels(parse, crop, height, width)
         covered = _repainted(moved, labels, height, width, category, mask)
         if seen is not None and labels is None:
-            found = seen_mask(covered, person_crop, seen, moved, kind)
+            old = seen_mask(covered, person_crop, seen, moved, kind)
             # The new garment may be wider than whatever the person wears.
-            wider = (covered > 0) & (warped_mask > 0.5) & ~found.spared
-            covered = np.maximum(found.mask, wider.astype(np.float32))
+            wider = (covered > 0) & (warped_mask > 0.5) & ~old.spared
+            covered = np.maximum(old.mask, wider.astype(np.float32))
     skeleton = skeleton_picture(moved, height, width)
     inputs = TryOnInputs.compose(person_crop, covered, warped, warped_mask, skeleton, on_white(garment))
     silhouette = None if seen is None else seen.silhouette

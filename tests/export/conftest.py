@@ -50,18 +50,30 @@ def fused(tmp_path_factory: pytest.TempPathFactory, exported: Bundle) -> Bundle:
     return extend_bundle(exported, target, ("onnx",), ("fp32", "fp16"), fused=True)
 
 
-@pytest.fixture
-def damaged(tmp_path: Path, exported: Bundle) -> Callable[[Callable[[Path], None]], Bundle]:
-    """Copy the bundle, damage the copy, and give it a manifest that believes the damage."""
+Spoilt = Callable[[Callable[[Path], object]], Bundle]
+"""Copies a bundle, damages the copy, and gives it a manifest that believes the damage."""
 
-    def copy(damage: Callable[[Path], None]) -> Bundle:
-        root = tmp_path / "damaged"
-        shutil.copytree(exported.root, root)
+
+def _spoiling(bundle: Bundle, root: Path) -> Spoilt:
+    def copy(damage: Callable[[Path], object]) -> Bundle:
+        shutil.copytree(bundle.root, root)
         damage(root)
-        write_manifest(root, exported.manifest.model_copy(update={"files": record_files(root)}))
+        write_manifest(root, bundle.manifest.model_copy(update={"files": record_files(root)}))
         return Bundle.open(root)
 
     return copy
+
+
+@pytest.fixture
+def damaged(tmp_path: Path, exported: Bundle) -> Spoilt:
+    """Of the exported bundle."""
+    return _spoiling(exported, tmp_path / "damaged")
+
+
+@pytest.fixture
+def spoilt(tmp_path: Path, written: Bundle) -> Spoilt:
+    """Of the bundle that the test's own module has written."""
+    return _spoiling(written, tmp_path / "spoilt")
 
 
 @pytest.fixture(scope="session")
@@ -100,14 +112,6 @@ def engines(
 
 
 @pytest.fixture
-def spoilt_engines(tmp_path: Path, engines: Bundle) -> Callable[[Callable[[Path], object]], Bundle]:
-    """A copy of `engines` after some damage, with a manifest that believes it."""
-
-    def copy(damage: Callable[[Path], object]) -> Bundle:
-        root = tmp_path / "spoilt"
-        shutil.copytree(engines.root, root)
-        damage(root)
-        write_manifest(root, engines.manifest.model_copy(update={"files": record_files(root)}))
-        return Bundle.open(root)
-
-    return copy
+def spoilt_engines(tmp_path: Path, engines: Bundle) -> Spoilt:
+    """Of `engines`."""
+    return _spoiling(engines, tmp_path / "spoilt")

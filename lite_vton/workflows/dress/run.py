@@ -176,6 +176,7 @@ def _prepare(bundle: Bundle, photographs: Photographs, person: Photo) -> Prepare
     from lite_vton.person.keypoints import read_keypoints
     from lite_vton.person.parse import read_parse
     from lite_vton.photo.files import load_mask, load_photo
+    from lite_vton.tryon.known import Known
     from lite_vton.tryon.photos import prepare_photos
 
     def marked(path: Path | None) -> NDArray[np.uint8] | None:
@@ -183,7 +184,15 @@ def _prepare(bundle: Bundle, photographs: Photographs, person: Photo) -> Prepare
 
     category = as_category(photographs.category)
     model = bundle.manifest.model
-    known = photographs.keypoints
+    pose = photographs.keypoints
+    known = Known(
+        keypoints=None if pose is None else read_keypoints(pose, photographs.person_index),
+        parse=None if photographs.parse is None else read_parse(photographs.parse),
+        repaint=marked(photographs.mask),
+        garment_mask=marked(photographs.garment_mask),
+        person_index=photographs.person_index,
+        pose_model=photographs.pose_model,
+    )
     return prepare_photos(
         person,
         load_photo(photographs.garment),
@@ -191,12 +200,7 @@ def _prepare(bundle: Bundle, photographs: Photographs, person: Photo) -> Prepare
         model.width,
         category=category,
         mask=model.mask,
-        keypoints=None if known is None else read_keypoints(known, photographs.person_index),
-        parse=None if photographs.parse is None else read_parse(photographs.parse),
-        repaint=marked(photographs.mask),
-        garment_mask=marked(photographs.garment_mask),
-        person_index=photographs.person_index,
-        pose_model=photographs.pose_model,
+        known=known,
     )
 
 

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
-from lite_vton.person.keypoints import Keypoints, keypoints_of
+from lite_vton.person.keypoints import keypoints_of
 from lite_vton.person.parse import parse_of
 from lite_vton.photo.files import Photo, read_mask, read_photo, save_photo
 from lite_vton.presets.config import MaskKind
 from lite_vton.tryon.inputs import TryOnInputs
+from lite_vton.tryon.known import Known
 from lite_vton.tryon.prepare import Prepared, into_photo
 from lite_vton_runtimes.sampling.methods import METHODS
 from lite_vton_runtimes.sampling.pipeline import TryOnResult
@@ -69,10 +70,7 @@ class PreparePhotos(Protocol):
         *,
         category: str = "upper",
         mask: MaskKind = "improved",
-        keypoints: Keypoints | None = None,
-        parse: NDArray[np.uint8] | None = None,
-        garment_mask: NDArray[np.uint8] | None = None,
-        person_index: int | None = None,
+        known: Known = ...,
     ) -> Prepared:
         """`UserError` for photos that will not do."""
         ...
@@ -183,17 +181,14 @@ class Dresser:
         keypoints = files.get("keypoints")
         parse = files.get("parse")
         mask = files.get("garment_mask")
-        return self._prepare_photos(
-            person,
-            garment,
-            model.height,
-            model.width,
-            category=options.category,
-            mask=model.mask,
+        known = Known(
             keypoints=None if keypoints is None else keypoints_of(keypoints, "the keypoints", options.person_index),
             parse=None if parse is None else parse_of(parse, "the parse"),
             garment_mask=None if mask is None else read_mask(mask, "the garment's mask"),
             person_index=options.person_index,
+        )
+        return self._prepare_photos(
+            person, garment, model.height, model.width, category=options.category, mask=model.mask, known=known
         )
 
     def _pasted(self, form: Form, prepared: Prepared, picture: NDArray[np.uint8]) -> bytes:

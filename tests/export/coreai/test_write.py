@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lite_vton import load
-from lite_vton.bundle import Bundle, record_files, write_manifest
+from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
 from lite_vton.model.components import components_of
 from lite_vton.model.networks import Networks
@@ -31,20 +31,6 @@ pytestmark = pytest.mark.slow
 def written(tmp_path_factory: pytest.TempPathFactory, networks: Networks, inputs: TryOnInputs) -> Bundle:
     target = tmp_path_factory.mktemp("coreai") / "tiny"
     return export_bundle(networks, inputs, target, ("coreai",), ("fp32", "fp16"), steps=2)
-
-
-@pytest.fixture
-def spoilt(tmp_path: Path, written: Bundle) -> Callable[[Callable[[Path], object]], Bundle]:
-    """A copy of the bundle after some damage, with a manifest that believes it."""
-
-    def copy(damage: Callable[[Path], object]) -> Bundle:
-        root = tmp_path / "spoilt"
-        shutil.copytree(written.root, root)
-        damage(root)
-        write_manifest(root, written.manifest.model_copy(update={"files": record_files(root)}))
-        return Bundle.open(root)
-
-    return copy
 
 
 def test_both_precisions_pass_the_gates_and_are_what_they_are_called(written: Bundle) -> None:

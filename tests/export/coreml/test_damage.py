@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lite_vton.bundle import Bundle, record_files, write_manifest
+from lite_vton.bundle import Bundle
 from lite_vton.cli import main
 from lite_vton.errors import UserError
 from lite_vton_export.verify.run import verify
@@ -28,20 +28,6 @@ PRECISIONS = ("fp32", "fp16", "p6", "w8")
 WEIGHTS = "model.mlpackage/Data/com.apple.CoreML/weights/weight.bin"
 PROGRAM = "model.mlpackage/Data/com.apple.CoreML/model.mlmodel"
 Damage = Callable[[Path], object]
-
-
-@pytest.fixture
-def spoilt(tmp_path: Path, written: Bundle) -> Callable[[Damage], Bundle]:
-    """A copy of the bundle after some damage, with a manifest that believes it."""
-
-    def copy(damage: Damage) -> Bundle:
-        root = tmp_path / "spoilt"
-        shutil.copytree(written.root, root)
-        damage(root)
-        write_manifest(root, written.manifest.model_copy(update={"files": record_files(root)}))
-        return Bundle.open(root)
-
-    return copy
 
 
 def edited(program: Path, edit: Callable[[Model_pb2.Model], object]) -> None:

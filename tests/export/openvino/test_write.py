@@ -14,7 +14,7 @@ import openvino as ov
 import pytest
 import torch
 
-from lite_vton.bundle import Bundle, record_files, write_manifest
+from lite_vton.bundle import Bundle
 from lite_vton.errors import UserError
 from lite_vton.model.components import components_of
 from lite_vton.model.networks import Networks
@@ -41,20 +41,6 @@ def written(tmp_path_factory: pytest.TempPathFactory, networks: Networks, inputs
     return export_bundle(
         networks, inputs, target, ["openvino"], PRECISIONS, steps=3, seed=7, calibration=[other], calibration_source="x"
     )
-
-
-@pytest.fixture
-def spoilt(tmp_path: Path, written: Bundle) -> Spoilt:
-    """Copy the bundle, damage the copy, and give it a manifest that believes the damage."""
-
-    def copy(damage: Callable[[Path], object]) -> Bundle:
-        root = tmp_path / "spoilt"
-        shutil.copytree(written.root, root)
-        damage(root)
-        write_manifest(root, written.manifest.model_copy(update={"files": record_files(root)}))
-        return Bundle.open(root)
-
-    return copy
 
 
 def test_every_precision_reaches_its_gate_at_every_step(written: Bundle) -> None:

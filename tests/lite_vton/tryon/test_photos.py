@@ -11,6 +11,7 @@ import pytest
 from lite_vton.data.drawn.pair import Pair, draw_pair
 from lite_vton.errors import UserError
 from lite_vton.photo.files import Photo, load_photo
+from lite_vton.tryon.known import Known
 from lite_vton.tryon.photos import prepare_photos
 from lite_vton.tryon.prepare import Prepared
 
@@ -45,7 +46,7 @@ def test_a_drawn_person_is_prepared_from_pictures_alone(pair: Pair) -> None:
 
 def test_keypoints_that_are_given_are_used_where_nobody_can_be_seen(pair: Pair) -> None:
     blank = Photo(np.full_like(pair.person, 128))
-    given = prepare_photos(blank, Photo(pair.cloth), 256, 192, keypoints=pair.keypoints)
+    given = prepare_photos(blank, Photo(pair.cloth), 256, 192, known=Known(keypoints=pair.keypoints))
     assert given.silhouette is None
     with pytest.raises(UserError, match="nobody is found"):
         prepare_photos(blank, Photo(pair.cloth), 256, 192)
@@ -62,14 +63,14 @@ def test_what_is_wrong_with_a_photo_is_said_with_its_name(pair: Pair) -> None:
 def test_a_mask_that_is_given_is_the_mask(pair: Pair) -> None:
     repaint = np.zeros(pair.person.shape[:2], np.uint8)
     repaint[200:300, 150:250] = 255
-    prepared = prepare_photos(Photo(pair.person), Photo(pair.cloth), 256, 192, repaint=repaint)
+    prepared = prepare_photos(Photo(pair.person), Photo(pair.cloth), 256, 192, known=Known(repaint=repaint))
     crop = prepared.crop
     wanted = 100 * 100 * (256 / crop.height) * (192 / crop.width)
     assert abs(prepared.mask.sum() - wanted) < 0.05 * wanted
     with pytest.raises(UserError, match="mask is 10x10 and the photo 384x512"):
-        prepare_photos(Photo(pair.person), Photo(pair.cloth), 256, 192, repaint=repaint[:10, :10])
+        prepare_photos(Photo(pair.person), Photo(pair.cloth), 256, 192, known=Known(repaint=repaint[:10, :10]))
     with pytest.raises(UserError, match="repaints nothing"):
-        prepare_photos(Photo(pair.person), Photo(pair.cloth), 256, 192, repaint=np.zeros_like(repaint))
+        prepare_photos(Photo(pair.person), Photo(pair.cloth), 256, 192, known=Known(repaint=np.zeros_like(repaint)))
 
 
 def test_a_cut_out_of_somebody_who_wears_the_garment_is_laid_flat_as_on_white() -> None:
@@ -78,7 +79,7 @@ def test_a_cut_out_of_somebody_who_wears_the_garment_is_laid_flat_as_on_white() 
     beneath = np.where(alpha[..., None] > 0, pair.person, 7).astype(np.uint8)
     on_white = np.where(alpha[..., None] > 0, pair.person, 255).astype(np.uint8)
     cut, plain = (
-        prepare_photos(Photo(pair.person), garment, 64, 48, keypoints=pair.keypoints).garment
+        prepare_photos(Photo(pair.person), garment, 64, 48, known=Known(keypoints=pair.keypoints)).garment
         for garment in (Photo(beneath, None, alpha), Photo(on_white))
     )
     np.testing.assert_array_equal(cut.pixels, plain.pixels)

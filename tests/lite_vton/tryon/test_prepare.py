@@ -13,7 +13,8 @@ from lite_vton.person.keypoints import Keypoints, read_keypoints
 from lite_vton.person.parse_labels import Part
 from lite_vton.photo.crop import paste_back, paste_mask
 from lite_vton.photo.files import Photo, load_photo
-from lite_vton.tryon.prepare import Prepared, prepare
+from lite_vton.tryon.known import Known
+from lite_vton.tryon.prepare import FoundPerson, Prepared, prepare
 from tests.lite_vton.garment.flat_lowers import skirt, trousers
 
 pytestmark = pytest.mark.slow
@@ -52,7 +53,7 @@ def test_two_pictures_become_inputs_of_the_model_s_size(height: int, width: int)
     mask = np.ones((90, 70), np.float32)
     garment = Cutout(np.full((90, 70, 3), 200, np.uint8), mask)
     keypoints = Keypoints(STANDING, np.ones(18, np.float32))
-    prepared = prepare(person, keypoints, garment, height, width)
+    prepared = prepare(person, FoundPerson(keypoints), garment, height, width)
     check(prepared, height, width)
     assert prepared.person_crop.shape == prepared.skeleton.shape == (height, width, 3)
 
@@ -61,7 +62,7 @@ def test_keypoints_of_another_photo_are_refused() -> None:
     garment = Cutout(np.zeros((9, 9, 3), np.uint8), np.ones((9, 9), np.float32))
     keypoints = Keypoints(STANDING + 1000, np.ones(18, np.float32))
     with pytest.raises(UserError, match="outside"):
-        prepare(Photo(np.zeros((500, 400, 3), np.uint8)), keypoints, garment, 64, 48)
+        prepare(Photo(np.zeros((500, 400, 3), np.uint8)), FoundPerson(keypoints), garment, 64, 48)
 
 
 def test_a_plain_mask_of_a_lower_garment_is_the_old_one_in_the_parse() -> None:
@@ -69,9 +70,27 @@ def test_a_plain_mask_of_a_lower_garment_is_the_old_one_in_the_parse() -> None:
     parse = np.zeros((500, 400), np.uint8)
     parse[180:300, 150:240] = Part.UPPER_CLOTHES
     with pytest.raises(UserError, match="no trousers and no skirt"):
-        prepare(person, keypoints, Cutout(*trousers(320)), 256, 192, "lower", mask="plain", parse=parse)
+        prepare(
+            person,
+            FoundPerson(keypoints),
+            Cutout(*trousers(320)),
+            256,
+            192,
+            "lower",
+            mask="plain",
+            known=Known(parse=parse),
+        )
     parse[290:400, 160:230] = Part.TROUSERS
-    prepared = prepare(person, keypoints, Cutout(*trousers(320)), 256, 192, "lower", mask="plain", parse=parse)
+    prepared = prepare(
+        person,
+        FoundPerson(keypoints),
+        Cutout(*trousers(320)),
+        256,
+        192,
+        "lower",
+        mask="plain",
+        known=Known(parse=parse),
+    )
     assert 0.05 < prepared.mask.mean() < 0.5
 
 
@@ -85,7 +104,7 @@ def test_every_real_person_wears_real_garments() -> None:
         person = load_photo(path)
         keypoints = read_keypoints(path.with_name(f"{path.stem}_keypoints.json"))
         for garment in garments:
-            prepared = prepare(person, keypoints, garment, 256, 192)
+            prepared = prepare(person, FoundPerson(keypoints), garment, 256, 192)
             check(prepared, 256, 192)
         pasted = paste_back(person.pixels, prepared.crop, prepared.warped, prepared.mask)
         alpha = paste_mask(prepared.mask, prepared.crop, person.height, person.width)
@@ -103,9 +122,9 @@ def test_every_real_person_with_knees_wears_what_is_worn_below_the_waist(flat: t
         keypoints = read_keypoints(path.with_name(f"{path.stem}_keypoints.json"))
         if not keypoints.visible[[9, 12]].any():
             with pytest.raises(UserError, match="no knees"):
-                prepare(person, keypoints, garment, 256, 192, "lower")
+                prepare(person, FoundPerson(keypoints), garment, 256, 192, "lower")
             continue
-        prepared = prepare(person, keypoints, garment, 256, 192, "lower")
+        prepared = prepare(person, FoundPerson(keypoints), garment, 256, 192, "lower")
         worn = prepared.warped_mask > 0.5
         assert worn.sum() > 0.04 * worn.size
         # Less a hand before it.

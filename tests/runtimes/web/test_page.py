@@ -30,6 +30,7 @@ from lite_vton.cli import main
 from lite_vton.data.drawn.dataset import synthesize
 from lite_vton.person.keypoints import read_keypoints
 from lite_vton.photo.files import load_photo
+from lite_vton.tryon.known import Known
 from lite_vton.tryon.photos import prepare_photos
 from lite_vton.tryon.prepare import into_photo
 
@@ -177,8 +178,9 @@ def pythons(bundle: Path, files: Files, precision: str) -> np.ndarray[Any, np.dt
         config.height,
         config.width,
         mask=config.mask,
-        keypoints=read_keypoints(files["keypoints"]),
-        garment_mask=load_photo(files["garment_mask"]).pixels,
+        known=Known(
+            keypoints=read_keypoints(files["keypoints"]), garment_mask=load_photo(files["garment_mask"]).pixels
+        ),
     )
     with TryOn(opened, precision=precision) as model:
         picture = model(prepared.inputs, steps=STEPS, seed=SEED).picture
