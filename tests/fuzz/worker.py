@@ -85,5 +85,5 @@ def _names(folder: Path) -> set[str]:
 
 
 if __name__ == "__main__":
-    _name, *_numbers, _valid, _folder, _report = sys.argv[1:]
-    _main(_name, *(int(number) for number in _numbers), Path(_valid), Path(_folder), int(_report))
+    _name, _seed, _first, _last, _valid, _folder, _report = sys.argv[1:]
+    _main(_name, int(_seed), int(_first), int(_last), Path(_valid), Path(_folder), int(_report))

@@ -9,15 +9,17 @@ of runs on stdin, `{"peak_rss_bytes": ...}` at its end.
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 engine, folder, shape, timestep = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3]), int(sys.argv[4])
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # whatever a library prints must not end up between the answers
 
 
-def onnxruntime(sample, timestep):
+def onnxruntime(sample: Any, timestep: Any) -> Callable[[], object]:
     """As `optimum.onnxruntime.ORTModel` opens a session: the options are ONNX Runtime's defaults."""
     import onnxruntime as ort
 
@@ -27,7 +29,7 @@ def onnxruntime(sample, timestep):
     return lambda: session.run(None, {"sample": sample, "timestep": scalar})
 
 
-def openvino(sample, timestep):
+def openvino(sample: Any, timestep: Any) -> Callable[[], object]:
     """As `optimum.intel.OVModelUnet` compiles it after `reshape`: static shapes, hint LATENCY, OpenVINO's precision."""
     import openvino as ov
 
@@ -42,19 +44,20 @@ def openvino(sample, timestep):
     return lambda: request(feeds, share_inputs=True)
 
 
-def milliseconds(run):
+def milliseconds(run: Callable[[], object]) -> float:
     begin = perf_counter()
     run()
     return (perf_counter() - begin) * 1e3
 
 
-def peak_rss_bytes():
+def peak_rss_bytes() -> int | None:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
+    return None
 
 
-def say(answer):
+def say(answer: object) -> None:
     print(json.dumps(answer), file=answers, flush=True)
 
 

@@ -91,7 +91,7 @@ def main(root: Path, kind: str, exists: bool, stride: int) -> int:
 
 
 if __name__ == "__main__":
-    os.fsync = lambda _: None  # the process ends, not the machine
+    os.fsync = lambda _: None  # type: ignore[assignment]  # the process ends, not the machine
     if sys.argv[4] == "journal":
-        placing.exchange = lambda *_: False  # as on a file system that cannot
+        placing.exchange = lambda *_: False  # type: ignore[attr-defined]  # as on a file system that cannot
     print(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "existing", int(sys.argv[5])))

@@ -18,7 +18,7 @@ from lite_vton.bundle.named_files import ONNX_MESSAGES
 from lite_vton.errors import UserError
 
 onnx = pytest.importorskip("onnx", reason="needs the extra export")
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper  # noqa: E402
 
 EVIL = "../../x/existing.txt"
 
@@ -33,43 +33,43 @@ def outside(name: str = EVIL, *, raw: bool = False) -> TensorProto:
     return tensor
 
 
-def graph_of(tensor: TensorProto | None = None, *nodes: onnx.NodeProto) -> onnx.GraphProto:
+def graph_of(tensor: TensorProto | None = None, *nodes: NodeProto) -> GraphProto:
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (4,)) for name in "xy"]
     nodes = nodes or (helper.make_node("Identity", ["x"], ["y"]),)
     return helper.make_graph(list(nodes), "g", ends[:1], ends[1:], [] if tensor is None else [tensor])
 
 
-def model_of(graph: onnx.GraphProto) -> onnx.ModelProto:
+def model_of(graph: GraphProto) -> ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
 
-def as_initializer() -> onnx.ModelProto:
+def as_initializer() -> ModelProto:
     return model_of(graph_of(outside()))
 
 
-def as_constant() -> onnx.ModelProto:
+def as_constant() -> ModelProto:
     return model_of(graph_of(None, helper.make_node("Constant", [], ["y"], value=outside())))
 
 
-def in_a_branch() -> onnx.ModelProto:
+def in_a_branch() -> ModelProto:
     branch = graph_of(outside())
     return model_of(graph_of(None, helper.make_node("If", ["x"], ["y"], then_branch=branch, else_branch=branch)))
 
 
-def in_a_sparse_tensor() -> onnx.ModelProto:
+def in_a_sparse_tensor() -> ModelProto:
     model = model_of(graph_of())
     model.graph.sparse_initializer.add().values.CopyFrom(outside())
     return model
 
 
-def in_a_function() -> onnx.ModelProto:
+def in_a_function() -> ModelProto:
     model = model_of(graph_of())
     node = helper.make_node("Constant", [], ["y"], value=outside())
     model.functions.append(helper.make_function("d", "f", [], ["y"], [node], [helper.make_opsetid("", 18)]))
     return model
 
 
-def in_a_list_of_tensors() -> onnx.ModelProto:
+def in_a_list_of_tensors() -> ModelProto:
     node = helper.make_node("Custom", ["x"], ["y"], domain="d")
     node.attribute.add(name="many", type=onnx.AttributeProto.TENSORS).tensors.append(outside())
     return model_of(graph_of(None, node))
@@ -79,7 +79,7 @@ def in_a_list_of_tensors() -> onnx.ModelProto:
     "make", [as_initializer, as_constant, in_a_branch, in_a_sparse_tensor, in_a_function, in_a_list_of_tensors]
 )
 def test_a_name_that_leads_elsewhere_is_refused_wherever_it_stands(
-    make: Callable[[], onnx.ModelProto], tmp_path: Path
+    make: Callable[[], ModelProto], tmp_path: Path
 ) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(make().SerializeToString())
@@ -107,7 +107,7 @@ def test_only_plain_names_are_taken(name: str, tmp_path: Path) -> None:
 def test_every_way_to_a_tensor_is_walked() -> None:
     """The table is what the installed ONNX defines: a new field that can hold a tensor shows here."""
     messages = {}
-    waiting = [onnx.ModelProto.DESCRIPTOR]
+    waiting = [ModelProto.DESCRIPTOR]
     while waiting:
         message = waiting.pop()
         if message.name not in messages:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def photographs(dataset: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def judged(output: Path) -> dict[str, object]:
+def judged(output: Path) -> dict[str, Any]:
     return json.loads((output / "eval.json").read_text())
 
 

@@ -352,5 +352,5 @@ def test_masks_and_keypoints_of_something_else_are_refused_and_painted_transpare
     assert "looks inverted" in refused("run", bundle, *options(), "--mask", made / "inverted.png", *output)
     words = [*options(), "--garment-mask", made / "cloth.png"]
     assert "looks inverted" in refused("run", bundle, *words, *output)
-    words = ["run", str(bundle), *options(), "--mask", str(made / "painted.png"), "-o", str(tmp_path / "out.png")]
-    assert main([*words, "--steps", "1"]) == 0
+    command = ["run", str(bundle), *options(), "--mask", str(made / "painted.png"), "-o", str(tmp_path / "out.png")]
+    assert main([*command, "--steps", "1"]) == 0

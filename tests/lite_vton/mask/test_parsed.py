@@ -20,18 +20,21 @@ def pairs() -> list[Pair]:
     return [draw_pair(5, index) for index in range(16)]
 
 
-def mask_of(pair: Pair) -> np.ndarray:
+def _size(pair: Pair) -> tuple[int, int]:
     height, width = pair.parse.shape
-    return parsed_mask(
-        agnostic_mask(pair.keypoints, height, width, pair.category), pair.parse, pair.keypoints, pair.category
-    )
+    return height, width
+
+
+def mask_of(pair: Pair) -> np.ndarray:
+    whole = agnostic_mask(pair.keypoints, *_size(pair), pair.category)
+    return parsed_mask(whole, pair.parse, pair.keypoints, pair.category)
 
 
 @pytest.mark.slow
 def test_no_pixel_of_the_old_garment_stays(pairs: list[Pair]) -> None:
     stayed = 0
     for pair in pairs:
-        plain = agnostic_mask(pair.keypoints, *pair.parse.shape, pair.category)
+        plain = agnostic_mask(pair.keypoints, *_size(pair), pair.category)
         garment = np.isin(pair.parse, GARMENT)
         stayed += int((garment & (plain == 0)).sum())
         assert not (garment & (mask_of(pair) == 0)).any()
@@ -51,7 +54,7 @@ def test_trousers_over_a_tucked_garment_stay_and_under_a_loose_one_go(pairs: lis
     for pair in pairs:
         if pair.category == "dress":
             continue
-        plain = agnostic_mask(pair.keypoints, *pair.parse.shape, pair.category) > 0.5
+        plain = agnostic_mask(pair.keypoints, *_size(pair), pair.category) > 0.5
         hidden = np.isin(pair.parse, BOTTOM) & plain
         shown = hidden & (mask_of(pair) == 0)
         (tucked if shown.sum() > 0.5 * hidden.sum() else loose).append((int(shown.sum()), int(hidden.sum())))
@@ -62,7 +65,7 @@ def test_trousers_over_a_tucked_garment_stay_and_under_a_loose_one_go(pairs: lis
 
 def test_a_parse_without_anything_of_interest_changes_nothing(pairs: list[Pair]) -> None:
     pair = pairs[0]
-    plain = agnostic_mask(pair.keypoints, *pair.parse.shape, pair.category)
+    plain = agnostic_mask(pair.keypoints, *_size(pair), pair.category)
     empty = np.zeros_like(pair.parse)
     assert np.array_equal(parsed_mask(plain, empty, pair.keypoints, pair.category), plain)
 

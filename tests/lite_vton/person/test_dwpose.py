@@ -35,7 +35,9 @@ STANDING = np.array(
 OPENPOSE = [0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10]
 
 
-def save(path: Path, nodes: list[onnx.NodeProto], constants: dict[str, NDArray], size: tuple[int, int], *outputs: str):
+def save(
+    path: Path, nodes: list[onnx.NodeProto], constants: dict[str, NDArray], size: tuple[int, int], *outputs: str
+) -> Path:
     """A model of one picture (1, 3, *size) named `pixels`."""
     graph = helper.make_graph(
         nodes,

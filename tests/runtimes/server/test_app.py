@@ -16,7 +16,8 @@ from PIL import Image
 from lite_vton import TryOn
 from lite_vton.category import Category
 from lite_vton.tryon.inputs import TryOnInputs
-from tests.runtimes.server.conftest import Files, Serve, as_bmp
+from tests.reliability.served import Files
+from tests.runtimes.server.conftest import Serve, as_bmp
 
 pytestmark = pytest.mark.slow
 

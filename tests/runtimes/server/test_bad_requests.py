@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from lite_vton.photo.files import PHOTO_FORMATS
-from tests.runtimes.server.conftest import Files, Serve
+from tests.reliability.served import Files
+from tests.runtimes.server.conftest import Serve
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lite_vton.bundle import Bundle
-from tests.runtimes.server.conftest import Files, as_bmp
+from tests.reliability.served import Files
+from tests.runtimes.server.conftest import as_bmp
 
 pytest.importorskip("fastapi", reason="needs the extra serve")
 

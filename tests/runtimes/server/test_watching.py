@@ -9,7 +9,8 @@ import pytest
 from lite_vton.tryon.prepare import Prepared
 from lite_vton_runtimes.server.guard import HEADERS
 from lite_vton_runtimes.server.refusals import STATUS
-from tests.runtimes.server.conftest import Files, Serve
+from tests.reliability.served import Files
+from tests.runtimes.server.conftest import Serve
 
 pytest.importorskip("fastapi", reason="needs the extra serve")
 

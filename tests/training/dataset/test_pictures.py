@@ -52,6 +52,6 @@ def test_reading_that_is_given_up_leaves_no_process_behind(samples: VitonHD) -> 
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     reading = read_pieces(samples, [slice(0, 2), slice(2, 5)], workers=2)
     assert len(next(reading)) == 2
-    reading.close()
+    reading.close()  # type: ignore[attr-defined]  # a generator has it
     left = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
     assert not [child for child in left if "spawn_main" in " ".join(child.cmdline())]

@@ -218,16 +218,16 @@ def main(folder: Path, flags: Sequence[str]) -> int:
     import lite_vton_training.loop.fit
 
     counted: list[str] = []
-    hold = lite_vton_training.loop.fit.hold
+    hold = lite_vton_training.loop.fit.hold  # type: ignore[attr-defined]  # not of its public face
 
     def counting(*arguments: object) -> object:
-        held = hold(*arguments)  # type: ignore[arg-type]
+        held = hold(*arguments)
         weights = [weight for weight in held.model.parameters() if isinstance(weight, DTensor)]
         share = sum(weight.to_local().untyped_storage().nbytes() // 4 for weight in weights)
         counted.append(f"{share} {sum(weight.numel() for weight in weights)}")
         return held
 
-    lite_vton_training.loop.fit.hold = counting  # type: ignore[assignment]
+    lite_vton_training.loop.fit.hold = counting  # type: ignore[assignment, attr-defined]
     try:
         if "poison" in flags:
             if not (folder / "checkpoint").is_dir():

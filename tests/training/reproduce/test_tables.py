@@ -14,7 +14,6 @@ from lite_vton.model.networks import random_networks, shipped_networks
 from lite_vton.presets.config import ImageEncoderConfig
 from lite_vton.presets.table import preset
 from lite_vton_training.loop.fit import LoopConfig
-from lite_vton_training.reproduce.conclusion import caad_conclusion
 from lite_vton_training.reproduce.garment_tower import TowerRecipe
 from lite_vton_training.reproduce.page import page
 from lite_vton_training.reproduce.pictures import rows_shown
@@ -242,32 +241,6 @@ def test_the_statement_about_the_order_follows_the_numbers() -> None:
     unsure = order_statement(results(none=[1, 2], output=[2, 3], feature=[3, 2]), order, PSNR)
     assert "does not come out" in unsure
     assert "feature is not told apart from output" in unsure
-
-
-def test_the_conclusion_about_caad_follows_the_numbers() -> None:
-    assert "What the rows say" not in page(results(caad=[16.0, 16.2]), TINY, "just reproduce")
-    found = results(caad=[16.0, 16.2], feature=[16.5, 16.5], caad_placed=[16.3, 16.4], caad_strong=[16.3, 16.1])
-    said = "\n".join(caad_conclusion(found))
-    assert (
-        "caad-placed is better than caad (+0.25 ± 0.07 (2) dB), of what hints are ahead of caad it closes 62 % in"
-        in said
-    )
-    assert "caad-strong is not told apart from caad" in said
-    assert "CAAD is better with every seed: that nothing says where a position is." in said
-    assert "CAAD is not better with every seed: the term's small weight." in said
-    alone = "\n".join(caad_conclusion(results(caad=[16.0], feature=[16.5], caad_placed=[16.3])))
-    assert "Tried with one seed alone, which says nothing about chance" in alone
-    assert "better with every seed" not in alone
-    assert "caad-slimmed" not in said
-
-
-def test_a_distance_is_earned_by_the_student_only_where_cka_says_so() -> None:
-    found = results(output=[16.0], caad=[16.3], feature=[16.5])
-    for row, cka, own in (("output", 0.3, None), ("caad", 0.35, 0.7), ("feature", 0.6, 0.65)):
-        found[row][0]["figures"].update(cka=cka, own_distance=own)
-    assert "earned by the projections" in caad_conclusion(found)[2]
-    found["caad"][0]["figures"].update(cka=0.5)
-    assert "student's features do come nearer" in caad_conclusion(found)[2]
 
 
 def test_the_statement_turns_with_a_figure_that_should_be_small_and_names_what_is_missing() -> None:

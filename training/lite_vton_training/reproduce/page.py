@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
 
-from lite_vton_training.reproduce.conclusion import caad_conclusion
 from lite_vton_training.reproduce.results import FIGURES, Results, order_statement, paired, spread
 from lite_vton_training.reproduce.rows import ROWS, TABLES, Budget, Table
 
@@ -33,8 +32,6 @@ def page(
         if there:
             lines += [*_table(results, table, there), ""]
         lines += _statements(results, table)
-        if key == "caad":
-            lines += caad_conclusion(results)
         if absent:
             lines += [f"Not run yet: {', '.join(absent)}.", ""]
         lines += _tower(results, there)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from statistics import mean
 
@@ -19,8 +19,6 @@ _COLUMNS = (
     ("psnr_to_teacher", "PSNR to the teacher's picture, dB", 2),
     ("sharpness", "sharpness", 3),
 )
-_NEAR_DB, _NEAR_SSIM = 0.5, 0.01
-"""How far few steps may be from many: issue 5's bound."""
 
 
 def step_page(results: StepResults, budget: StepBudget, command: str, ran: str) -> str:
@@ -32,7 +30,6 @@ def step_page(results: StepResults, budget: StepBudget, command: str, ran: str) 
         lines += ["|  | " + " | ".join(heading for _, heading, _ in _COLUMNS) + " |", "|---|" + "---|" * len(_COLUMNS)]
         lines += [f"| {row} | " + " | ".join(_cells(results, row, count)) + " |" for row in rows]
         lines.append("")
-    lines += ["## What the figures say", "", *(f"- {said}" for said in _said(results, budget))]
     absent = [way for way in WAYS if way not in results]
     if absent:
         lines += ["", f"Not run yet: {', '.join(absent)}."]
@@ -64,42 +61,6 @@ def _cells(results: StepResults, row: str, count: int) -> Iterator[str]:
         else:
             seeds = f" ({len(values)})" if row in WAYS else ""
             yield f"{mean(values):.{digits}f}{seeds}" if values else ""
-
-
-def _said(results: StepResults, budget: StepBudget) -> Iterator[str]:
-    most, many = budget.counts[0], budget.many
-    for row in (STUDENT, *(row for row in WAYS if row in results)):
-        psnr = _mean(results, row, most, "psnr_in_mask") - _mean(results, STUDENT, many, "psnr_in_mask")
-        ssim = _mean(results, row, most, "ssim") - _mean(results, STUDENT, many, "ssim")
-        taught = _mean(results, row, most, "psnr_in_mask") - _mean(results, TEACHER, many, "psnr_in_mask")
-        within = psnr >= -_NEAR_DB and ssim >= -_NEAR_SSIM
-        yield (
-            f"{row} in {most} steps is {psnr:+.2f} dB and {ssim:+.4f} SSIM from the {many}-step student "
-            f"({'within' if within else 'outside'} {_NEAR_DB} dB and {_NEAR_SSIM}), {taught:+.2f} dB from the "
-            f"{many}-step teacher."
-        )
-    rivals = [row for row in WAYS if row in results and row != "progressive"]
-    if "progressive" not in results:
-        return
-    for count in budget.counts:
-        nearest = _best(results, rivals, count, "psnr_to_teacher")
-        if nearest is not None:
-            ahead = _mean(results, nearest, count, "psnr_to_teacher")
-            behind = _mean(results, "progressive", count, "psnr_to_teacher")
-            verdict = "ahead of" if ahead > behind else "behind"
-            yield (
-                f"In {count} step{'' if count == 1 else 's'}, {nearest} comes nearest of the others to the teacher's "
-                f"picture: {verdict} progressive ({ahead - behind:+.2f} dB)."
-            )
-
-
-def _best(results: StepResults, rows: Sequence[str], count: int, key: str) -> str | None:
-    there = [row for row in rows if _values(results, row, count, key)]
-    return max(there, key=lambda row: _mean(results, row, count, key)) if there else None
-
-
-def _mean(results: StepResults, row: str, count: int, key: str) -> float:
-    return mean(_values(results, row, count, key))
 
 
 def _values(results: StepResults, row: str, count: int, key: str) -> list[float]:

@@ -82,7 +82,8 @@ def test_transposed_convolutions(
 ) -> None:
     assume(more < stride)
     x, weight, bias = numbers(1, 2 * groups, 5, 4), numbers(2 * groups, 3, kernel, kernel), numbers(3 * groups)
-    expected = functional.conv_transpose2d(*(torch.from_numpy(a) for a in (x, weight, bias)), stride, pad, more, groups)
+    given, kernels, shift = (torch.from_numpy(a) for a in (x, weight, bias))
+    expected = functional.conv_transpose2d(given, kernels, shift, stride, pad, more, groups)
     told: dict[str, Any] = {"strides": [stride] * 2, "groups": groups, "pad_type": "custom", "pad": [pad] * 4}
     told |= {"output_shape": list(expected.shape)} if more else {}
     same(computed(lambda x: mb.conv_transpose(x=x, weight=weight, bias=bias, **told), x), expected)
