@@ -82,3 +82,7 @@ reproduce-steps *options:
 # What a small autoencoder costs the demo in quality: trains AutoencoderKL and a small one, writes docs/small-autoencoder.md
 reproduce-autoencoder *options:
     python -m lite_vton_training.reproduce.autoencoder {{ options }}
+
+# What is released: the wheel and the npm package, in dist/, built with the page and tried from empty folders; uploads nothing
+release: check web
+    python -m tests.release
