@@ -32,7 +32,15 @@ _MOST_TEXT = 64 << 20  # bytes; a manifest or report beyond this is not one of o
 
 
 class Bundle:
-    """A bundle on disk. Open one with `Bundle.open`."""
+    """A bundle on disk. Open one with `Bundle.open`.
+
+    >>> from lite_vton import Bundle
+    >>> bundle = Bundle.open("bundle")
+    >>> bundle.manifest.model.name, bundle.manifest.height, bundle.manifest.width
+    ('tiny', 64, 48)
+    >>> bundle.path("onnx-fp16/unet/model.onnx").name
+    'model.onnx'
+    """
 
     def __init__(
         self,

@@ -36,6 +36,10 @@ def prepare_photos(
 ) -> Prepared:
     """One try-on at (height, width), the model's size.
 
+    >>> prepared = prepare_photos(load_photo("person.jpg"), load_photo("garment.jpg"), 64, 48)
+    >>> prepared.inputs.person.shape, prepared.inputs.mask.shape
+    ((1, 3, 64, 48), (1, 1, 64, 48))
+
     Where `known` has no keypoints, its `pose_model` finds them, else MediaPipe, which sees the silhouette too.
     A garment that somebody wears in its photo is laid flat first, where MediaPipe is installed.
     `UserError`, with what is wrong with which photo, where no try-on can be made of them.

@@ -54,6 +54,13 @@ def load(
     openvino, xnnpack, directml); it has to work, there is no silent fall to the CPU.
 
     With `fused` its one component is the whole try-on (`lite_vton_runtimes.fused`).
+
+    >>> from lite_vton import load
+    >>> runtime = load("bundle", "onnxruntime")
+    >>> sorted(runtime.components)
+    ['unet', 'vae_decoder', 'vae_encoder']
+    >>> runtime.close()
+
     Raises `UserError` for an unknown backend, a precision it does not have, a bundle without the artifact, or a
     package that is not installed.
     """

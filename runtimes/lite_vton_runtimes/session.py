@@ -25,6 +25,14 @@ __all__ = ["TryOn"]
 class TryOn:
     """A bundle on one backend, ready to dress people. A context manager; `close` frees the backend.
 
+    `inputs` are what `lite_vton.tryon.photos.prepare_photos` makes of two photos.
+
+    >>> from lite_vton import TryOn
+    >>> with TryOn("bundle", backend="onnxruntime", precision="fp16") as model:
+    ...     picture = model(inputs, steps=2, seed=0).picture
+    >>> picture.shape
+    (64, 48, 3)
+
     `low_memory` holds one network at a time, loaded for each try-on anew (`lite_vton_runtimes.one_at_a_time`). With
     `fused` the whole try-on is one graph, of a bundle that was exported so. The picture is the same. `UserError` for a
     backend that cannot.
