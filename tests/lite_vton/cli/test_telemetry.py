@@ -69,7 +69,7 @@ def test_openvino_and_nncf_go_without_their_reporter() -> None:
     pytest.importorskip("openvino", reason="needs the extra openvino")
     pytest.importorskip("nncf", reason="needs the extra openvino")
     code = """
-import export
+import lite_vton_export
 import nncf.telemetry.wrapper as nncf, openvino.tools.ovc.telemetry_utils as openvino
 print(nncf.telemetry is not None and type(nncf.telemetry).__name__, openvino.tm.__name__)
 """

@@ -481,8 +481,8 @@ def test_of_fifty_uploads_at_once_each_is_dressed_or_told_that_it_is_busy(tiny: 
 
 STUCK = """
 import sys, time
-from lite_vton import two_photos
-two_photos.prepare_photos = lambda *_, **__: time.sleep(600)
+from lite_vton.tryon import photos
+photos.prepare_photos = lambda *_, **__: time.sleep(600)
 from lite_vton.cli import main
 sys.exit(main(sys.argv[1:]))
 """
