@@ -12,6 +12,8 @@ import pytest
 
 from tests.lite_vton.cli.test_program import commands
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = {"lite_vton", "lite_vton_export", "lite_vton_runtimes", "lite_vton_training"}
 OTHERS = ("export", "training", "runtimes", "tests")

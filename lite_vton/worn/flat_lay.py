@@ -1,6 +1,6 @@
 """A garment that somebody wears in its photo, laid flat again like in a shop's photo.
 
-Every pixel of the flat lay is a place on the cloth, and `lite_vton.worn.detect` says where on the person that place is
+Every pixel of the flat lay is a place on the cloth, and `lite_vton.person.body` says where on the person that place is
 seen: the inverse of what `lite_vton.warp` does.
 """
 

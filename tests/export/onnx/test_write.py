@@ -14,6 +14,8 @@ from lite_vton.model.networks import Networks
 from lite_vton.presets.table import preset
 from lite_vton_export.onnx.write import export_onnx
 
+pytestmark = pytest.mark.slow
+
 FILES = [f"onnx-{precision}/{name}/model.onnx" for precision in ("fp32", "fp16") for name in preset("tiny").components]
 
 

@@ -15,6 +15,8 @@ from PIL import Image
 
 from lite_vton.cli import main
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("mediapipe", reason="needs lite-vton[photos]")
 
 Refused = Callable[..., str]
@@ -33,7 +35,6 @@ def folders(dataset: Path, tmp_path: Path) -> tuple[Path, Path]:
     return persons, garments
 
 
-@pytest.mark.slow
 def test_a_sheet_shows_who_is_dressed_and_says_who_is_not(
     bundle: Path, folders: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,7 +72,6 @@ def test_one_bad_photo_is_named_and_the_others_are_dressed(
         assert sheet.format == "WEBP"
 
 
-@pytest.mark.slow
 def test_somebody_whom_the_photo_cuts_is_shown_as_far_as_the_photo_shows_them(
     bundle: Path, folders: tuple[Path, Path], tmp_path: Path
 ) -> None:

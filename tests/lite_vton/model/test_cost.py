@@ -12,13 +12,14 @@ from lite_vton.model.networks import random_networks
 from lite_vton.presets.paper import PAPER
 from lite_vton.presets.table import preset
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def costs() -> dict[str, dict[str, Cost]]:
     return {name: component_costs(preset(name)) for name in PAPER}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", PAPER)
 def test_all_networks_together_have_the_papers_parameters_to_a_percent(
     name: str, costs: dict[str, dict[str, Cost]]
@@ -45,7 +46,6 @@ def test_networks_are_those_of_the_counts_in_the_method(costs: dict[str, dict[st
     }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tiny", "tiny-clip"])
 def test_every_weight_is_read_by_exactly_one_component(name: str) -> None:
     networks = random_networks(preset(name))

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytest.importorskip("fastapi", reason="needs the extra serve")
-pytestmark = pytest.mark.usefixtures("package")  # builds the page
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("package")]  # the latter builds the page
 
 Files = dict[str, Path]
 SEED, STEPS = 7, 3

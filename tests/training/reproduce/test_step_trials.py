@@ -15,6 +15,8 @@ from lite_vton_training.reproduce.step_page import StepResults
 from lite_vton_training.reproduce.step_trials import STUDENT, TEACHER, WAYS, StepBudget, StepTrials
 from lite_vton_training.reproduce.steps import reproduce_steps
 
+pytestmark = pytest.mark.slow
+
 BUDGET = StepBudget(pairs=6, held_out=3, batch_size=2, updates=6, counts=(2, 1), substeps=2, many=4)
 
 
@@ -44,7 +46,6 @@ def test_a_damaged_result_is_named(text: str, trials: StepTrials, tmp_path: Path
             read()
 
 
-@pytest.mark.slow
 def test_every_way_is_judged_in_every_number_of_steps(results: tuple[StepResults, Path]) -> None:
     found, _ = results
     assert set(found) == {STUDENT, TEACHER, *WAYS}
