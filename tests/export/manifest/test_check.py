@@ -18,6 +18,8 @@ from lite_vton_export.parity.golden import Trajectory, load_trajectory
 from lite_vton_export.verify.file import write_verdicts
 from lite_vton_export.verify.run import ArtifactReport, Report, verify
 
+pytestmark = pytest.mark.slow
+
 INFORMATIVE = {
     "source.checkpoint": "names where the weights came from; what they are is in source.sha256",
     "tools": "versions of what wrote it; another version may verify it",
@@ -107,13 +109,11 @@ def kind_of(where: tuple[str | int, ...]) -> tuple[str, ...]:
     return tuple(name for of, name in zip(("", *names), names, strict=False) if of not in NAMED_BY_THE_BUNDLE)
 
 
-@pytest.mark.slow
 def test_an_untouched_bundle_has_no_fault(copied: Path) -> None:
     bundle = Bundle.open(copied)
     assert manifest_faults(bundle, load_trajectory(bundle.path(str(bundle.manifest.golden)))) == ()
 
 
-@pytest.mark.slow
 def test_every_value_that_a_port_reads_is_compared(copied: Path) -> None:
     """Every field of the manifest, each in one of its places; those that only show when an artifact runs too."""
     path = copied / "manifest.json"

@@ -15,6 +15,8 @@ from lite_vton.errors import UserError
 from lite_vton_export.parity.gates import GATES
 from lite_vton_export.verify.run import verify
 
+pytestmark = pytest.mark.slow
+
 Damaged = Callable[[Callable[[Path], None]], Bundle]
 
 
@@ -108,7 +110,6 @@ def test_an_empty_trajectory_lets_nothing_pass(damaged: Damaged) -> None:
     assert report.artifacts[0].failures == ("unet has no call in the golden trajectory",)
 
 
-@pytest.mark.slow
 def test_the_gate_can_be_raised_and_lowered(exported: Bundle, damaged: Damaged) -> None:
     assert verify(exported, min_psnr=199.0, write=False).exit_code == 1
 

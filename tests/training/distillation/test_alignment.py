@@ -215,7 +215,7 @@ def test_placed_attention_begins_at_a_positions_own_place_in_whatever_window() -
                 alignment.query["down0"].bias.zero_()
                 alignment.value["down0"].weight.copy_(torch.eye(4).view(4, 4, 1, 1))
                 alignment.value["down0"].bias.zero_()
-            distances[placed, positions] = float(alignment(taught, taught))
+            distances[placed, positions] = float(alignment(taught, taught).detach())
     assert distances[False, 48] > 0.9
     assert max(distances[True, 48], distances[True, 12]) < 0.3
 

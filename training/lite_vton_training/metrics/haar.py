@@ -75,7 +75,7 @@ def _pooled(similar: Tensor, weight: Tensor) -> float:
 
 def _yiq(picture: Picture) -> Tensor:
     """(3, h, w) at half the size, of luma and two colours."""
-    pixels = _even(torch.tensor(picture).permute(2, 0, 1)[None].double())
+    pixels = _even(torch.from_numpy(picture).permute(2, 0, 1)[None].double())
     halved = functional.avg_pool2d(pixels, 2)[0]
     return torch.einsum("ij,jhw->ihw", torch.tensor(_YIQ, dtype=halved.dtype), halved)
 

@@ -64,7 +64,7 @@ class Lpips(nn.Module):
 
     def _taps(self, picture: Picture) -> list[Tensor]:
         """Activations of the five compared layers, of unit length along the channels."""
-        x = torch.tensor(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
+        x = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
         x = (x - self.get_buffer("shift")) / self.get_buffer("scale")
         taps = []
         for number, layer in enumerate(self.features):
