@@ -14,7 +14,7 @@ web:
 
 # The test suite, in two processes; --quick leaves out what is slow: trainings, exports, the page, benchmarks
 test *options:
-    OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m pytest -n 2 --dist loadfile --max-worker-restart=0 {{ options }}
+    OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart=0 {{ options }}
 
 # Damaged files of every kind for every reader; the long form of docs/reliability.md is --cases 100000
 fuzz *options:

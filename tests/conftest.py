@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tests.made_once import shared_folder
+
 if TYPE_CHECKING:
     import torch
 
@@ -27,14 +29,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    # The longest files first: what is left at the end is short, and no worker waits long for the other.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def traced_once_by_all_workers(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[None]:
+def traced_once_by_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     from tests.traced_once import traced_once
 
-    base = tmp_path_factory.getbasetemp()
-    with traced_once((base if worker_id == "master" else base.parent) / "traced"):
+    folder = shared_folder(tmp_path_factory) / "traced"
+    with traced_once(folder), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LITE_VTON_TESTS_TRACES", str(folder))  # for tests/traced_program.py
         yield
 
 

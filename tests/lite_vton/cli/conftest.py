@@ -14,8 +14,10 @@ import pytest
 
 from lite_vton.cli import main
 from lite_vton.data.drawn.dataset import synthesize
+from tests.made_once import made_once
 
 Refused = Callable[..., str]
+TRACED_PROGRAM = Path(__file__).parents[2] / "traced_program.py"
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +54,11 @@ def options(photos: dict[str, Path]) -> Callable[..., list[str]]:
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model in fp32 and fp16, exported by the command line itself. Copy it before changing it."""
-    path = tmp_path_factory.mktemp("exported") / "tiny"
-    assert main(["export", "tiny", "-o", str(path), "--steps", "2"]) == 0
-    return path
+
+    def export(path: Path) -> None:
+        assert main(["export", "tiny", "-o", str(path), "--steps", "2"]) == 0
+
+    return made_once(tmp_path_factory, "tiny-by-the-program", export)
 
 
 @pytest.fixture
@@ -76,8 +80,10 @@ def refused(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Refused:
 
 
 def command(*words: object) -> list[str]:
-    """The command line as a process of its own."""
-    return [sys.executable, "-m", "lite_vton.cli", *(str(word) for word in words)]
+    """The command line as a process of its own; an export takes over the traces of others."""
+    traced = [str(TRACED_PROGRAM), os.environ["LITE_VTON_TESTS_TRACES"]]
+    program = traced if words[0] == "export" else ["-m", "lite_vton.cli"]
+    return [sys.executable, *program, *(str(word) for word in words)]
 
 
 @pytest.fixture

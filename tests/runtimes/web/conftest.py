@@ -18,6 +18,7 @@ from lite_vton.presets.config import ModelConfig
 from lite_vton.presets.table import preset
 from lite_vton.tryon.inputs import TryOnInputs
 from lite_vton_export.bundle.export import export_bundle
+from tests.made_once import made_once
 from tests.runtimes.web.references import write_references
 
 PACKAGE = Path(__file__).parents[3] / "runtimes/web"
@@ -63,13 +64,13 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return exported(preset("tiny"), tmp_path_factory.mktemp("web"), ("fp32", "fp16", "int8"))
+    return exported(tmp_path_factory, preset("tiny"), "web-tiny", ("fp32", "fp16", "int8"))
 
 
 @pytest.fixture(scope="session")
 def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """With an image encoder, and an autoencoder that takes one picture a call."""
-    return exported(preset("tiny-clip"), tmp_path_factory.mktemp("web"), ("fp32",))
+    return exported(tmp_path_factory, preset("tiny-clip"), "web-tiny-clip", ("fp32",))
 
 
 @pytest.fixture(scope="session")
@@ -77,18 +78,21 @@ def tiny_wide(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """With eight latent channels in place of Stable Diffusion's four."""
     tiny = preset("tiny")
     wide = replace(tiny, autoencoder=replace(tiny.autoencoder, latent_channels=8))
-    return exported(wide, tmp_path_factory.mktemp("web"), ("fp32", "fp16"))
+    return exported(tmp_path_factory, wide, "web-tiny-wide", ("fp32", "fp16"))
 
 
-def exported(config: ModelConfig, folder: Path, precisions: tuple[str, ...]) -> Bundle:
-    networks, random = random_networks(config), np.random.default_rng(0)
-    size = (networks.config.height, networks.config.width)
-    mask = np.zeros(size, np.float32)
-    mask[16:48, 12:36] = 1
-    person, garment, pose = (random.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(3))
-    on_white = random.integers(0, 256, (224, 224, 3), dtype=np.uint8) if networks.config.image_encoder else None
-    inputs = TryOnInputs.compose(person, mask, garment, mask, pose, on_white)
-    people = [inputs] if "int8" in precisions else []
-    return export_bundle(
-        networks, inputs, folder / config.name, precisions=precisions, steps=3, seed=7, calibration=people
-    )
+def exported(
+    tmp_path_factory: pytest.TempPathFactory, config: ModelConfig, name: str, precisions: tuple[str, ...]
+) -> Bundle:
+    def export(path: Path) -> None:
+        networks, random = random_networks(config), np.random.default_rng(0)
+        size = (networks.config.height, networks.config.width)
+        mask = np.zeros(size, np.float32)
+        mask[16:48, 12:36] = 1
+        person, garment, pose = (random.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(3))
+        on_white = random.integers(0, 256, (224, 224, 3), dtype=np.uint8) if networks.config.image_encoder else None
+        inputs = TryOnInputs.compose(person, mask, garment, mask, pose, on_white)
+        people = [inputs] if "int8" in precisions else []
+        export_bundle(networks, inputs, path, precisions=precisions, steps=3, seed=7, calibration=people)
+
+    return Bundle.open(made_once(tmp_path_factory, name, export))
