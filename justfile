@@ -16,6 +16,10 @@ web:
 test *options:
     OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart=0 {{ options }}
 
+# Which lines the quick tests reach; ends with an error below the floor in pyproject.toml
+coverage *options:
+    OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m pytest --quick -n 2 --dist loadfile --cov --cov-report=term {{ options }}
+
 # Damaged files of every kind for every reader; the long form of docs/reliability.md is --cases 100000
 fuzz *options:
     python -m tests.fuzz {{ options }}
