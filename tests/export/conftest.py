@@ -17,6 +17,7 @@ from lite_vton.presets.table import preset
 from lite_vton.tryon.inputs import TryOnInputs
 from lite_vton_export.bundle.export import export_bundle, extend_bundle
 from lite_vton_export.tensorrt.cache import cache_folder
+from tests.made_once import made_once
 
 torch.set_num_threads(1)
 
@@ -39,15 +40,20 @@ def inputs() -> TryOnInputs:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory, networks: Networks, inputs: TryOnInputs) -> Bundle:
-    target = tmp_path_factory.mktemp("exported") / "tiny"
-    return export_bundle(networks, inputs, target, steps=3, seed=7)
+    def export(path: Path) -> None:
+        export_bundle(networks, inputs, path, steps=3, seed=7)
+
+    return Bundle.open(made_once(tmp_path_factory, "tiny", export))
 
 
 @pytest.fixture(scope="session")
 def fused(tmp_path_factory: pytest.TempPathFactory, exported: Bundle) -> Bundle:
     """The exported bundle with the fused form of both of its artifacts."""
-    target = tmp_path_factory.mktemp("fused") / "tiny"
-    return extend_bundle(exported, target, ("onnx",), ("fp32", "fp16"), fused=True)
+
+    def export(path: Path) -> None:
+        extend_bundle(exported, path, ("onnx",), ("fp32", "fp16"), fused=True)
+
+    return Bundle.open(made_once(tmp_path_factory, "tiny-fused", export))
 
 
 Spoilt = Callable[[Callable[[Path], object]], Bundle]
