@@ -72,15 +72,15 @@ def test_tokens_are_the_towers_to_half_precision(
 
 def test_pairs_show_a_network_what_its_preset_names(pairs: LatentPairs) -> None:
     x_t = torch.zeros_like(pairs.x_0)
-    sample, tokens = pairs.shown(CLIP.unet, x_t)
+    sample, tokens = pairs.model_input(CLIP.unet, x_t)
     assert torch.equal(sample, torch.cat([x_t, pairs.mask, pairs.masked_person, pairs.pose], dim=1))
     assert tokens is not None
     assert tokens.dtype == torch.float32
-    sample, tokens = pairs.shown(BLIND.unet, x_t)
+    sample, tokens = pairs.model_input(BLIND.unet, x_t)
     assert torch.equal(sample, torch.cat([x_t, pairs.mask, pairs.masked_person], dim=1))
     assert tokens is None
     with pytest.raises(ValueError, match="attends to tokens"):
-        replace(pairs, tokens=None).shown(CLIP.unet, x_t)
+        replace(pairs, tokens=None).model_input(CLIP.unet, x_t)
 
 
 def test_pictures_without_garments_give_no_tokens(networks: Networks, pictures: PicturePairs) -> None:

@@ -81,18 +81,18 @@ def test_states_are_those_the_students_own_sampling_reaches() -> None:
     """The last of four steps starts where three have led; its jump then ends where the sampler does."""
     student = Denoiser(TINY, random_unet()).eval()
     loss = loss_of(student, FewStepConfig(counts=(4,), substeps=1), batch_size=32)
-    lot, _ = loss.draw(student, step_generator(0, 0))
-    last = (lot.timestep == levels(TOTAL, 4)[-1]).nonzero().flatten()
+    noised, _ = loss.draw(student, step_generator(0, 0))
+    last = (noised.timestep == levels(TOTAL, 4)[-1]).nonzero().flatten()
     assert len(last)
     generator = step_generator(0, 0)
     torch.randint(8, (32,), generator=generator), torch.randint(1, (32,), generator=generator)
     torch.rand(32, generator=generator), torch.rand(32, generator=generator)
     noise = torch.randn((32, *random_pairs().latent_shape), generator=generator)
     row = int(last[0])
-    x_t = lot.x_t[row : row + 1]
-    eps = student(lot.batch.part(slice(row, row + 1)).shown(TINY.unet, x_t)[0], lot.timestep[row : row + 1])
-    alone = lot.batch.part(slice(row, row + 1))
-    arrived = ddim_jump(loss.alpha_bar, x_t, eps, lot.timestep[row : row + 1], torch.tensor([-1]))
+    x_t = noised.x_t[row : row + 1]
+    eps = student(noised.batch.part(slice(row, row + 1)).model_input(TINY.unet, x_t)[0], noised.timestep[row : row + 1])
+    alone = noised.batch.part(slice(row, row + 1))
+    arrived = ddim_jump(loss.alpha_bar, x_t, eps, noised.timestep[row : row + 1], torch.tensor([-1]))
     sampled = sample_latents(replace(TINY, default_steps=4), student, alone, noise=noise[row : row + 1])
     assert torch.allclose(arrived, sampled, atol=1e-4)
 

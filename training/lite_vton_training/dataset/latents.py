@@ -86,7 +86,7 @@ class LatentPairs:
         """(N, K, h, w): the conditions `told` in that order; by default mask (1) | masked person (C) | pose (C)."""
         return torch.cat([getattr(self, name) for name in told], dim=1)
 
-    def shown(self, unet: UNetConfig, x_t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def model_input(self, unet: UNetConfig, x_t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """What a U-Net of that shape is given beside the timestep: `sample`, and its tokens, float32, if it has any.
 
         `x_t` (N, C, h, w) is the noisy latent. `ValueError` where it wants tokens and the pairs have none.

@@ -56,6 +56,6 @@ class Similarity:
         assert isinstance(model.unet, UNet2DConditionModel)
         device = next(model.parameters()).device
         with tapped(model.unet, matching_taps(student.unet, teacher.unet)) as features:
-            sample, tokens = self.pairs.to(device).shown(model.config.unet, self.x_t.to(device))
+            sample, tokens = self.pairs.to(device).model_input(model.config.unet, self.x_t.to(device))
             model(sample, self.timestep.to(device), tokens)
         return {tap: feature.cpu() for tap, feature in features.items()}

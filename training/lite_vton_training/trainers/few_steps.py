@@ -34,7 +34,7 @@ from lite_vton_training.loop.checkpoint import is_begun
 from lite_vton_training.loop.fit import LoopConfig, OnStep, as_begun, fit
 from lite_vton_training.loop.weights_digest import weights_digest
 from lite_vton_training.trainers.losses import Prediction, noise_term
-from lite_vton_training.trainers.noise_loss import OUTSIDE_WEIGHT, Lot, timestep_weight
+from lite_vton_training.trainers.noise_loss import OUTSIDE_WEIGHT, NoisedBatch, timestep_weight
 
 __all__ = [
     "METHODS",
@@ -82,12 +82,12 @@ class FewStepLoss:
 
     def __call__(self, module: nn.Module, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Terms of the step's batch: `jump`, and `truth` where that has a weight."""
-        lot, truth = self.draw(module, generator)
-        sample, tokens = lot.shown(self.unet)
-        eps = module(sample, lot.timestep, tokens)
-        terms = {"jump": noise_term(Prediction(lot.eps, eps, None, lot.weight))}
+        noised, truth = self.draw(module, generator)
+        sample, tokens = noised.model_input(self.unet)
+        eps = module(sample, noised.timestep, tokens)
+        terms = {"jump": noise_term(Prediction(noised.eps, eps, None, noised.weight))}
         if self.config.truth:
-            terms["truth"] = self.config.truth * noise_term(Prediction(truth, eps, None, lot.weight))
+            terms["truth"] = self.config.truth * noise_term(Prediction(truth, eps, None, noised.weight))
         return terms
 
     def part(self, share: slice) -> FewStepLoss:
@@ -96,15 +96,15 @@ class FewStepLoss:
 
     def at_fault(self, module: nn.Module, generator: torch.Generator) -> list[str]:
         """See `BatchLoss`; pairs are numbered as in the data, from 0."""
-        lot, _ = self.draw(module, generator)
-        sample, tokens = lot.shown(self.unet)
-        error = (lot.weight * (module(sample, lot.timestep, tokens) - lot.eps).square()).flatten(1).sum(dim=1)
+        noised, _ = self.draw(module, generator)
+        sample, tokens = noised.model_input(self.unet)
+        error = (noised.weight * (module(sample, noised.timestep, tokens) - noised.eps).square()).flatten(1).sum(dim=1)
         batch = range(self.batch_size)[self.share]
         rows = (~error.isfinite()).nonzero().flatten().tolist()
-        return [f"sample {batch[row]} of the batch (pair {int(lot.chosen[row])})" for row in rows]
+        return [f"sample {batch[row]} of the batch (pair {int(noised.chosen[row])})" for row in rows]
 
     @torch.no_grad()
-    def draw(self, module: nn.Module, generator: torch.Generator) -> tuple[Lot, torch.Tensor]:
+    def draw(self, module: nn.Module, generator: torch.Generator) -> tuple[NoisedBatch, torch.Tensor]:
         """This part's samples with the epsilon to be said, and beside them the one that leads to the picture itself."""
         size, total = self.batch_size, len(self.alpha_bar)
         chosen = torch.randint(len(self.pairs), (size,), generator=generator)[self.share]
@@ -133,7 +133,7 @@ class FewStepLoss:
         truth = (x_t - level.sqrt() * batch.x_0) / (1 - level).sqrt()
         weight = timestep_weight(level, self.unet.residual_deviation)
         weight = weight * (OUTSIDE_WEIGHT + (1 - OUTSIDE_WEIGHT) * batch.mask)
-        return Lot(chosen, batch, x_t, timestep.to(device), eps, weight), truth
+        return NoisedBatch(chosen, batch, x_t, timestep.to(device), eps, weight), truth
 
     def along_trajectory(
         self, batch: LatentPairs, x_t: torch.Tensor, t: torch.Tensor, s: torch.Tensor, substeps: int
@@ -177,7 +177,7 @@ class FewStepLoss:
         s: torch.Tensor,
         unet: UNetConfig,
     ) -> torch.Tensor:
-        sample, tokens = batch.shown(unet, x_t)
+        sample, tokens = batch.model_input(unet, x_t)
         eps = denoiser(sample, t.to(x_t.device), tokens).to(x_t.dtype)
         return ddim_jump(self.alpha_bar, x_t, eps, t, s)
 

@@ -32,7 +32,7 @@ from lite_vton_training.dataset.latents import LatentPairs, Pairs
 from lite_vton_training.distillation.taps import Features, tapped
 from lite_vton_training.trainers.losses import Distillation, LossConfig, Prediction
 
-__all__ = ["MIN_SNR_GAMMA", "OUTSIDE_WEIGHT", "OWN_SHARE", "Lot", "NoiseLoss", "timestep_weight", "warm_noise"]
+__all__ = ["MIN_SNR_GAMMA", "OUTSIDE_WEIGHT", "OWN_SHARE", "NoiseLoss", "NoisedBatch", "timestep_weight", "warm_noise"]
 
 MIN_SNR_GAMMA = 5.0
 """Clip of the signal-to-noise weight (Hang et al. 2023, "Efficient diffusion training via min-SNR weighting")."""
@@ -64,14 +64,16 @@ class NoiseLoss:
 
     def __call__(self, module: nn.Module, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """See `BatchLoss`; `module` is a `Denoiser`, or a `Lesson` where features are compared."""
-        lot = self.draw(module, generator)
-        eps_teacher, features = _taught(self.teacher, lot, self.taps)
-        sample, tokens = lot.shown(self.unet)
+        noised = self.draw(module, generator)
+        eps_teacher, features = _teacher_answer(self.teacher, noised, self.taps)
+        sample, tokens = noised.model_input(self.unet)
         if features:
-            eps_student, distance = module(sample, lot.timestep, tokens, features)
+            eps_student, distance = module(sample, noised.timestep, tokens, features)
         else:
-            eps_student, distance = module(sample, lot.timestep, tokens), None
-        return self.losses.weighted(self.kind, Prediction(lot.eps, eps_student, eps_teacher, lot.weight, distance))
+            eps_student, distance = module(sample, noised.timestep, tokens), None
+        return self.losses.weighted(
+            self.kind, Prediction(noised.eps, eps_student, eps_teacher, noised.weight, distance)
+        )
 
     def part(self, share: slice) -> NoiseLoss:
         """See `BatchLoss`."""
@@ -79,14 +81,14 @@ class NoiseLoss:
 
     def at_fault(self, module: nn.Module, generator: torch.Generator) -> list[str]:
         """See `BatchLoss`; pairs are numbered as in the data, from 0."""
-        lot = self.draw(module, generator)
-        sample, tokens = lot.shown(self.unet)
-        error = (lot.weight * (module(sample, lot.timestep, tokens) - lot.eps).square()).flatten(1).sum(dim=1)
+        noised = self.draw(module, generator)
+        sample, tokens = noised.model_input(self.unet)
+        error = (noised.weight * (module(sample, noised.timestep, tokens) - noised.eps).square()).flatten(1).sum(dim=1)
         rows = (~error.isfinite()).nonzero().flatten().tolist()
         batch = range(self.batch_size)[self.share]
-        return [f"sample {batch[row]} of the batch (pair {int(lot.chosen[row])})" for row in rows]
+        return [f"sample {batch[row]} of the batch (pair {int(noised.chosen[row])})" for row in rows]
 
-    def draw(self, module: nn.Module, generator: torch.Generator) -> Lot:
+    def draw(self, module: nn.Module, generator: torch.Generator) -> NoisedBatch:
         """This part's samples, the only ones read; the random numbers are the whole batch's, whatever the part."""
         alpha_bar, size, count = self.alpha_bar, self.batch_size, round(OWN_SHARE * self.batch_size)
         chosen = torch.randint(len(self.pairs), (size,), generator=generator)[self.share]
@@ -109,7 +111,7 @@ class NoiseLoss:
         eps = (x_t - abar.sqrt() * batch.x_0) / (1 - abar).sqrt()
         weight = timestep_weight(abar, self.unet.residual_deviation)
         weight = weight * (OUTSIDE_WEIGHT + (1 - OUTSIDE_WEIGHT) * batch.mask)
-        return Lot(chosen, batch, x_t, timestep.to(device), eps, weight)
+        return NoisedBatch(chosen, batch, x_t, timestep.to(device), eps, weight)
 
     @torch.no_grad()
     def _own_state(
@@ -122,7 +124,7 @@ class NoiseLoss:
         x_t = here.sqrt() * batch.x_0 + (1 - here).sqrt() * eps
         # Past DDP's wrapper, which expects as many calls in every process.
         bare = module.module if isinstance(module, nn.parallel.DistributedDataParallel) else module
-        sample, tokens = batch.shown(self.unet, x_t)
+        sample, tokens = batch.model_input(self.unet, x_t)
         found = bare(sample, above.to(x_t.device), tokens)
         x_0 = (x_t - (1 - here).sqrt() * found) / here.sqrt()
         rolled: torch.Tensor = there.sqrt() * x_0 + (1 - there).sqrt() * found
@@ -130,8 +132,8 @@ class NoiseLoss:
 
 
 @dataclass(frozen=True)
-class Lot:
-    """Samples of one step: pairs `chosen` (N,), as `batch`, their noisy latents, and the epsilon to be said of them."""
+class NoisedBatch:
+    """Samples of one step: pairs `chosen` (N,), as `batch`, their noisy latents, and the target: epsilon."""
 
     chosen: torch.Tensor
     batch: LatentPairs
@@ -140,9 +142,9 @@ class Lot:
     eps: torch.Tensor
     weight: torch.Tensor
 
-    def shown(self, unet: UNetConfig) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """What a U-Net of that shape is given of them; see `LatentPairs.shown`."""
-        return self.batch.shown(unet, self.x_t)
+    def model_input(self, unet: UNetConfig) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The U-Net's input and its tokens; see `LatentPairs.model_input`."""
+        return self.batch.model_input(unet, self.x_t)
 
 
 def warm_noise(batch: LatentPairs, alpha_bar: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -174,15 +176,17 @@ def _whole_shift(batch: LatentPairs, alpha_bar: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def _taught(teacher: Denoiser | None, lot: Lot, taps: Sequence[str]) -> tuple[torch.Tensor | None, Features]:
+def _teacher_answer(
+    teacher: Denoiser | None, noised: NoisedBatch, taps: Sequence[str]
+) -> tuple[torch.Tensor | None, Features]:
     """The teacher's epsilon, where there is a teacher, and its features at `taps`."""
     if teacher is None:
         return None, {}
-    teacher.to(lot.x_t.device)
+    teacher.to(noised.x_t.device)
     assert isinstance(teacher.unet, UNet2DConditionModel)
     with tapped(teacher.unet, taps) as features:
-        sample, tokens = lot.shown(teacher.config.unet)
-        eps: torch.Tensor = teacher(sample, lot.timestep, tokens)
+        sample, tokens = noised.model_input(teacher.config.unet)
+        eps: torch.Tensor = teacher(sample, noised.timestep, tokens)
     return eps, features
 
 

@@ -176,7 +176,7 @@ def _jumped(
     denoiser: Denoiser, given: LatentPairs, x_t: torch.Tensor, alpha_bar: torch.Tensor, here: int, there: int
 ) -> torch.Tensor:
     t, s = (torch.full((len(x_t),), each) for each in (here, there))
-    sample, tokens = given.shown(denoiser.config.unet, x_t)
+    sample, tokens = given.model_input(denoiser.config.unet, x_t)
     eps = denoiser(sample, t.to(x_t.device), tokens)
     return ddim_jump(alpha_bar, x_t, eps.float(), t, s)
 

@@ -47,7 +47,7 @@ def sample_latents(
         given = part.to(device)
         x_t = abar.sqrt() * part.masked_person + (1 - abar).sqrt() * drawn[rows]
         for t in scheduler.timesteps:
-            shown, tokens = given.shown(config.unet, x_t.to(device))
+            shown, tokens = given.model_input(config.unet, x_t.to(device))
             eps = denoiser(shown, t.expand(len(part)).to(device), tokens).float().cpu()
             x_t = scheduler.step(eps, t, x_t).prev_sample
         return x_t
