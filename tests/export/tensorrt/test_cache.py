@@ -11,20 +11,8 @@ import pytest
 
 from lite_vton.atomic import claim
 from lite_vton_export.tensorrt.cache import cache_folder, engine_from_cache
-from lite_vton_runtimes.tensorrt.engine import EngineRequest, EngineTensor, check_engine, read_record
-
-REQUEST = EngineRequest(
-    flavour="tensorrt-rtx",
-    version="1.7.1.116",
-    built_on="Linux x86_64, no NVIDIA GPU",
-    compute_capabilities=(),
-    model="tiny",
-    component="unet",
-    precision="fp16",
-    onnx_sha256="0" * 64,
-    inputs=(EngineTensor(name="sample", shape=(1, 13, 8, 6), dtype="float32"),),
-    outputs=(),
-)
+from lite_vton_runtimes.tensorrt.engine import check_engine, read_record
+from tests.runtimes.tensorrt.engine_request import REQUEST
 
 
 class Builder:

@@ -9,19 +9,8 @@ from hypothesis import strategies as st
 
 from lite_vton.errors import UserError
 from lite_vton_runtimes.tensorrt.engine import EngineRequest, EngineTensor, check_engine, read_record, write_engine
+from tests.runtimes.tensorrt.engine_request import REQUEST
 
-REQUEST = EngineRequest(
-    flavour="tensorrt-rtx",
-    version="1.7.1.116",
-    built_on="Linux x86_64, no NVIDIA GPU",
-    compute_capabilities=(),
-    model="tiny",
-    component="unet",
-    precision="fp16",
-    onnx_sha256="0" * 64,
-    inputs=(EngineTensor(name="sample", shape=(1, 13, 8, 6), dtype="float32"),),
-    outputs=(EngineTensor(name="out_sample", shape=(1, 4, 8, 6), dtype="float32"),),
-)
 CHANGES = {
     "version": "1.8.0.1",
     "built_on": "Linux x86_64, some GPU",

@@ -28,23 +28,15 @@ def test_where_nothing_can_run_an_engine_the_machine_is_at_fault(tmp_path: Path)
     from onnx import TensorProto, helper
 
     from lite_vton_export.tensorrt.write import build_engine
-    from lite_vton_runtimes.tensorrt.engine import EngineRequest
+    from tests.runtimes.tensorrt.engine_request import REQUEST
 
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 4)) for name in ("x", "y")]
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "relu", ends[:1], ends[1:])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), tmp_path / "model.onnx")
     tensorrt = load_tensorrt()
-    request = EngineRequest(
-        flavour="tensorrt-rtx",
-        version=tensorrt.version,
-        built_on="",
-        compute_capabilities=(),
-        model="any",
-        component="relu",
-        precision="fp32",
-        onnx_sha256="0" * 64,
-        inputs=(),
-        outputs=(),
+    request = REQUEST.model_copy(
+        update={"built_on": "", "model": "any", "component": "relu", "precision": "fp32", "inputs": (), "outputs": ()}
+        | {"version": tensorrt.version}
     )
     engine = tmp_path / "model.engine"
     engine.write_bytes(build_engine(tmp_path / "model.onnx", request, tensorrt))
