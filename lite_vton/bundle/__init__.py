@@ -29,7 +29,7 @@ from lite_vton.bundle.manifest import (
 from lite_vton.bundle.named_files import MODEL_FILES, check_beside, files_named_by
 from lite_vton.bundle.paths import confined, is_inside
 from lite_vton.bundle.reading import REPORTS, Bundle
-from lite_vton.bundle.strict_json import strict_json
+from lite_vton.bundle.strict_json import settings_in, strict_json
 from lite_vton.bundle.writing import record_files, write_bundle, write_manifest
 from lite_vton.bundle.written_model import written_model
 
@@ -63,6 +63,7 @@ __all__ = [
     "parse_manifest",
     "record_files",
     "schema",
+    "settings_in",
     "strict_json",
     "unet_channels",
     "write_bundle",

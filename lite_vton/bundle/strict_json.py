@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
-__all__ = ["strict_json"]
+from lite_vton.errors import UserError
+
+__all__ = ["settings_in", "strict_json"]
 
 _MARK = b"\xef\xbb\xbf"
 
@@ -22,6 +25,17 @@ def strict_json(content: bytes) -> Any:
         return json.loads(text, object_pairs_hook=_each_once, parse_constant=_refused, parse_float=_finite)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
+
+
+def settings_in(file: Path, mend: str) -> dict[str, Any]:
+    """The JSON object in a network's settings file; for anything else a `UserError` that ends with what to do, `mend`."""
+    try:
+        content = strict_json(file.read_bytes())
+    except ValueError as error:
+        raise UserError(f"{file} is not readable JSON ({error}): {mend}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{file} holds no JSON object: {mend}")
+    return content
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

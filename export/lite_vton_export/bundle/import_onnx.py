@@ -21,7 +21,7 @@ from lite_vton.bundle import (
     compact_metadata,
     is_inside,
     record_files,
-    strict_json,
+    settings_in,
     write_bundle,
     write_manifest,
 )
@@ -222,12 +222,4 @@ def _save(graph: onnx.ModelProto, path: Path) -> None:
 
 def _settings(path: Path) -> dict[str, Any]:
     """A component's `config.json`; empty where there is none."""
-    if not path.is_file():
-        return {}
-    try:
-        content = strict_json(path.read_bytes())
-    except ValueError as error:
-        raise UserError(f"{path} is not readable JSON ({error}): copy it again") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path} holds no JSON object: copy it again")
-    return content
+    return settings_in(path, "copy it again") if path.is_file() else {}

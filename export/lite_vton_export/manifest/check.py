@@ -10,11 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-from lite_vton.bundle import Bundle, Manifest, compact_metadata, strict_json, unet_channels, written_model
-from lite_vton.errors import UserError
+from lite_vton.bundle import Bundle, Manifest, compact_metadata, settings_in, unet_channels, written_model
 from lite_vton_export.fused.tensors import fused_tensors
 from lite_vton_export.manifest.describe import schedule_numbers, source_sha256
 from lite_vton_export.parity.gates import GATES
@@ -23,6 +21,7 @@ from lite_vton_runtimes.sampling.schedule import scheduler_config
 
 __all__ = ["manifest_faults", "metadata_faults"]
 
+_AGAIN = "export the bundle again"
 _SCHEDULER = "scheduler/scheduler_config.json"
 _MOST_TOLD = 5
 
@@ -130,21 +129,13 @@ def _settings_faults(bundle: Bundle) -> Iterator[str]:
     imported = manifest.weights is None
     for file in sorted(manifest.files):
         if file == _SCHEDULER or (file.endswith(f"/{_SCHEDULER}") and not imported):
-            yield from _differences(_settings(bundle.path(file)), scheduler_config(manifest.model.schedule), file)
+            yield from _differences(
+                settings_in(bundle.path(file), _AGAIN), scheduler_config(manifest.model.schedule), file
+            )
         elif file.endswith(("/vae_encoder/config.json", "/vae_decoder/config.json")):
-            said = _settings(bundle.path(file))
+            said = settings_in(bundle.path(file), _AGAIN)
             if "scaling_factor" in said:
                 yield from _differences(said, {"scaling_factor": manifest.latent_scale}, file)
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    try:
-        content = strict_json(path.read_bytes())
-    except ValueError as error:
-        raise UserError(f"{path} is not readable JSON ({error}): export the bundle again") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path} holds no JSON object: export the bundle again")
-    return content
 
 
 def _differences(said: Any, due: Any, file: str, where: str = "") -> Iterator[str]:
