@@ -28,7 +28,7 @@ def strict_json(content: bytes) -> Any:
 
 
 def settings_in(file: Path, mend: str) -> dict[str, Any]:
-    """The JSON object in a network's settings file; for anything else a `UserError` that ends with what to do, `mend`."""
+    """The JSON object in a settings file; for anything else a `UserError` that ends with what to do, `mend`."""
     try:
         content = strict_json(file.read_bytes())
     except ValueError as error:
