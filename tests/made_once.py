@@ -18,10 +18,11 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """The path at which `make` has made the file or folder `name`, which nobody changes."""
-    path = shared_folder(tmp_path_factory) / "made-once" / name
-    path.parent.mkdir(exist_ok=True)
-    with path.with_name(f"{name}.lock").open("w") as lock:
+    """The path at which `make` has made the file or folder `name`, alone in its folder; nobody changes it."""
+    place = shared_folder(tmp_path_factory) / f"once-{name}"
+    place.mkdir(exist_ok=True)
+    path = place / name
+    with place.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
             make(path)

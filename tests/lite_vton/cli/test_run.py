@@ -104,8 +104,9 @@ def test_it_needs_no_torch_and_little_memory(bundle: Path, options: Options, tmp
         "import json, sys\nfrom lite_vton.cli import main\n"
         "from lite_vton_runtimes.benchmark.peak_memory import peak_rss_bytes\n"
         f"code = main({words!r})\n"
-        "light = {'lite_vton_export', 'lite_vton_export.formats', 'lite_vton_export.options'}\n"
-        "loaded = {name for name in sys.modules if name.startswith('lite_vton_export')} - light\n"
+        "tables = {'', '.formats', '.options', '.precision', '.precision.rules'}\n"
+        "loaded = {name for name in sys.modules if name.startswith('lite_vton_export')}\n"
+        "loaded -= {f'lite_vton_export{table}' for table in tables}\n"
         "heavy = {'torch', 'diffusers', 'onnx', 'matplotlib'} & set(sys.modules) | loaded\n"
         "print(json.dumps({'code': code, 'heavy': sorted(heavy), 'peak': peak_rss_bytes()}))"
     )
