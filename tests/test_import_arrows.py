@@ -106,6 +106,7 @@ def room_of(module: str) -> str:
     return ".".join(module.split(".")[:2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES)
 def test_packages_import_only_what_the_arrows_allow(package: str) -> None:
     for row in imports():

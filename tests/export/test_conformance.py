@@ -59,6 +59,7 @@ WRONG: dict[str, tuple[str, str, Callable[[NDArray[Any]], NDArray[Any] | None]]]
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_answer_fails(exported: Bundle, tmp_path: Path, wrong: str) -> None:
     precision, key, spoil = WRONG[wrong]

@@ -131,6 +131,7 @@ def test_the_cross_attention_learns(pairs: LatentPairs, tmp_path: Path) -> None:
     assert not any(torch.equal(before[name], after[name]) for name in reading)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["output", "caad"])
 @pytest.mark.parametrize(
     ("student", "teacher"), [(KL, CLIP), (CLIP, KL), (BLIND, CLIP), (KL, BLIND)], ids=lambda config: config.name

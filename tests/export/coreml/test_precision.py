@@ -70,6 +70,7 @@ def test_arithmetic_on_a_statistic_stays_and_a_name_can_be_kept() -> None:
     assert stays_float32(kept["summed"], lambda name: name == "summed")
 
 
+@pytest.mark.slow
 def test_the_angle_of_the_timestep_is_never_rounded_and_the_rest_is(tmp_path: Path) -> None:
     from lite_vton_export.coreml.package import opened_package
 
@@ -84,6 +85,7 @@ def test_the_angle_of_the_timestep_is_never_rounded_and_the_rest_is(tmp_path: Pa
     assert found_coreml_precision(path) == "fp16"
 
 
+@pytest.mark.slow
 def test_one_product_kept_in_single_is_called_mixed(tmp_path: Path) -> None:
     def build(x: Any) -> Any:
         return mb.linear(x=mb.linear(x=x, weight=WEIGHT, name="first"), weight=WEIGHT[:4], name="second")
@@ -93,6 +95,7 @@ def test_one_product_kept_in_single_is_called_mixed(tmp_path: Path) -> None:
     assert found_coreml_precision(path) == "mixed fp16/fp32"
 
 
+@pytest.mark.slow
 def test_products_of_activations_count_for_nothing(tmp_path: Path) -> None:
     path = saved(tmp_path, function_of(lambda x: mb.matmul(x=x, y=x), x=types.fp32))
     assert coreml_shares(path).multiplications == {}

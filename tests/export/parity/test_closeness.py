@@ -64,6 +64,7 @@ def test_pictures_are_compared_at_peak_255() -> None:
     assert picture_psnr(black, black) == IDENTICAL_DB
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**32 - 1), error=st.floats(1e-6, 0.1), constant=st.booleans())
 def test_echoes_tell_how_far_apart_two_answers_are(seed: int, error: float, constant: bool) -> None:
     random = np.random.default_rng(seed)

@@ -107,6 +107,7 @@ def _die() -> memoryview:
     raise AssertionError("unreachable")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 def test_a_build_that_is_killed_leaves_nothing(tmp_path: Path, cache: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(

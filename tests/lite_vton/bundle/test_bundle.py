@@ -261,6 +261,7 @@ specs = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(
     tensors=st.lists(specs, max_size=3).map(tuple),
     scale=st.floats(1e-6, 1e6),

@@ -50,6 +50,7 @@ def judged(output: Path) -> dict[str, Any]:
     return json.loads((output / "eval.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_model_without_weights_for_lpips_and_fid_is_scored_on_the_rest(
     dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,6 +40,7 @@ def next_line(shown: str) -> str:
     return str(line)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_said_to_be_next_is_about_the_same_bundle_whatever_its_name(
     name: str, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -60,6 +61,7 @@ def test_what_is_said_to_be_next_is_about_the_same_bundle_whatever_its_name(
     assert Path(capsys.readouterr().out.splitlines()[0]).resolve() == tmp_path / name
 
 
+@pytest.mark.slow
 def test_what_follows_can_be_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["formats"]) == 0
     for verb in ("doctor", "models"):

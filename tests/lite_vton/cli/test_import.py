@@ -17,6 +17,8 @@ from lite_vton.presets.config import AutoencoderKLConfig
 from lite_vton.presets.table import preset
 from lite_vton.workflows.weights import load_model
 
+pytestmark = pytest.mark.slow
+
 CLIP = preset("tiny-clip")
 
 

@@ -26,6 +26,7 @@ def test_work_comes_back_from_other_processes() -> None:
     assert sorted(spawned(_double, range(5), 2)) == [0, 2, 4, 6, 8]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_told_in_one_line() -> None:
     with pytest.raises(UserError, match="one of 2 worker processes was killed, most often because memory ran out"):
         list(spawned(_end, range(5), 2))

@@ -46,6 +46,7 @@ def test_a_quarter_turn_shows_in_a_square_picture(pair: Pair) -> None:
         check_garment_mask(np.rot90(mask), side)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", range(8))
 def test_a_garment_s_own_mask_is_taken_whatever_its_colour(index: int) -> None:
     pair = draw_pair(7, index, 256, 192)

@@ -17,6 +17,7 @@ def flat(index: int) -> Cutout:
     return Cutout(pair.cloth, (pair.cloth_mask > 0).astype(np.float32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", [0, 1, 7, 9])
 def test_points_lie_where_their_names_say(index: int) -> None:
     mask = flat(index).mask
@@ -33,6 +34,7 @@ def test_points_lie_where_their_names_say(index: int) -> None:
     assert marks.sleeve_right[0] > columns[0] + 0.8 * len(columns)
 
 
+@pytest.mark.slow
 def test_a_vest_has_no_sleeve_ends() -> None:
     marks = find_marks(flat(3).mask)
     assert marks.sleeve_left is None

@@ -56,6 +56,7 @@ def blanket() -> np.ndarray:
     return np.where(rings, (200, 190, 120), (120, 150, 90)).astype(np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("background", [tiles, planks, blanket])
 def test_busy_backgrounds_are_left_out(background: object) -> None:
     assert callable(background)

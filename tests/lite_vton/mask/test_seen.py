@@ -14,6 +14,8 @@ from lite_vton.person.keypoints import Joint, Keypoints, body_unit
 from lite_vton.person.parse_labels import GARMENT, Part
 from lite_vton.photo.crop import Crop
 
+pytestmark = pytest.mark.slow
+
 NO_HANDS = np.full((2, 4, 2), np.nan)
 
 

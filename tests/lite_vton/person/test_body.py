@@ -35,6 +35,7 @@ def wearers() -> list[Wearer]:
     return [Wearer.of(draw_pair(1, index, 128, 96).keypoints.completed()) for index in range(4)]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 3), st.floats(0.0, 1.0), st.floats(-0.5, 0.5))
 def test_a_place_on_an_arm_is_found_again_where_it_is_seen(

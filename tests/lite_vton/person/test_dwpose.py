@@ -253,6 +253,7 @@ def test_every_joint_lands_within_two_pixels(folder: Path, height: int, width: i
     np.testing.assert_array_equal(person.confidence, 1)
 
 
+@pytest.mark.slow
 @settings(QUICK, max_examples=6)
 @given(
     height=st.integers(200, 700),
@@ -405,6 +406,7 @@ def test_nobody_is_an_empty_list(folder: Path) -> None:
     assert dwpose_people(picture, folder) == []
 
 
+@pytest.mark.slow
 @QUICK
 @given(
     height=st.integers(120, 500),
@@ -424,6 +426,7 @@ def test_the_pose_network_alone_takes_the_whole_photo_and_its_own_sizes(
     _check_joints(person, expected, max(2, 1.5 * seen_pixel))
 
 
+@pytest.mark.slow
 @QUICK
 @given(size=st.sampled_from([(416, 416), (640, 512), (320, 640)]), classes=st.sampled_from([1, 2, 80]))
 def test_the_detector_has_its_own_size_and_classes(tmp_path: Path, size: tuple[int, int], classes: int) -> None:

@@ -170,6 +170,7 @@ PEOPLE = st.lists(st.lists(st.floats(width=32), min_size=54, max_size=54), max_s
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(content=st.binary(max_size=60) | (JSON | PEOPLE).map(lambda value: json.dumps(value).encode()))
 def test_arbitrary_files_give_finite_keypoints_or_a_refusal(content: bytes) -> None:

@@ -100,6 +100,7 @@ def mirrored(keypoints: Keypoints) -> Keypoints:
     return Keypoints(keypoints.points * [-1, 1] + [WIDTH, 0], keypoints.confidence)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [

@@ -34,6 +34,7 @@ def test_a_quick_png_is_the_picture_bit_for_bit(height: int, width: int, depth: 
         assert image.info.get("icc_profile") == (PROFILE if profile else None)
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_written_quickly_and_whole(tmp_path: Path) -> None:
     pixels = np.repeat(np.repeat(noise(250, 200, 3), 10, axis=0), 10, axis=1)
     save_photo(tmp_path / "large.png", pixels, PROFILE)

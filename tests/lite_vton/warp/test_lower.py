@@ -89,6 +89,7 @@ def test_nothing_folds_on_someone_standing(flat: tuple[np.ndarray, np.ndarray]) 
     assert down.mean() > 0.3
 
 
+@pytest.mark.slow
 def test_a_longer_skirt_reaches_further_and_a_wider_one_stands_off() -> None:
     ends = [lowest(worn(skirt(length, 90), standing())[1]) for length in (110, 180, 250, 320)]
     assert ends == sorted(ends)

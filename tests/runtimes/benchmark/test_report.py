@@ -51,6 +51,7 @@ def test_all_three_files_are_written_and_nothing_else(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "new/benchmark.json").read_text())["rows"] == []
 
 
+@pytest.mark.slow
 def test_a_chart_is_a_png_that_grows_with_the_rows(tmp_path: Path) -> None:
     short = Image.open(draw_chart(REPORT, tmp_path / "short.png"))
     tall = Image.open(draw_chart(BenchmarkReport(REPORT.header, ROWS * 4), tmp_path / "tall.png"))

@@ -16,6 +16,8 @@ from lite_vton.presets.table import preset
 from lite_vton_runtimes.benchmark.report import BenchmarkReport
 from lite_vton_runtimes.benchmark.run import benchmark
 
+pytestmark = pytest.mark.slow
+
 VERIFIED = {
     "kind": "lite-vton-verify",
     "artifacts": [

@@ -20,6 +20,8 @@ from lite_vton_export.verify.run import verify
 from lite_vton_runtimes.base import Array
 from lite_vton_runtimes.sampling.tiles import decoded_in_tiles
 
+pytestmark = pytest.mark.slow
+
 
 def decoders(name: str) -> tuple[torch.nn.Module, int]:
     with torch.random.fork_rng(devices=[]):

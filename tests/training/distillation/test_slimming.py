@@ -123,6 +123,7 @@ def among_zeros(name: str, dim: int, size: int) -> torch.Tensor:
     return placed.get(size, lambda: torch.arange(size))()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("teacher", "student"), [("demo-teacher", "demo"), ("tiny-teacher", "tiny")])
 def test_every_weight_of_a_preset_is_set(teacher: str, student: str) -> None:
     taught, made = (random_unet(preset(name).unet, 0) for name in (teacher, student))
@@ -133,6 +134,7 @@ def test_every_weight_of_a_preset_is_set(teacher: str, student: str) -> None:
     assert answers(made).isfinite().all()
 
 
+@pytest.mark.slow
 def test_a_full_size_student_has_room_for_what_is_kept() -> None:
     wide = UNetConfig(
         channels=(320, 640, 1280, 1280),

@@ -49,6 +49,7 @@ def student_of(teacher: Denoiser, config: ModelConfig) -> Denoiser:
     return Denoiser(config, unet)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["CatVTON", "DCI-VTON"])
 def test_a_student_as_large_as_an_imported_teacher_answers_as_it(kind: str, tmp_path: Path) -> None:
     teacher = imported(kind, tmp_path)
@@ -78,6 +79,7 @@ def _no_skip(unet: nn.Module) -> None:
             nn.init.zeros_(weight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "lose"), [("CatVTON", _no_skip), ("DCI-VTON", _edge_at_zero)])
 def test_a_layer_lost_on_the_way_is_refused_with_the_figure(kind: str, lose: object, tmp_path: Path) -> None:
     teacher = imported(kind, tmp_path)

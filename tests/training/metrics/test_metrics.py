@@ -136,6 +136,7 @@ def test_inception_answers_as_the_network_that_fid_is_defined_by(inception: Weig
     assert found[:6].tolist() == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_are_refused(alexnet: Weights, inception: Weights) -> None:
     with pytest.raises(UserError, match=r"not the weights of FID's Inception .*Conv2d_1a_3x3"):
         Inception(alexnet)

@@ -58,6 +58,7 @@ def test_garments_are_the_middles_of_all_pictures_below_a_folder(tmp_path: Path)
     assert found[1].min() > 150  # the middle of the wide one
 
 
+@pytest.mark.slow
 def test_backdrops_show_behind_people_and_make_pairs_of_their_own(folder: Path) -> None:
     backdrops = Backdrops.within(folder / "train/cloth")
     photographs = VitonHD(folder, "train", height=TINY.height, width=TINY.width)

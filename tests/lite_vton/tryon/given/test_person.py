@@ -147,6 +147,7 @@ def test_what_is_no_parse_of_this_person_is_refused_by_what_it_looks_like(pair: 
         check_person(pair.keypoints, HEIGHT, WIDTH, parse=change(pair.parse), witnesses=Witnesses((pair.keypoints,)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", range(9))
 def test_what_belongs_together_is_taken(index: int) -> None:
     height, width = ((HEIGHT, WIDTH), (256, 192), (128, 96))[index % 3]
