@@ -43,7 +43,6 @@ def ranges_of(bundle: Bundle) -> dict[str, tuple[OpRange, ...]]:
 
 def print_ranges(ranges: Mapping[str, Sequence[OpRange]]) -> None:
     """A table of what stands out, and a line a component."""
-
     print_table(
         ("component", "node", "kind", "largest", "float16 leaves", "in float16"),
         [

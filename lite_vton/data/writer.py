@@ -43,7 +43,6 @@ def is_written_here(split_folder: Path) -> bool:
 
 def write_pair(split_folder: Path, picture: str, pair: Pair) -> None:
     """All nine files of `pair` under the name `picture` (`00001_00.jpg`)."""
-
     height, width = pair.parse.shape
     covered = agnostic_mask(pair.keypoints, height, width, pair.category)
     mask = parsed_mask(covered, pair.parse, pair.keypoints, pair.category) > 0.5

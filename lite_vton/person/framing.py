@@ -107,7 +107,6 @@ _CROPS: dict[Category, Callable[[Keypoints, int, int], Crop]] = {
 
 def worn_crop(keypoints: Keypoints, picture_height: int, picture_width: int, category: str = "upper") -> Crop:
     """The 3:4 crop around where a garment of `category` is worn. `UserError` as for that crop."""
-
     return _CROPS[as_category(category)](keypoints, picture_height, picture_width)
 
 

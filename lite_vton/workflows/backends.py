@@ -21,7 +21,6 @@ __all__ = ["reason_not_to_run", "usable_backends", "usable_precision", "what_lac
 
 def usable_precision(bundle: Bundle, backend: str, asked: str | None = None) -> str:
     """The precision asked for, or the first that both the backend and the bundle have."""
-
     chosen = BACKENDS[one_of("backend", backend, BACKENDS)]
     if asked is not None:
         return one_of(f"precision of {backend}", asked, chosen.precisions)
@@ -45,7 +44,6 @@ def what_lacks(backend: str) -> str | None:
 
 def reason_not_to_run(bundle: Bundle, backend: str) -> str | None:
     """Why a backend is not to be timed with this bundle on this machine unless it is asked for; None if it is."""
-
     artifact = BACKENDS[backend].artifact
     if artifact is None and bundle.manifest.weights is None:
         return "the bundle has no weights"
@@ -59,7 +57,6 @@ def reason_not_to_run(bundle: Bundle, backend: str) -> str | None:
 
 def usable_backends(bundle: Bundle) -> tuple[Sequence[str], Sequence[str]]:
     """The backends to time by default, and a line for every other one with the reason."""
-
     reasons = {name: reason_not_to_run(bundle, name) for name in BACKENDS}
     usable = [name for name, reason in reasons.items() if reason is None]
     return usable, [f"{name}: {reason}" for name, reason in reasons.items() if reason is not None]

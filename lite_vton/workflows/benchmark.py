@@ -96,7 +96,6 @@ def _why_not_writable(folder: Path, claimed: ExitStack) -> UserError | None:
 
 
 def _written(report: BenchmarkReport, folder: Path) -> Measured:
-
     try:
         written = write_report(report, folder)
         if not can_import("matplotlib"):
@@ -109,7 +108,6 @@ def _written(report: BenchmarkReport, folder: Path) -> Measured:
 
 def combinations(bundle: Bundle, backends: str, precisions: str) -> tuple[tuple[str, str], ...]:
     """Backend and precision of every row that can be measured: in the bundle, known to the backend, and asked for."""
-
     known = tuple(dict.fromkeys(p for backend in BACKENDS.values() for p in backend.precisions))
     asked = several_of("precision", precisions, known) if precisions else known
     found = tuple(

@@ -90,7 +90,6 @@ def _refuse(folder: Path, overwrite: bool) -> None:
 
 def _on_each_backend(bundle: Bundle, samples: list[TryOnSample]) -> dict[str, list[Picture]]:
     """Results by runtime, torch first: the others are compared with it."""
-
     results: dict[str, list[Picture]] = {}
     for backend, precision in combinations(bundle, "torch,onnxruntime", ""):
         with TryOn(bundle, backend, precision) as model:
@@ -100,7 +99,6 @@ def _on_each_backend(bundle: Bundle, samples: list[TryOnSample]) -> dict[str, li
 
 def _given(samples: list[TryOnSample]) -> list[Column]:
     """What the network is told, for people to see."""
-
     person = [to_picture(sample.inputs.person) for sample in samples]
     inside = [sample.inputs.mask[0, 0, :, :, None] > 0.5 for sample in samples]
     return [

@@ -67,7 +67,6 @@ def export_options(formats: Sequence[str], coreml: Mapping[str, str | None]) -> 
 
     A `UserError` for words that nothing asked for would listen to, or that are unknown.
     """
-
     said = {name: value for name, value in coreml.items() if value is not None}
     if said and not {"coreml", "all"} & set(formats):
         raise UserError("--coreml-target, --compute-units and --attention are Core ML's: add --format coreml")

@@ -102,7 +102,6 @@ def _package(name: str) -> Package:
 
 
 def _abilities() -> tuple[Ability, ...]:
-
     backends = [
         _ability(f"run on {name}", backend.precisions, BACKEND_NEEDS.get(name, ()), what_lacks(name))
         for name, backend in BACKENDS.items()

@@ -50,12 +50,10 @@ def completing(kind: str) -> Callable[[str], list[str]]:
 
 
 def _backends() -> Iterable[str]:
-
     return BACKENDS
 
 
 def _categories() -> Iterable[str]:
-
     return get_args(Category)
 
 
@@ -72,12 +70,10 @@ def _precisions() -> Iterable[str]:
 
 
 def _masks() -> Iterable[str]:
-
     return get_args(MaskKind)
 
 
 def _presets() -> Iterable[str]:
-
     return PRESETS
 
 

@@ -21,7 +21,7 @@ SAID = {
     "04_networks_alone": ("BUNDLE", "vae_decoder: latent_sample -> sample (1, 3, 64, 48)"),
     "05_distil_and_export": ("FOLDER", "passed   onnx-fp16: "),
 }
-"""Of each example the arguments, by the names of its docstring, and something that it prints."""
+"""Each example's arguments, by the names in its docstring, and a part of what it prints."""
 
 
 @pytest.fixture(scope="module")

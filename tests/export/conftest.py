@@ -72,13 +72,13 @@ def _spoiling(bundle: Bundle, root: Path) -> Spoilt:
 
 @pytest.fixture
 def damaged(tmp_path: Path, exported: Bundle) -> Spoilt:
-    """Of the exported bundle."""
+    """Damaged copies of the exported bundle."""
     return _spoiling(exported, tmp_path / "damaged")
 
 
 @pytest.fixture
 def spoilt(tmp_path: Path, written: Bundle) -> Spoilt:
-    """Of the bundle that the test's own module has written."""
+    """Damaged copies of the bundle that the test's own module writes."""
     return _spoiling(written, tmp_path / "spoilt")
 
 
@@ -119,5 +119,5 @@ def engines(
 
 @pytest.fixture
 def spoilt_engines(tmp_path: Path, engines: Bundle) -> Spoilt:
-    """Of `engines`."""
+    """Damaged copies of the bundle with engines."""
     return _spoiling(engines, tmp_path / "spoilt")

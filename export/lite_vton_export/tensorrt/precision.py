@@ -47,5 +47,4 @@ def _words(tensors: tuple[EngineTensor, ...]) -> str:
 
 
 def _inspected(engine: Path, record: EngineRecord) -> EnginePlan:
-
     return inspect_engine(engine, tf32=record.tf32)

@@ -56,7 +56,6 @@ def distill(
     Keeps the teacher's autoencoder, unless the file of another in its latent space is given.
     Ctrl-C leaves a run that --resume goes on with.
     """
-
     require("distill")
     watch = Watch()
     claim_filled_folder(output)

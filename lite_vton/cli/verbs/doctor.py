@@ -13,7 +13,6 @@ __all__ = ["doctor"]
 
 def doctor(as_json: Json = False) -> None:
     """Say what works here, and what to install for the rest."""
-
     found = examine()
     if as_json:
         print_json(asdict(found))

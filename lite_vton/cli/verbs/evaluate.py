@@ -63,7 +63,6 @@ def evaluate(
 
     PSNR, SSIM, HaarPSI, LPIPS, FID and KID: of the model, its teacher, the pasted warp, and the autoencoder alone.
     """
-
     if output is not None:
         claim_filled_folder(output)
     from lite_vton.workflows.dress.side_by_side import SideBySide
@@ -123,7 +122,6 @@ def evaluate(
 
 
 def _show(judgement: Judgement, drawn: bool) -> None:
-
     print_table(*as_table(judgement))
     kind = "the person's own garment" if judgement.paired else "another one's garment"
     print(f"{judgement.pairs} {'held-out drawn' if drawn else 'test'} pairs, {kind}")
@@ -162,7 +160,6 @@ def _written(judgement: Judgement, output: Path, shown: SideBySide | None) -> li
 
 def _are_pictures(folder: Path) -> bool:
     """Whether `_saver` wrote what is in `folder`."""
-
     return all(
         way.name in KEYS and way.is_dir() and all(file.suffix == ".png" for file in way.iterdir())
         for way in folder.iterdir()

@@ -53,7 +53,6 @@ def export(
 
     Every file is checked against torch float32; the bundle stays only if all pass. Exit 1 if one does not.
     """
-
     require("export")
     asked = (words(formats), words(precisions))
     output = target_of(model, output, overwrite or dry_run)

@@ -12,7 +12,6 @@ __all__ = ["formats"]
 
 def formats(as_json: Json = False) -> None:
     """List export formats and backends."""
-
     if as_json:
         print_json(
             {

@@ -38,7 +38,6 @@ def import_(
 
     Answers stay the source's; no code in a checkpoint is run.
     """
-
     watch = Watch()
     claim_output(output)
     refuse_import(source, model, output, layout)

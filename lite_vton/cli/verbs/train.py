@@ -50,7 +50,6 @@ def train(
 
     Ctrl-C leaves a run that --resume goes on with.
     """
-
     require("train")
     watch = Watch()
     claim_filled_folder(output)

@@ -113,7 +113,6 @@ def _paint_legs(stage: Stage, person: Person, color: Color, labels: tuple[Part, 
 
 def paint_bottom(stage: Stage, person: Person) -> None:
     """Trousers or skirt, from the waist."""
-
     frame = body_frame(person)
     waist = 0.8 if person.tucked else 0.86
     if person.bottom == "skirt":

@@ -90,7 +90,6 @@ def _config(weights: Weights) -> CLIPVisionConfig | None:
 
 def _drawn_shirt(side: int) -> torch.Tensor:
     """(1, 3, side, side) as CLIP's towers are shown pictures: a red shirt with short sleeves on white."""
-
     picture = torch.ones(3, side, side)
     shirt = torch.zeros(side, side, dtype=torch.bool)
     shirt[side // 8 : 7 * side // 8, side // 4 : 3 * side // 4] = True

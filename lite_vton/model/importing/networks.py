@@ -49,7 +49,6 @@ class ImportedWeights:
 
         Raises `UserError` for a weight that is NaN or infinite, `OSError` where there is no room.
         """
-
         metadata = weights_metadata(self.config, self.latent_scale)
         files = {autoencoder: self.autoencoder, unet: self.unet}
         if self.image_encoder is not None:

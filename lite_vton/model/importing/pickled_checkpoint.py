@@ -122,7 +122,6 @@ class _StandIn:
         return object.__new__(cls)
 
     def __init__(self, *_: object, **__: object) -> None: ...
-
     def __setstate__(self, _: object) -> None: ...
 
 

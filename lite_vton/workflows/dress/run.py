@@ -206,7 +206,6 @@ def _prepare(bundle: Bundle, photographs: Photographs, person: Photo) -> Prepare
 
 def _sampled(model: TryOn, result: TryOnResult) -> dict[str, NDArray[np.uint8]]:
     """What the network thinks the clean picture is, at every step, and what came of it."""
-
     manifest = model.bundle.manifest
     pictures = {}
     for step in result.steps:

@@ -149,7 +149,6 @@ def _shown_part(photo: Photo, crop: Crop, height: int, width: int) -> _Picture:
 
     Networks are given the photo's edge repeated where a crop leaves it; people see nothing there.
     """
-
     rows, columns = photo_part(crop, photo.height, photo.width)
     inside = Crop(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
     scale = height / crop.height, width / crop.width
@@ -162,7 +161,6 @@ def _shown_part(photo: Photo, crop: Crop, height: int, width: int) -> _Picture:
 
 
 def _category_of(garment: Path) -> str:
-
     return next((name for name in get_args(Category) if garment.stem.lower().startswith(name)), "upper")
 
 

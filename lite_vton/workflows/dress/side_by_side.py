@@ -46,7 +46,6 @@ class SideBySide:
 
         Every way is expected to come with the same pairs in the same order.
         """
-
         if key not in self._tiles or len(self._tiles[key]) == MOST_PAIRS:
             return
         self._tiles[key].append(_small(picture))

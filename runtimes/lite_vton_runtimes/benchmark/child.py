@@ -60,7 +60,6 @@ def main(argument: str) -> None:
 
 def _prepare(job: Job) -> Prepared:
     # The front door, so that what is timed is what a user gets.
-
     begin = perf_counter()
     bundle = Bundle.open(job.bundle)
     opened_s = perf_counter() - begin
@@ -105,7 +104,6 @@ def _work(
 
 def _fused_work(job: Job, bundle: Bundle) -> tuple[Callable[[], object], Callable[[], None]]:
     """A fused try-on, and what frees its graph."""
-
     fused = fused_artifact(bundle, str(BACKENDS[job.backend].artifact), job.precision)
     runtime = load(bundle, backend=job.backend, precision=job.precision, fused=True)
     inputs = random_try_on(bundle.manifest.height, bundle.manifest.width)

@@ -274,7 +274,7 @@ def test_whatever_the_sizes_joints_land_where_they_are(
 
 
 def _check_joints(person: Keypoints, expected: NDArray[np.floating], pixels: float) -> None:
-    """Of a wide box the stand-in network sees so few pixels that a mark or two may be lost, and what hangs on them."""
+    """The joints that were found are within so many pixels. The stand-in network may miss a few marks in a wide box."""
     seen = person.confidence > 0
     assert seen.sum() >= 14
     assert np.linalg.norm((person.points - expected)[seen], axis=1).max() < pixels
