@@ -105,6 +105,7 @@ VERB_NEEDS: Mapping[str, Needs] = MappingProxyType(
         "import of ONNX files": Needs("export,data", (*_NETWORKS, "onnx", "skia")),
         "train": Needs("train", (*_NETWORKS, "accelerate")),
         "distill": Needs("train", (*_NETWORKS, "accelerate")),
+        "few-steps": Needs("train", (*_NETWORKS, "accelerate")),
         "eval": Needs("train", (*_NETWORKS, "torchmetrics", "scipy")),
         "eval on drawn pairs": Needs("train", ("skia",)),
         "export": Needs("export,data", (*_NETWORKS, "skia")),

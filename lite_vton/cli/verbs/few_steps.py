@@ -50,7 +50,7 @@ def few_steps(
 
     The teacher is a trained model of the same preset. Ctrl-C leaves a run that --resume goes on with.
     """
-    require("distill")
+    require("few-steps")
     watch = Watch()
     claim_filled_folder(output)
     schooling = Schooling(steps, batch_size, learning_rate, seed, bf16, accumulation, gradient_checkpointing)

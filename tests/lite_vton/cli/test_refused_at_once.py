@@ -155,6 +155,7 @@ ENOUGH: dict[str, list[str]] = {
     "import": ["import", "empty", "--model", "tiny", "-o", "out"],
     "train": ["train", "tiny", "--data", "empty", "-o", "out"],
     "distill": ["distill", "tiny", "--teacher", "tiny", "--data", "empty", "-o", "out"],
+    "few-steps": ["few-steps", "tiny", "--teacher", "tiny", "--data", "empty", "-o", "out"],
     "eval": ["eval", "tiny"],
     "eval on drawn pairs": ["eval", "tiny"],
     "export": ["export", "tiny", "-o", "out"],
